@@ -1,0 +1,137 @@
+"""What the runtime asks of a SQL engine.
+
+An engine is opened from a URL and holds no connection. A :class:`Session` is one connection, open
+for one statement or a few; none is held while a model trains.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.registry import Group, Registry
+
+RelationKind = Literal["table", "view"]
+TableName = Sequence[str]
+"""A table's name in parts, ``("iris", "train")``, as a user would write them without quotes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a table or a query.
+
+    Attributes:
+        name: As the engine spells it.
+        type: The type in the engine's own words, such as ``DECIMAL(10,2)``.
+        arrow_type: The type that :meth:`Session.read` gives.
+    """
+
+    name: str
+    type: str
+    arrow_type: pa.DataType
+
+
+class Session(Protocol):
+    """One open connection.
+
+    Every method maps the driver's errors to :class:`~sqlflow_dagster.errors.TransientError` or
+    :class:`~sqlflow_dagster.errors.TerminalError`; a message never holds a password.
+    """
+
+    connection: sa.Connection
+
+    def execute(self, sql: str) -> int | None:
+        """Run one statement verbatim and commit it; the number of rows changed, where known."""
+
+    def describe(self, query: str) -> tuple[Column, ...]:
+        """The columns of a SELECT, which the engine itself checks; no row is computed needlessly."""
+
+    def read(self, query: str, *, batch_rows: int = 65_536) -> pa.RecordBatchReader:
+        """The rows of a SELECT as a stream; read it before the session closes."""
+
+    def count(self, query: str) -> int:
+        """The number of rows of a SELECT."""
+
+    def relation_kind(self, table: TableName) -> RelationKind | None:
+        """Whether a name is a table or a view; None where nothing has it."""
+
+    def columns(self, table: TableName) -> tuple[Column, ...] | None:
+        """The columns of a table or view; None where nothing has the name."""
+
+    def tables(self) -> list[tuple[str, ...]]:
+        """The tables and views of a user, each as (schema, table)."""
+
+    def create_table_as(self, table: TableName, query: str) -> int:
+        """Replace a table by the rows of a SELECT, whole or not at all; the number of rows."""
+
+    def replace_table(self, table: TableName, rows: pa.RecordBatchReader) -> int:
+        """Replace a table by these rows, whole or not at all; the number of rows."""
+
+    def replacing(self, table: TableName) -> AbstractContextManager[None]:
+        """A block in which statements of a user create ``table`` anew.
+
+        What had the name before is out of the way inside the block, and back when the block fails.
+        """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """A block whose statements are kept together or undone together."""
+
+    def drop(self, table: TableName) -> None:
+        """Drop a table or a view; nothing happens where nothing has the name."""
+
+
+class Engine(Protocol):
+    """A data source.
+
+    Attributes:
+        name: The engine's name in its URL, such as ``duckdb``.
+        dialect: The SQL dialect of its statements.
+        display_url: The URL without its password, for logs and messages.
+        shared: Whether processes on other machines can reach the same data.
+        max_identifier_length: The longest table name, in characters.
+        default_schema: The schema of an unqualified table; None where the engine has no schemas.
+    """
+
+    name: str
+    dialect: str
+    display_url: str
+    shared: bool
+    max_identifier_length: int
+    default_schema: str | None
+
+    def session(self, *, prefix: Sequence[str] = ()) -> AbstractContextManager[Session]:
+        """Open a connection, after running the session statements of ``prefix`` (USE, SET)."""
+
+    def quote(self, table: TableName) -> str:
+        """A table's name as SQL text of this engine."""
+
+
+engines: Registry[type[Engine]] = Registry(Group.ENGINES, "engine")
+
+
+def open_engine(url: str) -> Engine:
+    """The engine of a SQLAlchemy URL; no connection is opened.
+
+    Args:
+        url: Such as ``duckdb:///data.duckdb``; the part before ``+`` or ``:`` names the engine.
+
+    Raises:
+        TerminalError: The text is not a URL, or no engine has the name.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        # The text is not shown: it may hold a password.
+        raise TerminalError(
+            "the data source is not a URL",
+            hint="write it as engine://user:password@host/database, or duckdb:///file.duckdb",
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend not in engines:
+        raise TerminalError(f"unknown engine {backend!r} in the data source", hint=engines.hint(backend))
+    factory = engines.get(backend)
+    return factory(parsed)  # type: ignore[call-arg]  # a Protocol has no constructor to declare

@@ -1,0 +1,1 @@
+"""Statements to what must wait for what."""

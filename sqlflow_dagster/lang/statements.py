@@ -1,0 +1,191 @@
+"""The statements of a program, one frozen dataclass per kind.
+
+Equality ignores positions: two statements are equal when they mean the same.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from sqlflow_dagster.lang.expressions import Expression, Value, expression_value
+from sqlflow_dagster.source import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A SELECT of the engine, word for word.
+
+    Attributes:
+        sql: The text, without a trailing semicolon or comment; it goes to the engine verbatim.
+        span: Where it stands in the program; None for a query that was generated.
+    """
+
+    sql: str
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualifiedName:
+    """A table or model name as written in a machine-learning clause.
+
+    Attributes:
+        parts: ``("iris", "predict")`` for ``iris.predict``; quotes removed, case kept.
+    """
+
+    parts: tuple[str, ...]
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return ".".join(self.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """``name = value`` of a WITH clause."""
+
+    name: str
+    expression: Expression
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def value(self) -> Value:
+        """The value as a Python object; a list is a tuple, a name its own text."""
+        return expression_value(self.expression)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnClause:
+    """``COLUMN a, NUMERIC(b), … [FOR target]``.
+
+    Attributes:
+        columns: What was listed.
+        target: The input of the model that the columns feed; None where FOR was left out.
+    """
+
+    columns: tuple[Expression, ...]
+    target: str | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReference:
+    """A model in USING or EVALUATE: ``name`` or ``name@version``."""
+
+    name: QualifiedName
+    version: int | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return str(self.name) if self.version is None else f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlStatement:
+    """A statement of the engine's own SQL, sent to it verbatim."""
+
+    sql: str
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionStatement:
+    """The statements between BEGIN and COMMIT: they run on one connection or not at all."""
+
+    statements: tuple[SqlStatement, ...]
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainStatement:
+    """``SELECT … TO TRAIN estimator [WITH …] [COLUMN …] [LABEL …] [USING model] INTO model``.
+
+    Attributes:
+        label: The label expression; None for unsupervised estimators.
+        base_model: The model that training starts from.
+        into: The model's name.
+    """
+
+    query: Query
+    estimator: str
+    into: QualifiedName
+    attributes: tuple[Attribute, ...] = ()
+    columns: tuple[ColumnClause, ...] = ()
+    label: Expression | None = None
+    base_model: ModelReference | None = None
+    estimator_span: Span | None = field(default=None, compare=False, repr=False)
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictStatement:
+    """``SELECT … TO PREDICT table.column [WITH …] USING model``.
+
+    Attributes:
+        into: The table that is written.
+        column: The column of it that holds the prediction; None to name it after the label.
+    """
+
+    query: Query
+    into: QualifiedName
+    column: str | None
+    model: ModelReference
+    attributes: tuple[Attribute, ...] = ()
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateStatement:
+    """``SELECT … TO EVALUATE model [WITH …] [LABEL …] [INTO table]``."""
+
+    query: Query
+    model: ModelReference
+    attributes: tuple[Attribute, ...] = ()
+    label: Expression | None = None
+    into: QualifiedName | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainStatement:
+    """``SELECT … TO EXPLAIN model [WITH …] [USING explainer] [INTO table]``."""
+
+    query: Query
+    model: ModelReference
+    attributes: tuple[Attribute, ...] = ()
+    explainer: str | None = None
+    into: QualifiedName | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowTrainStatement:
+    """``SHOW TRAIN model``: the statement that trained it."""
+
+    model: ModelReference
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemporaryTableStatement:
+    """A generated statement: compute a complex SELECT once into a ``sqlflow_temporary_*`` table."""
+
+    table: QualifiedName
+    query: Query
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+QueryStatement: TypeAlias = (
+    TrainStatement | PredictStatement | EvaluateStatement | ExplainStatement
+)
+Statement: TypeAlias = (
+    SqlStatement
+    | TransactionStatement
+    | QueryStatement
+    | ShowTrainStatement
+    | TemporaryTableStatement
+)
+
+
+def attribute(statement: QueryStatement, name: str) -> Attribute | None:
+    """The attribute of a statement with this name; names are compared without case."""
+    folded = name.lower()
+    return next((item for item in statement.attributes if item.name.lower() == folded), None)

@@ -1,0 +1,1 @@
+"""Machine learning behind the clauses."""

@@ -1,0 +1,85 @@
+"""Plugins by name, found through entry points.
+
+Built-in engines, trainers and model stores are registered in ``pyproject.toml`` exactly as a third
+party's would be. A plugin is imported when it is asked for, never when its name is listed.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar
+
+from sqlflow_dagster.errors import PluginError, did_you_mean
+
+T = TypeVar("T")
+
+
+@cache
+def _entry_points(group: str) -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=group):
+        other = found.setdefault(point.name.lower(), point)
+        if other.value != point.value:
+            raise PluginError(
+                f"two plugins are registered as {point.name!r} in {group}: "
+                f"{other.value} and {point.value}",
+                hint="uninstall one of the two packages",
+            )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Registry(Generic[T]):
+    """The plugins of one entry-point group.
+
+    Names are compared without case. A name ``family.*`` stands for every dotted name of that family.
+
+    Attributes:
+        group: The entry-point group, such as ``sqlflow_dagster.trainers``.
+        noun: What a message calls one plugin, such as ``estimator``.
+    """
+
+    group: str
+    noun: str
+
+    def names(self) -> list[str]:
+        """The registered names as their packages spell them, sorted; nothing is imported."""
+        return sorted((point.name for point in _entry_points(self.group).values()), key=str.lower)
+
+    def __contains__(self, name: str) -> bool:
+        return self._find(name) is not None
+
+    def hint(self, name: str) -> str:
+        """What to tell a user who asked for a name that nothing is registered under."""
+        return did_you_mean(name, self.names()) or f"known: {', '.join(self.names()) or 'none'}"
+
+    def get(self, name: str) -> T:
+        """The object registered under ``name``.
+
+        Raises:
+            PluginError: Nothing has the name, or a library that it needs is not installed.
+        """
+        point = self._find(name)
+        if point is None:
+            raise PluginError(f"unknown {self.noun} {name!r}", hint=self.hint(name))
+        try:
+            plugin: T = point.load()
+        except ImportError as error:
+            raise PluginError(
+                f"{self.noun} {name!r} cannot be loaded: {error}",
+                hint="install the library it names",
+            ) from error
+        return plugin
+
+    def _find(self, name: str) -> EntryPoint | None:
+        points = _entry_points(self.group)
+        folded = name.lower()
+        return points.get(folded) or points.get(f"{folded.split('.', 1)[0]}.*")
+
+
+class Group:
+    """The entry-point groups of this package."""
+
+    ENGINES = "sqlflow_dagster.engines"
+    TRAINERS = "sqlflow_dagster.trainers"
+    MODEL_STORES = "sqlflow_dagster.model_stores"

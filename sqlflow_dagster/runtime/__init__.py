@@ -1,0 +1,1 @@
+"""Running one step, whoever decided when and where."""
