@@ -173,9 +173,7 @@ class TemporaryTableStatement:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-QueryStatement: TypeAlias = (
-    TrainStatement | PredictStatement | EvaluateStatement | ExplainStatement
-)
+QueryStatement: TypeAlias = TrainStatement | PredictStatement | EvaluateStatement | ExplainStatement
 Statement: TypeAlias = (
     SqlStatement
     | TransactionStatement

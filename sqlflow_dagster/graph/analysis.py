@@ -1,0 +1,286 @@
+"""From pieces of text to statements with their effects.
+
+The session statements (USE, SET) of a program become the prefix of the statements after them; what stands
+between BEGIN and COMMIT becomes one statement.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
+from sqlflow_dagster.graph.effects import Effects, Mode, Write
+from sqlflow_dagster.graph.loose import loose_effects
+from sqlflow_dagster.graph.objects import Names, ObjectRef, model_ref
+from sqlflow_dagster.graph.queries import UNKNOWN_SHAPE, QueryShape, query_shape
+from sqlflow_dagster.graph.sql_effects import sql_effects
+from sqlflow_dagster.lang.clause_parser import ClauseError, parse_clause, parse_show_train
+from sqlflow_dagster.lang.scanner import (
+    VERBS,
+    Piece,
+    clause_candidates,
+    content_start,
+    show_train_starts,
+)
+from sqlflow_dagster.lang.standard import Rejection, parse_sql
+from sqlflow_dagster.lang.statements import (
+    EvaluateStatement,
+    ExplainStatement,
+    PredictStatement,
+    QualifiedName,
+    Query,
+    QueryStatement,
+    SqlStatement,
+    Statement,
+    TemporaryTableStatement,
+    TrainStatement,
+    TransactionStatement,
+    attribute,
+)
+from sqlflow_dagster.source import Source, Span
+
+VALIDATION_SELECT = "validation.select"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyzedQuery:
+    """A SELECT of a machine-learning statement with what is known of it.
+
+    Attributes:
+        query: The SELECT.
+        reads: What it reads.
+        shape: How complex it is and what it gives.
+    """
+
+    query: Query
+    reads: frozenset[ObjectRef]
+    shape: QueryShape = UNKNOWN_SHAPE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyzedStatement:
+    """A statement with its effects, before it becomes a step.
+
+    Attributes:
+        statement: The statement.
+        effects: What it reads and writes.
+        names: How its names are resolved.
+        prefix: The session statements in force.
+        query: Its SELECT; None for a statement without one.
+        validation: Its ``validation.select``; None without one.
+        temporary_tables: The generated tables that it reads.
+    """
+
+    statement: Statement
+    effects: Effects
+    names: Names
+    prefix: tuple[str, ...] = ()
+    query: AnalyzedQuery | None = None
+    validation: AnalyzedQuery | None = None
+    temporary_tables: tuple[TemporaryTableStatement, ...] = ()
+
+
+@dataclass(slots=True)
+class _Analysis:
+    """The state of one walk over the pieces of a program."""
+
+    source: Source
+    names: Names
+    prefix: tuple[str, ...] = ()
+    open_transaction: list[tuple[SqlStatement, Effects]] | None = None
+    transaction_start: Span | None = None
+    found: list[AnalyzedStatement] = field(default_factory=list)
+    problems: list[Diagnostic] = field(default_factory=list)
+
+    def add(
+        self,
+        statement: Statement,
+        effects: Effects,
+        query: AnalyzedQuery | None = None,
+        validation: AnalyzedQuery | None = None,
+    ) -> None:
+        self.found.append(
+            AnalyzedStatement(
+                statement=statement,
+                effects=effects,
+                names=self.names,
+                prefix=self.prefix,
+                query=query,
+                validation=validation,
+            )
+        )
+
+
+def analyze(
+    source: Source, pieces: Sequence[Piece], names: Names
+) -> tuple[list[AnalyzedStatement], list[Diagnostic]]:
+    """The statements of a program with what they read and write.
+
+    Every piece is looked at, so that one compile reports every bad statement.
+
+    Args:
+        source: The program.
+        pieces: Its text cut at semicolons.
+        names: How names are resolved at the start of the program.
+    """
+    state = _Analysis(source=source, names=names)
+    for piece in pieces:
+        start = content_start(source.text, piece.start, piece.end, names.dialect)
+        end = start + len(source.text[start : piece.end].rstrip())
+        if start < end:
+            try:
+                _statement(source.span(start, end), piece.clause, state)
+            except ClauseError as error:
+                state.problems.append(error.diagnostic)
+    if state.open_transaction is not None:
+        message = "this transaction is never closed"
+        hint = "end it with COMMIT"
+        state.problems.append(Diagnostic(message=message, span=state.transaction_start, hint=hint))
+    return state.found, state.problems
+
+
+def _statement(span: Span, clause: int | None, state: _Analysis) -> None:
+    if clause is not None:
+        return _query_statement(span, clause, state)
+    if show_train_starts(state.source.text, span.start):
+        show = parse_show_train(state.source, span)
+        reads = frozenset({model_ref(show.model.name.parts)})
+        return state.add(show, Effects(reads=reads))
+    sql = span.text
+    tree = parse_sql(sql, state.names.dialect)
+    if isinstance(tree, Rejection):
+        late = _late_clause(span, state)
+        if late is not None:
+            return _query_statement(span, late, state)
+        state.problems.append(_unparsed(tree, span, ""))
+        effects = loose_effects(sql, state.names)
+    else:
+        effects = sql_effects(tree, state.names)
+    return _sql_statement(SqlStatement(sql=sql, span=span), effects, state)
+
+
+def _unparsed(rejection: Rejection, span: Span, what: str) -> Diagnostic:
+    place = span.source.span(span.start + rejection.start, span.start + rejection.end)
+    return Diagnostic(
+        message=f"{what}not understood, sent to the engine as it is: {rejection.message}",
+        span=place,
+        hint="its tables were guessed from its keywords",
+        severity=Severity.WARNING,
+    )
+
+
+def _late_clause(span: Span, state: _Analysis) -> int | None:
+    """Where a machine-learning clause starts that the scanner did not see.
+
+    Either it is misspelt, or it is the old spelling without TO: then both sides must parse.
+
+    Raises:
+        ClauseError: It is misspelt.
+    """
+    source, dialect = state.source, state.names.dialect
+    for start, word, spelt_with_to in clause_candidates(source.text, span.start, span.end, dialect):
+        if word.upper() not in VERBS and not (spelt_with_to and did_you_mean(word, VERBS)):
+            continue
+        left = parse_sql(source.text[span.start : start], dialect)
+        if isinstance(left, Rejection):
+            continue
+        try:
+            parse_clause(source, start, span.end, Query(sql=""), span)
+        except ClauseError:
+            if spelt_with_to:
+                raise
+            continue
+        return start
+    return None
+
+
+def _sql_statement(statement: SqlStatement, effects: Effects, state: _Analysis) -> None:
+    if effects.transaction is not None:
+        return _transaction_edge(statement, effects.transaction, state)
+    if state.open_transaction is not None:
+        state.open_transaction.append((statement, effects))
+        return None
+    if effects.temporary:
+        state.problems.append(
+            Diagnostic(
+                message="a temporary table is seen by its own statement only: "
+                "each statement runs on a connection of its own",
+                span=statement.span,
+                hint="make it a table; a complex SELECT of a TO TRAIN gets its table by itself",
+            )
+        )
+    if effects.session:
+        state.prefix += (statement.sql,)
+        if effects.schema is not None:
+            state.names = state.names.using(effects.schema)
+        return None
+    return state.add(statement, effects)
+
+
+def _transaction_edge(statement: SqlStatement, edge: str, state: _Analysis) -> None:
+    if edge == "begin":
+        state.open_transaction, state.transaction_start = [], statement.span
+        return
+    inside, state.open_transaction = state.open_transaction or [], None
+    if inside and statement.span and state.transaction_start:
+        span = state.source.span(state.transaction_start.start, statement.span.end)
+        merged = Effects(
+            reads=frozenset().union(*(item.reads for _, item in inside)),
+            writes=tuple(write for _, item in inside for write in item.writes),
+            barrier=any(item.barrier for _, item in inside),
+            loose=any(item.loose for _, item in inside),
+        )
+        state.add(TransactionStatement(statements=tuple(s for s, _ in inside), span=span), merged)
+
+
+def _query_statement(span: Span, clause: int, state: _Analysis) -> None:
+    source = state.source
+    query_end = span.start + len(source.text[span.start : clause].rstrip())
+    query_span = source.span(span.start, query_end)
+    query = Query(sql=query_span.text, span=query_span)
+    statement = parse_clause(source, clause, span.end, query, span)
+    analyzed = _query(query, "the SELECT is ", state)
+    validation = None
+    select = attribute(statement, VALIDATION_SELECT)
+    if select is not None:
+        text = Query(sql=str(select.value).strip().rstrip(";"), span=None)
+        validation = _query(text, "validation.select is ", state, at=select.span)
+    effects = _model_effects(statement, state.names)
+    reads = effects.reads | analyzed.reads | (validation.reads if validation else frozenset())
+    state.add(statement, replace(effects, reads=reads), query=analyzed, validation=validation)
+
+
+def _query(query: Query, what: str, state: _Analysis, at: Span | None = None) -> AnalyzedQuery:
+    tree = parse_sql(query.sql, state.names.dialect)
+    shape: QueryShape = UNKNOWN_SHAPE
+    if isinstance(tree, Rejection):
+        place = query.span or at
+        if place is not None:
+            problem = _unparsed(tree, place, what)
+            state.problems.append(problem if query.span else replace(problem, span=at))
+        reads = loose_effects(query.sql, state.names).reads
+    else:
+        reads = sql_effects(tree, state.names).reads
+        shape = query_shape(tree)
+    return AnalyzedQuery(query=query, reads=reads, shape=shape)
+
+
+def _model_effects(statement: QueryStatement, names: Names) -> Effects:
+    """What the clause of a statement reads and writes, its SELECT left out."""
+    match statement:
+        case TrainStatement(into=into, base_model=base):
+            reads = frozenset({model_ref(base.name.parts)} if base else ())
+            return Effects(reads=reads, writes=_replaces(model_ref(into.parts)))
+        case PredictStatement(into=into, model=model):
+            reads = frozenset({model_ref(model.name.parts)})
+            return Effects(reads=reads, writes=_replaces(names.table(into.parts)))
+        case EvaluateStatement(into=into, model=model) | ExplainStatement(into=into, model=model):
+            reads = frozenset({model_ref(model.name.parts)})
+            return Effects(reads=reads, writes=_table_written(into, names))
+
+
+def _replaces(ref: ObjectRef) -> tuple[Write, ...]:
+    return (Write(ref=ref, mode=Mode.REPLACE),)
+
+
+def _table_written(into: QualifiedName | None, names: Names) -> tuple[Write, ...]:
+    return () if into is None else _replaces(names.table(into.parts))

@@ -1,0 +1,107 @@
+"""Tables, models and files by name, and how names of a program are resolved."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+# Where names differ in case only, they name one table in these dialects, quoted or not.
+_CASE_INSENSITIVE = frozenset({"duckdb", "sqlite", "hive", "spark", "trino"})
+_UPPER_CASE = frozenset({"snowflake"})
+_LOWER_CASE = frozenset({"postgres"})
+# The schema of an unqualified name; `main.t` and `t` are one table.
+_DEFAULT_SCHEMA = {"duckdb": "main", "sqlite": "main", "postgres": "public"}
+
+
+class ObjectKind(StrEnum):
+    """What a statement can read or write."""
+
+    TABLE = "table"
+    MODEL = "model"
+    FILE = "file"
+    SCHEMA = "schema"
+
+
+_PART = re.compile(r'"((?:[^"]|"")*)"|([^."]+)')
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectRef:
+    """A table (or view), model, file or schema that a statement reads or writes.
+
+    Tables and models are separate name spaces.
+
+    Attributes:
+        kind: What it is.
+        name: Its parts joined by dots, in the spelling by which the dialect compares names; a part that
+            holds a dot or a quote stands in double quotes.
+    """
+
+    kind: ObjectKind
+    name: str
+
+    @classmethod
+    def of(cls, kind: ObjectKind, parts: Sequence[str]) -> "ObjectRef":
+        """The object with these name parts."""
+        return cls(kind, ".".join(map(_quoted, parts)))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The name's parts without quotes; a file has one."""
+        if self.kind is ObjectKind.FILE:
+            return (self.name,)
+        return tuple(
+            match[2] if match[1] is None else match[1].replace('""', '"')
+            for match in _PART.finditer(self.name)
+        )
+
+    def __str__(self) -> str:
+        return self.name if self.kind is ObjectKind.TABLE else f"{self.kind} {self.name}"
+
+
+def _quoted(part: str) -> str:
+    if "." not in part and '"' not in part and part:
+        return part
+    return '"' + part.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """How the names of a statement are resolved.
+
+    Attributes:
+        dialect: Decides how case counts.
+        schema: The schema in force (USE, or the caller's default); None for the engine's own.
+    """
+
+    dialect: str
+    schema: str | None = None
+
+    def using(self, schema: str) -> "Names":
+        """The same after ``USE schema``."""
+        return replace(self, schema=self.folded(schema, quoted=False))
+
+    def folded(self, part: str, *, quoted: bool) -> str:
+        """A part of a name in the spelling by which names are compared."""
+        if self.dialect in _CASE_INSENSITIVE:
+            return part.lower()
+        if quoted:
+            return part
+        if self.dialect in _UPPER_CASE:
+            return part.upper()
+        return part.lower() if self.dialect in _LOWER_CASE else part
+
+    def table(self, parts: Sequence[str], *, quoted: Sequence[bool] = ()) -> ObjectRef:
+        """The table of a name as written; ``quoted`` says which parts stood in quotes."""
+        flags = [*quoted, *[False] * (len(parts) - len(quoted))]
+        folded = [self.folded(part, quoted=flag) for part, flag in zip(parts, flags, strict=True)]
+        if len(folded) == 1 and self.schema is not None:
+            folded.insert(0, self.schema)
+        if len(folded) == 2 and folded[0] == _DEFAULT_SCHEMA.get(self.dialect):
+            del folded[0]
+        return ObjectRef.of(ObjectKind.TABLE, folded)
+
+
+def model_ref(parts: Sequence[str]) -> ObjectRef:
+    """The model of a name as written; models compare by their exact spelling."""
+    return ObjectRef.of(ObjectKind.MODEL, parts)

@@ -1,0 +1,83 @@
+"""Tokens of a machine-learning clause.
+
+The rules are the clause's own, the same in every dialect: a word may hold dots, slashes, colons and
+dashes (``reg:squarederror``, ``registry/image:tag/Class``), a string stands in single or double quotes.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from sqlflow_dagster.lang.scanner import CLAUSE_STRING
+from sqlflow_dagster.source import Source, Span
+
+
+class TokenKind(Enum):
+    """The kinds of token."""
+
+    WORD = auto()
+    NUMBER = auto()
+    STRING = auto()
+    SYMBOL = auto()
+    END = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token.
+
+    Attributes:
+        kind: What it is.
+        text: As written, quotes included.
+        span: Where.
+    """
+
+    kind: TokenKind
+    text: str
+    span: Span
+
+    @property
+    def keyword(self) -> str:
+        """The word in upper case; empty for a token that is no word."""
+        return self.text.upper() if self.kind is TokenKind.WORD else ""
+
+    @property
+    def value(self) -> str:
+        """The text of a string without its quotes and escapes; of another token, the text."""
+        if self.kind is not TokenKind.STRING:
+            return self.text
+        quote, inner = self.text[0], self.text[1:-1]
+        return _ESCAPE.sub(lambda match: _unescaped(match, quote), inner)
+
+    def __str__(self) -> str:
+        return "the end of the statement" if self.kind is TokenKind.END else f"'{self.text}'"
+
+
+_ESCAPE = re.compile(r"""\\(.)|(["'])\2""", re.DOTALL)
+
+
+def _unescaped(match: re.Match[str], quote: str) -> str:
+    if match[1] is None:
+        return quote if match[2] == quote else match[0]
+    # Only a quote or a backslash can be escaped: 'C:\new' and regular expressions stay as written.
+    return match[1] if match[1] in "\"'\\" else match[0]
+
+
+_TOKEN = re.compile(
+    rf"(?P<blank>\s++|--[^\n]*+|/\*(?s:.*?)\*/)|(?P<STRING>(?s:{CLAUSE_STRING}))"
+    r"|(?P<NUMBER>(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?)"
+    r"|(?P<WORD>[^\W\d]\w*+(?:(?:[./:]|-(?=\w))\w++)*+)"
+    r"|(?P<SYMBOL>\*\*|<=|>=|!=|<>|.)"
+)
+
+
+def tokenize_clause(source: Source, start: int, end: int) -> list[Token]:
+    """The tokens of ``source.text[start:end]``, closed by one of kind END."""
+    tokens = []
+    for match in _TOKEN.finditer(source.text, start, end):
+        kind = match.lastgroup
+        if kind != "blank" and kind is not None:
+            tokens.append(Token(TokenKind[kind], match.group(), source.span(*match.span())))
+    last = tokens[-1].span.end if tokens else start
+    tokens.append(Token(TokenKind.END, "", source.span(last, last)))
+    return tokens

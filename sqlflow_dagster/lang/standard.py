@@ -1,0 +1,83 @@
+"""Parse the engine's own SQL with sqlglot.
+
+The engine is the judge of its own SQL; this parser only finds out what a statement reads and writes. What
+it cannot parse is still sent to the engine.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import ErrorLevel, ParseError, TokenError
+
+from sqlflow_dagster.lang.dialects import lexis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """Why a text was not parsed.
+
+    Attributes:
+        message: In the parser's words.
+        start: Offset of the offending token in the text.
+        end: One past its last character.
+    """
+
+    message: str
+    start: int
+    end: int
+
+
+@contextmanager
+def quiet_parser() -> Iterator[None]:
+    """Keep sqlglot from logging each statement that it takes as an opaque command."""
+    logger = logging.getLogger("sqlglot")
+
+    def drop(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+    logger.addFilter(drop)
+    try:
+        yield
+    finally:
+        logger.removeFilter(drop)
+
+
+def parse_sql(sql: str, dialect: str) -> exp.Expression | Rejection:
+    """The syntax tree of one statement, or why there is none.
+
+    Args:
+        sql: One statement without a semicolon.
+        dialect: A name of :data:`sqlflow_dagster.lang.dialects.LEXIS`.
+    """
+    rules = Dialect.get_or_raise(lexis(dialect).sqlglot)
+    try:
+        tokens = rules.tokenize(sql)
+        trees = rules.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
+    except ParseError as error:
+        return _rejection(error, sql)
+    except TokenError as error:
+        return Rejection(message=str(error).splitlines()[0], start=0, end=len(sql))
+    except RecursionError:
+        return Rejection(message="nested too deeply for this parser", start=0, end=len(sql))
+    found = [tree for tree in trees if tree is not None]
+    if len(found) != 1:
+        return Rejection(message="this is not one statement", start=0, end=len(sql))
+    return cast(exp.Expression, found[0])
+
+
+def _rejection(error: ParseError, sql: str) -> Rejection:
+    if not error.errors:
+        return Rejection(message=str(error).splitlines()[0], start=0, end=len(sql))
+    first = error.errors[0]
+    # sqlglot gives the line and the column of the token's last character.
+    lines = sql.split("\n")
+    end = sum(len(line) + 1 for line in lines[: first["line"] - 1]) + first["col"]
+    end = min(end, len(sql))
+    start = max(0, end - len(first.get("highlight") or ""))
+    message = str(first["description"]).rstrip(".")
+    return Rejection(message=message[0].lower() + message[1:], start=start, end=end)

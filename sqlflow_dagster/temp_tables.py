@@ -1,0 +1,198 @@
+"""Give complex SELECTs of machine-learning statements a table of their own.
+
+A statement such as ``SELECT … FROM a JOIN b … TO TRAIN …`` becomes two: one that computes the SELECT once
+into a ``sqlflow_temporary_*`` table, and the statement over that table. Statements with the same SELECT
+share one table, as long as nothing writes what it reads between them.
+
+The table is named after its first user, not after its SELECT, so that it stays the same asset when the
+SELECT is edited.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from sqlflow_dagster.graph.analysis import VALIDATION_SELECT, AnalyzedQuery, AnalyzedStatement
+from sqlflow_dagster.graph.effects import Effects, Mode, Write
+from sqlflow_dagster.graph.objects import ObjectRef
+from sqlflow_dagster.lang.expressions import Literal
+from sqlflow_dagster.lang.scanner import normalized_sql
+from sqlflow_dagster.lang.statements import (
+    Attribute,
+    EvaluateStatement,
+    ExplainStatement,
+    PredictStatement,
+    QualifiedName,
+    Query,
+    QueryStatement,
+    Statement,
+    TemporaryTableStatement,
+    TrainStatement,
+    attribute,
+)
+
+PREFIX = "sqlflow_temporary_"
+_MAX_LENGTH = {"postgres": 63, "mysql": 64}
+
+
+class TemporaryTables(StrEnum):
+    """Which SELECTs of machine-learning statements get a table of their own."""
+
+    AUTO = "auto"  # those that are more than columns and a WHERE over one table
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(slots=True)
+class _Pass:
+    """The state of one walk over a program."""
+
+    mode: TemporaryTables
+    dialect: str
+    program: str
+    made: dict[
+        tuple[str, tuple[str, ...], frozenset[tuple[ObjectRef, int]]], TemporaryTableStatement
+    ] = field(default_factory=dict)
+    taken: set[ObjectRef] = field(default_factory=set)
+    writes: dict[ObjectRef, int] = field(default_factory=dict)
+    leaves: int = 0
+
+
+def add_temporary_tables(
+    statements: Sequence[AnalyzedStatement], *, mode: TemporaryTables, dialect: str, program: str
+) -> list[AnalyzedStatement]:
+    """The program with a statement before each complex SELECT that computes it into a table.
+
+    Args:
+        statements: The program.
+        mode: Which SELECTs get a table.
+        dialect: Limits the length of names.
+        program: The program's name, for tables whose user writes nothing.
+    """
+    state = _Pass(mode=mode, dialect=dialect, program=program)
+    for item in statements:
+        state.taken.update(item.effects.reads, (write.ref for write in item.effects.writes))
+    return [new for item in statements for new in _rewritten(item, state)]
+
+
+def _rewritten(item: AnalyzedStatement, state: _Pass) -> Iterator[AnalyzedStatement]:
+    statement = item.statement
+    if item.query is not None and isinstance(statement, QueryStatement):
+        for part in ("query", "validation"):
+            analyzed = item.query if part == "query" else item.validation
+            if analyzed is None or not _wants_table(analyzed, state.mode):
+                continue
+            table, new = _table(item, analyzed, part, state)
+            if new is not None:
+                yield new
+            item = _over_table(item, analyzed, part, table)
+    for write in item.effects.writes:
+        state.writes[write.ref] = state.writes.get(write.ref, 0) + 1
+    yield item
+
+
+def _wants_table(analyzed: AnalyzedQuery, mode: TemporaryTables) -> bool:
+    if mode is TemporaryTables.AUTO:
+        return analyzed.shape.complex
+    return mode is TemporaryTables.ALWAYS
+
+
+def _table(
+    item: AnalyzedStatement, analyzed: AnalyzedQuery, part: str, state: _Pass
+) -> tuple[TemporaryTableStatement, AnalyzedStatement | None]:
+    """The table of a SELECT, and the statement that makes it unless an earlier one did."""
+    versions = frozenset((ref, state.writes.get(ref, 0)) for ref in analyzed.reads)
+    key = (normalized_sql(analyzed.query.sql, state.dialect), item.prefix, versions)
+    if key in state.made:
+        return state.made[key], None
+    name = _name(item, part, state)
+    ref = item.names.table(name.parts)
+    table = TemporaryTableStatement(table=name, query=analyzed.query, span=analyzed.query.span)
+    state.made[key] = table
+    state.taken.add(ref)
+    effects = Effects(reads=analyzed.reads, writes=(Write(ref=ref, mode=Mode.REPLACE),))
+    return table, AnalyzedStatement(
+        statement=table, effects=effects, names=item.names, prefix=item.prefix
+    )
+
+
+def _name(item: AnalyzedStatement, part: str, state: _Pass) -> QualifiedName:
+    verb, target = _user(item.statement)
+    if target is None:
+        state.leaves += 1
+        schema: tuple[str, ...] = ()
+        body = f"{verb}_{state.program}_{state.leaves}"
+    else:
+        schema = target.parts[:-1]
+        body = f"{verb}_{target.parts[-1]}"
+    body = re.sub(r"\W+", "_", body) + ("_validation" if part == "validation" else "")
+    limit = _MAX_LENGTH.get(state.dialect, 128)
+    candidate, number = _fitted(PREFIX + body, limit), 1
+    while item.names.table((*schema, candidate)) in state.taken:
+        number += 1
+        candidate = _fitted(f"{PREFIX}{body}_{number}", limit)
+    return QualifiedName(parts=(*schema, candidate))
+
+
+def _fitted(name: str, limit: int) -> str:
+    # Room is left for the suffix under which a table is built aside.
+    limit -= len("__aside")
+    if len(name.encode()) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return name.encode()[: limit - 9].decode(errors="ignore") + "_" + digest
+
+
+def _user(statement: Statement) -> tuple[str, QualifiedName | None]:
+    match statement:
+        case TrainStatement(into=into):
+            return "train", into
+        case PredictStatement(into=into):
+            return "predict", into
+        case EvaluateStatement(into=into, model=model):
+            return "evaluate", into or model.name
+        case ExplainStatement(into=into, model=model):
+            return "explain", into or model.name
+        case _:
+            return "select", None
+
+
+def _over_table(
+    item: AnalyzedStatement,
+    analyzed: AnalyzedQuery,
+    part: str,
+    table: TemporaryTableStatement,
+) -> AnalyzedStatement:
+    """The statement with the SELECT replaced by one over the table."""
+    assert isinstance(item.statement, QueryStatement)
+    quoted = ".".join(_sql_identifier(name, item.names.dialect) for name in table.table.parts)
+    query = Query(sql=f"SELECT * FROM {quoted}", span=analyzed.query.span)
+    ref = item.names.table(table.table.parts)
+    other = item.validation if part == "query" else item.query
+    kept = other.reads if other is not None else frozenset()
+    reads = (item.effects.reads - analyzed.reads) | kept | {ref}
+    simple = replace(analyzed, query=query, reads=frozenset({ref}))
+    tables = (*item.temporary_tables, table)
+    changed = replace(item, effects=replace(item.effects, reads=reads), temporary_tables=tables)
+    if part == "query":
+        return replace(changed, statement=replace(item.statement, query=query), query=simple)
+    return replace(changed, statement=_with_validation(item.statement, query), validation=simple)
+
+
+def _with_validation(statement: QueryStatement, query: Query) -> QueryStatement:
+    old = attribute(statement, VALIDATION_SELECT)
+    assert old is not None
+    new = Attribute(
+        name=old.name, expression=Literal(value=query.sql, span=old.span), span=old.span
+    )
+    attributes = tuple(new if item is old else item for item in statement.attributes)
+    return replace(statement, attributes=attributes)
+
+
+def _sql_identifier(name: str, dialect: str) -> str:
+    if re.fullmatch(r"[a-z_][a-z0-9_]*", name):
+        return name
+    quote = "`" if dialect in {"mysql", "hive", "spark", "bigquery"} else '"'
+    return quote + name.replace(quote, quote * 2) + quote
