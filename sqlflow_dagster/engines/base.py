@@ -39,19 +39,33 @@ class Session(Protocol):
     """One open connection.
 
     Every method maps the driver's errors to :class:`~sqlflow_dagster.errors.TransientError` or
-    :class:`~sqlflow_dagster.errors.TerminalError`; a message never holds a password.
+    :class:`~sqlflow_dagster.errors.TerminalError`; a message never holds a password. A session
+    belongs to one thread at a time.
+
+    Attributes:
+        connection: For statements built with SQLAlchemy. It commits each statement by itself,
+            except inside :meth:`transaction`; its errors are mapped too.
     """
 
     connection: sa.Connection
 
     def execute(self, sql: str) -> int | None:
-        """Run one statement verbatim and commit it; the number of rows changed, where known."""
+        """Run one statement verbatim and commit it; the number of rows changed, where known.
+
+        Inside :meth:`transaction` or :meth:`replacing`, the end of the block commits it. The rows
+        of a SELECT are computed and thrown away.
+        """
 
     def describe(self, query: str) -> tuple[Column, ...]:
         """The columns of a SELECT, which the engine itself checks; no row is computed needlessly."""
 
     def read(self, query: str, *, batch_rows: int = 65_536) -> pa.RecordBatchReader:
-        """The rows of a SELECT as a stream; read it before the session closes."""
+        """The rows of a SELECT as a stream, in batches of about ``batch_rows`` rows.
+
+        The session's next statement ends the stream: reading on raises a ``TerminalError``, never
+        gives fewer rows. Outside a transaction, :meth:`replace_table` is no such statement, so rows
+        can flow from a query through a model into a table.
+        """
 
     def count(self, query: str) -> int:
         """The number of rows of a SELECT."""
@@ -75,6 +89,7 @@ class Session(Protocol):
         """A block in which statements of a user create ``table`` anew.
 
         What had the name before is out of the way inside the block, and back when the block fails.
+        Blocks nest: one inside another, or inside :meth:`transaction`, is part of the outer one.
         """
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -82,6 +97,9 @@ class Session(Protocol):
 
     def drop(self, table: TableName) -> None:
         """Drop a table or a view; nothing happens where nothing has the name."""
+
+    def create_schema(self, name: str) -> None:
+        """Make sure that a schema exists."""
 
 
 class Engine(Protocol):
@@ -132,6 +150,8 @@ def open_engine(url: str) -> Engine:
         ) from None
     backend = parsed.get_backend_name()
     if backend not in engines:
-        raise TerminalError(f"unknown engine {backend!r} in the data source", hint=engines.hint(backend))
+        raise TerminalError(
+            f"unknown engine {backend!r} in the data source", hint=engines.hint(backend)
+        )
     factory = engines.get(backend)
     return factory(parsed)  # type: ignore[call-arg]  # a Protocol has no constructor to declare

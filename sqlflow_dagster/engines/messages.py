@@ -1,0 +1,31 @@
+"""Texts of database drivers made fit for a user's eyes."""
+
+import re
+
+_URL_PASSWORD = re.compile(r"(?<=://)([^\s:/@'\"]*):[^\s@'\"]+@")
+_NAMED_PASSWORD = re.compile(
+    r"\b(password|passwd|pwd|token|secret)"
+    r"(\s*=\s*(?:'[^']*'|\"[^\"]*\"|[^\s,;)'\"]+)|\s+'[^']*')",
+    re.IGNORECASE,
+)
+_QUOTED_STATEMENT = re.compile(r"\s*\n\s*LINE \d+:.*", re.DOTALL)
+_SQLALCHEMY_NOISE = re.compile(r"\s*(\[SQL:|\(Background on this error).*", re.DOTALL)
+
+
+def redact(text: str, password: str | None) -> str:
+    """A text without passwords.
+
+    Args:
+        text: Of a driver; it may quote a URL or a statement of the user.
+        password: The one of the data source.
+    """
+    if password:
+        text = text.replace(password, "***")
+    text = _URL_PASSWORD.sub(r"\1:***@", text)
+    return _NAMED_PASSWORD.sub(r"\1=***", text)
+
+
+def brief(text: str) -> str:
+    """The first paragraph of a driver's error, on one line, without a copy of the statement."""
+    text = _SQLALCHEMY_NOISE.sub("", _QUOTED_STATEMENT.sub("", text.strip()))
+    return re.sub(r"\s*\n\s*", " ", text.split("\n\n", 1)[0]).strip()

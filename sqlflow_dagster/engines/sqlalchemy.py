@@ -1,0 +1,324 @@
+"""The engine and the session that every SQLAlchemy dialect shares.
+
+Connections commit each statement by themselves (AUTOCOMMIT), so that statements which refuse to run
+in a transaction work, and a transaction is an explicit BEGIN and COMMIT. Text of a user is handed to
+the driver untouched: no parameter style is applied to it.
+
+A new engine is a subclass of :class:`SQLAlchemyEngine`, which says what an error means, and one of
+:class:`SQLAlchemySession` for what its catalogue or its types do differently.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from typing import Any, Generic, NoReturn, TypeVar
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from sqlflow_dagster.engines.arrow_rows import checked_batches, python_rows, table_columns, to_array
+from sqlflow_dagster.engines.base import Column, RelationKind, TableName
+from sqlflow_dagster.engines.messages import brief, redact
+from sqlflow_dagster.errors import StepError, TerminalError
+
+S = TypeVar("S", bound="SQLAlchemySession")
+
+VERBATIM = {"no_parameters": True}
+"""The execution option that keeps a driver from looking for parameters in a user's text."""
+
+
+class SQLAlchemyEngine(ABC, Generic[S]):
+    """A data source that SQLAlchemy can reach.
+
+    Args:
+        url: Of the data source; no connection is opened.
+    """
+
+    name: str
+    dialect: str
+    shared: bool = True
+    max_identifier_length: int
+    default_schema: str | None = None
+    session_type: type[S]
+
+    def __init__(self, url: sa.URL) -> None:
+        self.url = url
+        self.display_url = url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def session(self, *, prefix: Sequence[str] = ()) -> Iterator[S]:
+        """Open a connection, after running the session statements of ``prefix`` (USE, SET).
+
+        Raises:
+            TransientError: The data source cannot be reached now.
+            TerminalError: It can never be reached this way, or a prefix statement failed.
+        """
+        with self.connection() as connection:
+            session = self.session_on(connection, prefix)
+            try:
+                yield session
+            finally:
+                session.end_stream()
+
+    def session_on(self, connection: sa.Connection, prefix: Sequence[str]) -> S:
+        """A session on a connection that is open already."""
+        session = self.session_type(self, connection, prefix)
+        for statement in prefix:
+            session.execute(statement)
+        return session
+
+    def connection(self) -> AbstractContextManager[sa.Connection]:
+        """A connection for the length of a session."""
+        return self.sqlalchemy_engine.connect()
+
+    def quote(self, table: TableName) -> str:
+        """A table's name as SQL text of this engine."""
+        quote = self.sqlalchemy_engine.dialect.identifier_preparer.quote_identifier
+        return ".".join(quote(part) for part in table)
+
+    @cached_property
+    def sqlalchemy_engine(self) -> sa.Engine:
+        """SQLAlchemy's engine, which raises the errors of this package."""
+        try:
+            engine = sa.create_engine(
+                self.url,
+                poolclass=sa.NullPool,
+                isolation_level="AUTOCOMMIT",
+                hide_parameters=True,
+                connect_args=self.connect_arguments(),
+            )
+        except (ImportError, sa.exc.ArgumentError) as error:
+            raise TerminalError(
+                f"the data source {self.display_url} cannot be used: {brief(str(error))}",
+                hint=f"install the driver, or check the {self.name} URL",
+            ) from error
+        sa.event.listen(engine, "handle_error", self._translate)
+        sa.event.listen(engine, "connect", lambda connection, _: self.configure(connection))
+        return engine
+
+    def connect_arguments(self) -> dict[str, Any]:
+        """What the driver's ``connect`` is told beside the URL."""
+        return {}
+
+    def configure(self, connection: Any) -> None:
+        """Prepare a connection of the driver that was just opened."""
+
+    @abstractmethod
+    def step_error(self, error: BaseException, message: str) -> StepError:
+        """Say what an error of the driver means: the one place of an engine that does.
+
+        Args:
+            error: As the driver raised it.
+            message: Its text, shortened and without secrets.
+        """
+
+    def raise_translated(self, error: BaseException, *, about: str = "") -> NoReturn:
+        """Raise an error of the driver as one of this package.
+
+        Args:
+            error: As the driver raised it.
+            about: What the message is to name first, such as a file.
+        """
+        text = str(error)
+        clean = redact(text, self.url.password)
+        if clean != text:
+            # A traceback shows the cause, too.
+            error.args = (clean,)
+        message = f"{about}: {brief(clean)}" if about else brief(clean)
+        raise self.step_error(error, message) from error
+
+    def _translate(self, context: sa.ExceptionContext) -> None:
+        error = context.original_exception
+        # Drivers let the errors of a value that does not fit (OverflowError) through as they are.
+        if context.sqlalchemy_exception is not None or isinstance(
+            error, ValueError | ArithmeticError
+        ):
+            self.raise_translated(error)
+
+
+class SQLAlchemySession(ABC):
+    """One open connection; see :class:`~sqlflow_dagster.engines.base.Session`."""
+
+    begin_statement = "BEGIN"
+
+    def __init__(
+        self, engine: SQLAlchemyEngine[Any], connection: sa.Connection, prefix: Sequence[str]
+    ) -> None:
+        self.engine = engine
+        self.connection = connection
+        self._prefix = tuple(prefix)
+        self._depth = 0
+        self._undone = False
+        self._stream: object | None = None
+        sa.event.listen(connection, "before_cursor_execute", self.end_stream)
+
+    def execute(self, sql: str) -> int | None:
+        """Run one statement verbatim and commit it; the number of rows changed, where known."""
+        with self._run(sql) as result:
+            if result.returns_rows:
+                # Some engines compute a SELECT only as far as it is read.
+                for _ in result.partitions(10_000):
+                    pass
+                return None
+            return result.rowcount if result.rowcount >= 0 else None
+
+    @abstractmethod
+    def describe(self, query: str) -> tuple[Column, ...]:
+        """The columns of a SELECT, which the engine itself checks; no row is computed needlessly."""
+
+    def read(self, query: str, *, batch_rows: int = 65_536) -> pa.RecordBatchReader:
+        """The rows of a SELECT as a stream; the session's next statement ends it."""
+        columns = self.describe(query)
+        schema = pa.schema([(column.name, column.arrow_type) for column in columns])
+        result = self._run(query, stream_results=True)
+        return self._reader(schema, result, self._batches(result, schema, batch_rows))
+
+    def _batches(
+        self, result: sa.CursorResult[Any], schema: pa.Schema, batch_rows: int
+    ) -> Iterator[pa.RecordBatch]:
+        for rows in result.partitions(batch_rows):
+            arrays = [
+                self.array(values, field)
+                for values, field in zip(zip(*rows, strict=True), schema, strict=True)
+            ]
+            yield pa.record_batch(arrays, schema=schema)
+
+    def array(self, values: Sequence[Any], field: pa.Field) -> pa.Array:
+        """The values of a column as an array of its type."""
+        return to_array(values, field)
+
+    def _reader(
+        self, schema: pa.Schema, stream: object, batches: Iterator[pa.RecordBatch]
+    ) -> pa.RecordBatchReader:
+        """Batches as a reader that fails when another statement took their place."""
+        self._stream = stream
+
+        def guarded() -> Iterator[pa.RecordBatch]:
+            while True:
+                if self._stream is not stream:
+                    raise TerminalError(
+                        "the rows of a query were read on after another statement of its session",
+                        hint="read them to the end first, or use a session for each",
+                    )
+                batch = next(batches, None)
+                if batch is None:
+                    self._stream = None
+                    return
+                yield batch
+
+        return pa.RecordBatchReader.from_batches(schema, guarded())
+
+    def end_stream(self, *_: object) -> None:
+        """Let nobody read on what :meth:`read` gave."""
+        stream, self._stream = self._stream, None
+        if isinstance(stream, sa.CursorResult):
+            # An unread result keeps its tables from being dropped.
+            stream.close()
+
+    def count(self, query: str) -> int:
+        """The number of rows of a SELECT."""
+        with self._run(f"SELECT count(*) FROM (\n{query}\n) AS a") as result:
+            return int(result.scalar_one())
+
+    @abstractmethod
+    def relation_kind(self, table: TableName) -> RelationKind | None:
+        """Whether a name is a table or a view; None where nothing has it."""
+
+    def columns(self, table: TableName) -> tuple[Column, ...] | None:
+        """The columns of a table or view; None where nothing has the name."""
+        if self.relation_kind(table) is None:
+            return None
+        return self.describe(f"SELECT * FROM {self.engine.quote(table)}")
+
+    @abstractmethod
+    def tables(self) -> list[tuple[str, ...]]:
+        """The tables and views of a user, each as (schema, table)."""
+
+    def create_table_as(self, table: TableName, query: str) -> int:
+        """Replace a table by the rows of a SELECT, whole or not at all; the number of rows."""
+        name = self.engine.quote(table)
+        with self.replacing(table):
+            self._run(f"CREATE TABLE {name} AS\n{query}").close()
+            return self.count(f"SELECT * FROM {name}")
+
+    def replace_table(self, table: TableName, rows: pa.RecordBatchReader) -> int:
+        """Replace a table by these rows, whole or not at all; the number of rows."""
+        if self._stream is not None and not self._depth:
+            # The rows may come from the open stream, which a statement here would end.
+            with self.engine.sqlalchemy_engine.connect() as connection:
+                other: SQLAlchemySession = self.engine.session_on(connection, self._prefix)
+                return other.replace_table(table, rows)
+        with self.replacing(table):
+            return self._create_from(table, rows)
+
+    def _create_from(self, table: TableName, rows: pa.RecordBatchReader) -> int:
+        """Create a table that does not exist from these rows; the number of rows."""
+        *schema, name = table
+        target = sa.Table(
+            name,
+            sa.MetaData(),
+            *table_columns(rows.schema),
+            schema=".".join(schema) or None,
+        )
+        target.create(self.connection, checkfirst=False)
+        count = 0
+        for batch in checked_batches(rows):
+            if batch.num_rows:
+                self.connection.execute(target.insert(), python_rows(batch))
+                count += batch.num_rows
+        return count
+
+    @contextmanager
+    def replacing(self, table: TableName) -> Iterator[None]:
+        """A block in which statements of a user create ``table`` anew."""
+        with self.transaction():
+            self.drop(table)
+            yield
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A block whose statements are kept together or undone together."""
+        if not self._depth:
+            self._run(self.begin_statement).close()
+            self._undone = False
+        self._depth += 1
+        try:
+            yield
+            if self._depth == 1:
+                self._commit()
+        except BaseException as error:
+            if self._depth == 1:
+                self._roll_back(error)
+            self._undone = True
+            raise
+        finally:
+            self._depth -= 1
+
+    def _commit(self) -> None:
+        if self._undone:
+            raise TerminalError(
+                "a transaction was to be committed after one of its parts had failed",
+                hint="let the error of the inner block end the outer one too",
+            )
+        self._run("COMMIT").close()
+
+    def _roll_back(self, error: BaseException) -> None:
+        try:
+            self._run("ROLLBACK").close()
+        except StepError as failure:
+            # Engines end some failed transactions by themselves; ``error`` says what went wrong.
+            error.add_note(f"the transaction was not rolled back again: {failure.message}")
+
+    def drop(self, table: TableName) -> None:
+        """Drop a table or a view; nothing happens where nothing has the name."""
+        kind = self.relation_kind(table)
+        if kind is not None:
+            self._run(f"DROP {kind.upper()} {self.engine.quote(table)}").close()
+
+    def create_schema(self, name: str) -> None:
+        """Make sure that a schema exists."""
+        self._run(f"CREATE SCHEMA IF NOT EXISTS {self.engine.quote((name,))}").close()
+
+    def _run(self, sql: str, **options: Any) -> sa.CursorResult[Any]:
+        return self.connection.exec_driver_sql(sql, execution_options={**VERBATIM, **options})

@@ -1,0 +1,290 @@
+"""Models in tables of the data source itself: what reaches the data reaches the models.
+
+Three tables, made by the first save: ``sqlflow_models`` (the accepted version of each name),
+``sqlflow_model_versions`` (what is known of each version) and ``sqlflow_model_chunks`` (its bytes in
+pieces of 1 MiB, because servers bound the size of one value).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from sqlflow_dagster.engines.base import Engine, Session
+from sqlflow_dagster.errors import StepError, TerminalError, did_you_mean
+from sqlflow_dagster.model_store.base import ModelVersion
+
+CHUNK_BYTES = 1 << 20
+ATTEMPTS = 8
+
+_METADATA = sa.MetaData()
+# 255 characters are the most that MySQL takes into a primary key.
+_NAME = sa.String(255)
+
+_MODELS = sa.Table(
+    "sqlflow_models",
+    _METADATA,
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("accepted_version", sa.Integer),
+)
+_VERSIONS = sa.Table(
+    "sqlflow_model_versions",
+    _METADATA,
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column(
+        "metadata",
+        sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb"),
+        nullable=False,
+    ),
+)
+_CHUNKS = sa.Table(
+    "sqlflow_model_chunks",
+    _METADATA,
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("chunk", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column(
+        "data",
+        sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb"),
+        nullable=False,
+    ),
+)
+
+
+class DatabaseModelStore:
+    """Versions of models in a database; see :class:`~sqlflow_dagster.model_store.base.ModelStore`.
+
+    Every method opens a session of its own, which a thread that has one open on a DuckDB file
+    cannot do.
+
+    Args:
+        engine: The data source.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def save(
+        self, name: str, bundle: bytes, metadata: Mapping[str, Any], *, accept: bool = True
+    ) -> ModelVersion:
+        """Store a bundle as the next version of ``name``, whole or not at all.
+
+        Raises:
+            TerminalError: The name is empty or too long, or the metadata are no JSON values.
+            StepError: Others kept saving the same model.
+        """
+        _check_name(name)
+        text = _to_json(name, metadata)
+        saved = ModelVersion(
+            name=name,
+            version=0,
+            # MySQL keeps whole seconds.
+            created_at=datetime.now(UTC).replace(microsecond=0),
+            accepted=accept,
+            size=len(bundle),
+            sha256=hashlib.sha256(bundle).hexdigest(),
+            metadata=json.loads(text),
+        )
+        with self._engine.session() as session:
+            _create_tables(session)
+            for attempt in range(1, ATTEMPTS + 1):
+                saved = replace(saved, version=_last_version(session, name) + 1)
+                try:
+                    with session.transaction():
+                        _insert(session, saved, text, bundle)
+                        _point(session, name, saved.version if accept else None)
+                except StepError:
+                    # Each database has an error of its own for a number that another save took.
+                    if attempt == ATTEMPTS or _last_version(session, name) < saved.version:
+                        raise
+                else:
+                    break
+        return saved
+
+    def load(self, name: str, version: int | None = None) -> tuple[ModelVersion, bytes]:
+        """A version and its bundle; without ``version``, the accepted one.
+
+        Raises:
+            TerminalError: There is no such model or version, or its bytes do not match their hash.
+        """
+        with self._engine.session() as session:
+            found = _known_version(session, name, version)
+            query = (
+                sa.select(_CHUNKS.c.data)
+                .where(_CHUNKS.c.name == name, _CHUNKS.c.version == found.version)
+                .order_by(_CHUNKS.c.chunk)
+            )
+            bundle = b"".join(bytes(data) for data in session.connection.scalars(query))
+        if hashlib.sha256(bundle).hexdigest() != found.sha256:
+            raise TerminalError(
+                f"model {name!r} version {found.version} is corrupt: {found.size} bytes were saved, "
+                f"and the {len(bundle)} that are stored have another hash",
+                hint="use another version of it, or train it again",
+            )
+        return found, bundle
+
+    def find(self, name: str, version: int | None = None) -> ModelVersion | None:
+        """A version without its bundle; None where there is none."""
+        return _pick(self.versions(name), version)
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All versions of a model, oldest first."""
+        with self._engine.session() as session:
+            return _versions(session, name)
+
+    def names(self) -> list[str]:
+        """The models' names, sorted."""
+        with self._engine.session() as session:
+            return _names(session)
+
+    def accept(self, name: str, version: int) -> None:
+        """Let ``USING name`` read this version from now on.
+
+        Raises:
+            TerminalError: There is no such model or version.
+        """
+        with self._engine.session() as session, session.transaction():
+            _known_version(session, name, version)
+            _point(session, name, version)
+
+    def delete(self, name: str) -> None:
+        """Remove every version of a model.
+
+        Raises:
+            TerminalError: There is no such model.
+        """
+        with self._engine.session() as session, session.transaction():
+            if not _versions(session, name):
+                raise _unknown_model(session, name)
+            for table in _TABLES:
+                session.connection.execute(table.delete().where(table.c.name == name))
+
+
+_TABLES = (_MODELS, _CHUNKS, _VERSIONS)
+
+
+def _create_tables(session: Session) -> None:
+    for table in _TABLES:
+        if session.relation_kind((table.name,)) is None:
+            session.connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+
+
+def _is_new(session: Session) -> bool:
+    """Whether no model was ever saved: the table that is made last is missing."""
+    return session.relation_kind((_TABLES[-1].name,)) is None
+
+
+def _names(session: Session) -> list[str]:
+    if _is_new(session):
+        return []
+    # Sorted here: databases disagree about the order of letters.
+    return sorted(session.connection.scalars(sa.select(_MODELS.c.name)))
+
+
+def _versions(session: Session, name: str) -> list[ModelVersion]:
+    if _is_new(session):
+        return []
+    query = (
+        sa.select(_VERSIONS, _MODELS.c.accepted_version)
+        .join(_MODELS, _MODELS.c.name == _VERSIONS.c.name)
+        .where(_VERSIONS.c.name == name)
+        .order_by(_VERSIONS.c.version)
+    )
+    return [
+        ModelVersion(
+            name=row.name,
+            version=row.version,
+            created_at=row.created_at.replace(tzinfo=UTC),
+            accepted=row.version == row.accepted_version,
+            size=row.size,
+            sha256=row.sha256,
+            metadata=json.loads(row.metadata),
+        )
+        for row in session.connection.execute(query)
+    ]
+
+
+def _pick(versions: Iterable[ModelVersion], version: int | None) -> ModelVersion | None:
+    """The version of a number; without a number, the accepted one."""
+    for item in versions:
+        if item.version == version or (version is None and item.accepted):
+            return item
+    return None
+
+
+def _known_version(session: Session, name: str, version: int | None) -> ModelVersion:
+    versions = _versions(session, name)
+    if not versions:
+        raise _unknown_model(session, name)
+    found = _pick(versions, version)
+    if found is not None:
+        return found
+    known = ", ".join(str(item.version) for item in versions)
+    if version is None:
+        raise TerminalError(
+            f"model {name!r} has no accepted version",
+            hint=f"accept one of its versions ({known}), or name one: {name}@{versions[-1].version}",
+        )
+    raise TerminalError(f"model {name!r} has no version {version}", hint=f"it has {known}")
+
+
+def _unknown_model(session: Session, name: str) -> TerminalError:
+    names = _names(session)
+    hint = did_you_mean(name, names) or (
+        f"known: {', '.join(names)}" if names else "no model was saved here yet"
+    )
+    return TerminalError(f"unknown model {name!r}", hint=hint)
+
+
+def _last_version(session: Session, name: str) -> int:
+    query = sa.select(sa.func.max(_VERSIONS.c.version)).where(_VERSIONS.c.name == name)
+    return session.connection.scalar(query) or 0
+
+
+def _insert(session: Session, saved: ModelVersion, metadata: str, bundle: bytes) -> None:
+    key = {"name": saved.name, "version": saved.version}
+    session.connection.execute(
+        _VERSIONS.insert().values(
+            **key,
+            created_at=saved.created_at.replace(tzinfo=None),
+            size=saved.size,
+            sha256=saved.sha256,
+            metadata=metadata,
+        )
+    )
+    for chunk, start in enumerate(range(0, len(bundle), CHUNK_BYTES)):
+        data = bundle[start : start + CHUNK_BYTES]
+        session.connection.execute(_CHUNKS.insert().values(**key, chunk=chunk, data=data))
+
+
+def _point(session: Session, name: str, version: int | None) -> None:
+    """Move the accepted pointer; None leaves it where it is, and makes one that points nowhere."""
+    of_name = _MODELS.c.name == name
+    if session.connection.scalar(sa.select(_MODELS.c.name).where(of_name)) is None:
+        session.connection.execute(_MODELS.insert().values(name=name, accepted_version=version))
+    elif version is not None:
+        session.connection.execute(_MODELS.update().where(of_name).values(accepted_version=version))
+
+
+def _check_name(name: str) -> None:
+    if not 0 < len(name) <= 255:
+        raise TerminalError(f"a model's name has 1 to 255 characters, not {len(name)}")
+
+
+def _to_json(name: str, metadata: Mapping[str, Any]) -> str:
+    try:
+        # allow_nan=False: NaN is no JSON, and other readers of the table refuse it.
+        return json.dumps(metadata, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise TerminalError(
+            f"the metadata of model {name!r} are no JSON values: {error}"
+        ) from error

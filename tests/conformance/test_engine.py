@@ -1,0 +1,486 @@
+"""Every engine keeps the promises of ``engines/base.py``."""
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from sqlflow_dagster.engines.base import Engine, Session, open_engine
+from sqlflow_dagster.errors import TerminalError
+
+if TYPE_CHECKING:
+    from tests.conformance.conftest import EngineCase
+
+NAMES = ["plain", "a b", "a.b", "select", "Ünïcode", 'quo"ted', "per%cent", "co:lon"]
+FORMER = [{"n": 1}]
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    with engine.session() as session:
+        yield session
+
+
+def rows_of(session: Session, query: str) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = session.read(query).read_all().to_pylist()
+    return rows
+
+
+def reader(table: pa.Table, *, batch_rows: int = 1000) -> pa.RecordBatchReader:
+    return table.to_reader(max_chunksize=batch_rows)
+
+
+def numbers(count: int) -> str:
+    """A SELECT of 1 … count that every engine understands."""
+    return (
+        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers "
+        f"WHERE n < {count}) SELECT n FROM numbers"
+    )
+
+
+# -- the engine itself
+
+
+def test_tells_what_a_runtime_must_know(engine: Engine) -> None:
+    assert open_engine(engine.display_url).name == engine.name
+    assert engine.max_identifier_length >= 63
+    assert engine.dialect
+
+
+def test_runs_the_session_statements_first(engine: Engine) -> None:
+    with engine.session(prefix=["CREATE TEMPORARY TABLE mine AS SELECT 7 AS n"]) as session:
+        assert rows_of(session, "SELECT * FROM mine") == [{"n": 7}]
+
+
+def test_a_new_session_sees_what_an_earlier_one_left(engine: Engine) -> None:
+    with engine.session() as session:
+        session.execute("CREATE TABLE t AS SELECT 1 AS n")
+    with engine.session() as session:
+        assert session.count("SELECT * FROM t") == 1
+
+
+# -- execute
+
+
+def test_counts_changed_rows(session: Session) -> None:
+    session.execute("CREATE TABLE t (n INTEGER)")
+    assert session.execute("INSERT INTO t VALUES (1), (2), (3)") == 3
+    assert session.execute("UPDATE t SET n = 0 WHERE n > 1") == 2
+    assert session.execute("DELETE FROM t") == 3
+    assert session.execute('SELECT 5 AS "Count"') is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["100%", "%s", "%(name)s", ":name", "a;b", "?", "$1", "-- no comment", "{x}", "it''s", "\\"],
+)
+def test_hands_text_on_verbatim(session: Session, text: str) -> None:
+    session.execute(f"CREATE TABLE t AS SELECT '{text}' AS a -- {text}")
+    expected = text.replace("''", "'")
+    assert rows_of(session, f"SELECT a FROM t WHERE a = '{text}' -- {text}") == [{"a": expected}]
+    assert session.count(f"SELECT a FROM t WHERE a = '{text}' -- {text}") == 1
+    assert [column.name for column in session.describe(f"SELECT '{text}' AS a -- {text}")] == ["a"]
+
+
+def test_runs_what_refuses_a_transaction(session: Session) -> None:
+    session.execute("CREATE TABLE t (n INTEGER)")
+    assert session.execute("VACUUM") is None
+
+
+def test_tells_what_the_engine_says_of_a_bad_statement(session: Session) -> None:
+    with pytest.raises(TerminalError, match="nowhere") as caught:
+        session.execute("INSERT INTO nowhere VALUES (1)")
+    assert "sqlalche.me" not in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_an_error_while_a_select_is_computed_is_told(session: Session) -> None:
+    session.execute("CREATE TABLE t (n INTEGER NOT NULL)")
+    with pytest.raises(TerminalError):
+        session.execute("INSERT INTO t SELECT NULL")
+    assert session.count("SELECT * FROM t") == 0
+
+
+# -- describe, count, read
+
+
+QUERIES = {
+    "comment at the end": "SELECT 1 AS n -- done",
+    "block comment": "SELECT /* a */ 1 AS n /* b */",
+    "cte": "WITH a AS (SELECT 1 AS n) SELECT n FROM a",
+    "order and limit": "SELECT n FROM (SELECT 1 AS n UNION ALL SELECT 2) AS x ORDER BY n LIMIT 1",
+    "lines": "SELECT\n  1\nAS n\n",
+}
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_understands_a_query_as_written(session: Session, query: str) -> None:
+    assert [column.name for column in session.describe(query)] == ["n"]
+    assert session.count(query) == 1
+    assert rows_of(session, query) == [{"n": 1}]
+    assert session.create_table_as(("copy",), query) == 1
+
+
+def test_describe_and_read_agree(session: Session) -> None:
+    session.execute("CREATE TABLE t (i INTEGER, x DOUBLE PRECISION, s VARCHAR(10), d DATE)")
+    session.execute("INSERT INTO t VALUES (1, 0.5, 'a', '2024-02-29'), (NULL, NULL, NULL, NULL)")
+    columns = session.describe("SELECT * FROM t")
+    schema = session.read("SELECT * FROM t").schema
+    assert [(column.name, column.arrow_type) for column in columns] == [
+        (field.name, field.type) for field in schema
+    ]
+    assert pa.types.is_integer(schema.field("i").type)
+    assert pa.types.is_floating(schema.field("x").type)
+    assert pa.types.is_string(schema.field("s").type)
+    assert pa.types.is_date(schema.field("d").type)
+    assert all(column.type for column in columns)
+
+
+def test_describe_names_a_missing_column(session: Session) -> None:
+    session.execute("CREATE TABLE t (n INTEGER)")
+    with pytest.raises(TerminalError, match="missing"):
+        session.describe("SELECT missing FROM t")
+
+
+def test_an_empty_result_keeps_its_types(session: Session) -> None:
+    session.execute("CREATE TABLE t (i INTEGER, x DOUBLE PRECISION, s VARCHAR(10), d DATE)")
+    table = session.read("SELECT * FROM t").read_all()
+    assert table.num_rows == 0
+    assert pa.types.is_integer(table.schema.field("i").type)
+    assert pa.types.is_floating(table.schema.field("x").type)
+    assert pa.types.is_string(table.schema.field("s").type)
+    assert pa.types.is_date(table.schema.field("d").type)
+
+
+def test_columns_of_one_name_are_told_apart(session: Session) -> None:
+    query = "SELECT 1 AS n, 2 AS n"
+    names = [column.name for column in session.describe(query)]
+    assert len(set(names)) == 2
+    assert session.read(query).schema.names == names
+
+
+def test_reads_in_batches(session: Session) -> None:
+    batches = list(session.read(numbers(10_000), batch_rows=2048))
+    assert len(batches) > 1
+    assert sum(batch.num_rows for batch in batches) == 10_000
+    assert sum(sum(batch.column("n").to_pylist()) for batch in batches) == 50_005_000
+
+
+def test_a_stream_never_ends_early_in_silence(session: Session) -> None:
+    rows = session.read(numbers(10_000), batch_rows=2048)
+    rows.read_next_batch()
+    session.execute("CREATE TABLE t AS SELECT 1 AS n")
+    with pytest.raises(TerminalError, match="another statement"):
+        rows.read_all()
+
+
+def test_a_stream_is_dead_after_its_session(engine: Engine) -> None:
+    with engine.session() as session:
+        rows = session.read("SELECT 1 AS n")
+    with pytest.raises(TerminalError, match="session"):
+        rows.read_all()
+
+
+# -- names and catalogue
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_any_spelling(session: Session, engine: Engine, name: str) -> None:
+    written = pa.table({name: [1, 2], "other": ["x", "y"]})
+    assert session.replace_table((name,), reader(written)) == 2
+    assert session.relation_kind((name,)) == "table"
+    assert [column.name for column in session.columns((name,)) or ()] == [name, "other"]
+    assert rows_of(session, f"SELECT * FROM {engine.quote((name,))}") == written.to_pylist()
+    assert session.create_table_as((name,), "SELECT 3 AS n") == 1
+    assert (engine.default_schema, name) in session.tables()
+    session.drop((name,))
+    assert session.relation_kind((name,)) is None
+
+
+def test_tables_of_a_schema(session: Session, engine: Engine) -> None:
+    session.create_schema("iris")
+    session.create_schema("iris")
+    session.create_table_as(("iris", "train"), "SELECT 1 AS n")
+    session.create_table_as(("train",), "SELECT 'main' AS s")
+    session.replace_table(("iris", "test"), reader(pa.table({"n": [1, 2, 3]})))
+    assert session.relation_kind(("iris", "train")) == "table"
+    assert [column.name for column in session.columns(("iris", "train")) or ()] == ["n"]
+    assert session.tables() == [
+        ("iris", "test"),
+        ("iris", "train"),
+        (engine.default_schema, "train"),
+    ]
+    session.drop(("train",))
+    assert session.count("SELECT * FROM iris.train") == 1
+    session.drop(("train",))
+    assert session.relation_kind(("iris", "train")) == "table"
+    assert session.relation_kind(("nowhere", "train")) is None
+
+
+def test_a_schema_is_there_for_the_next_session(engine: Engine) -> None:
+    with engine.session() as session:
+        session.create_schema("iris")
+        session.create_table_as(("iris", "train"), "SELECT 1 AS n")
+    with engine.session() as session:
+        assert session.count("SELECT * FROM iris.train") == 1
+
+
+def test_a_view_is_known_and_replaced(session: Session) -> None:
+    session.execute("CREATE TABLE t AS SELECT 1 AS n")
+    session.execute("CREATE VIEW v AS SELECT n + 1 AS m FROM t")
+    assert session.relation_kind(("v",)) == "view"
+    assert [column.name for column in session.columns(("v",)) or ()] == ["m"]
+    session.create_table_as(("v",), "SELECT 5 AS n")
+    assert session.relation_kind(("v",)) == "table"
+
+
+def test_nothing_has_the_name(session: Session) -> None:
+    assert session.relation_kind(("nothing",)) is None
+    assert session.columns(("nothing",)) is None
+    session.drop(("nothing",))
+
+
+def test_names_are_found_in_any_case(session: Session) -> None:
+    session.execute("CREATE TABLE Train AS SELECT 1 AS n")
+    assert session.relation_kind(("TRAIN",)) == "table"
+    session.create_table_as(("train",), "SELECT 2 AS n")
+    assert len(session.tables()) == 1
+
+
+# -- values
+
+
+def test_values_come_back(session: Session, engine_case: "EngineCase") -> None:
+    written = pa.table(
+        {
+            "i": pa.array([1, None, -(2**62)], pa.int64()),
+            "x": pa.array([0.1, None, -1e300], pa.float64()),
+            "b": pa.array([True, None, False]),
+            "s": pa.array(["", None, "Grüße, 世界 🌷"]),
+            "d": pa.array([date(2024, 2, 29), None, date(1900, 1, 1)]),
+            "t": pa.array(
+                [datetime(2024, 2, 29, 12, 30, 1, 250_000), None, datetime(1969, 12, 31)],
+                pa.timestamp("us"),
+            ),
+            "m": pa.array([Decimal("12345.67"), None, Decimal("-0.10")], pa.decimal128(10, 2)),
+            "y": pa.array([b"\x00\xff", None, b""]),
+        }
+    )
+    assert session.replace_table(("t",), reader(written)) == 3
+    read = session.read("SELECT * FROM t").read_all()
+    assert read.schema.types == written.schema.types
+    assert read.to_pylist() == written.to_pylist()
+
+
+def test_values_survive_a_copy(session: Session, engine_case: "EngineCase") -> None:
+    written = pa.table({"d": [date(2024, 2, 29), None], "m": [Decimal("1.25"), None]})
+    session.replace_table(("t",), reader(written))
+    session.create_table_as(("copy",), "SELECT * FROM t")
+    read = session.read("SELECT * FROM copy").read_all()
+    if engine_case.keeps_types:
+        assert read.to_pylist() == written.to_pylist()
+    else:
+        assert read.to_pylist() == [{"d": "2024-02-29", "m": 1.25}, {"d": None, "m": None}]
+
+
+def test_nan_and_null(session: Session, engine_case: "EngineCase") -> None:
+    session.replace_table(("t",), reader(pa.table({"x": [math.nan, None, 1.0]})))
+    values = [row["x"] for row in rows_of(session, "SELECT x FROM t")]
+    assert values[1:] == [None, 1.0]
+    if engine_case.keeps_nan:
+        assert isinstance(values[0], float)
+        assert math.isnan(values[0])
+    else:
+        assert values[0] is None
+
+
+def test_small_and_unsigned_types_are_written(session: Session) -> None:
+    table = pa.table(
+        {
+            "u8": pa.array([1, 255], pa.uint8()),
+            "u64": pa.array([1, 2**40], pa.uint64()),
+            "f32": pa.array([0.5, 1.5], pa.float32()),
+            "word": pa.array(["a", "b"]).dictionary_encode(),
+            "none": pa.array([None, None]),
+            "ns": pa.array([1_000, 2_000], pa.timestamp("ns")),
+        }
+    )
+    session.replace_table(("t",), reader(table))
+    assert session.count("SELECT * FROM t WHERE u8 + u64 + f32 > 1 AND word IN ('a', 'b')") == 2
+    assert session.count("SELECT * FROM t WHERE none IS NULL") == 2
+
+
+# -- whole or not at all
+
+
+def test_replaces_a_table_with_other_columns(session: Session) -> None:
+    session.create_table_as(("t",), "SELECT 1 AS n")
+    assert session.create_table_as(("t",), "SELECT 'x' AS a, 'y' AS b") == 1
+    assert rows_of(session, "SELECT * FROM t") == [{"a": "x", "b": "y"}]
+    assert session.replace_table(("t",), reader(pa.table({"c": [1.5]}))) == 1
+    assert rows_of(session, "SELECT * FROM t") == [{"c": 1.5}]
+
+
+def test_no_rows_make_an_empty_table(session: Session) -> None:
+    empty = pa.table({"i": pa.array([], pa.int64()), "s": pa.array([], pa.string())})
+    assert session.replace_table(("t",), reader(empty)) == 0
+    assert session.read("SELECT * FROM t").schema.types == empty.schema.types
+    assert session.create_table_as(("u",), "SELECT * FROM t") == 0
+
+
+def test_a_failed_select_leaves_the_former_table(session: Session) -> None:
+    session.create_table_as(("t",), "SELECT 1 AS n")
+    with pytest.raises(TerminalError, match="t2"):
+        session.create_table_as(("t",), "SELECT missing FROM t2")
+    assert rows_of(session, "SELECT * FROM t") == FORMER
+
+
+def test_a_failed_select_leaves_the_former_view(session: Session) -> None:
+    session.execute("CREATE VIEW t AS SELECT 1 AS n")
+    with pytest.raises(TerminalError):
+        session.create_table_as(("t",), "SELECT missing FROM t2")
+    assert session.relation_kind(("t",)) == "view"
+
+
+def test_rows_that_end_in_an_error_leave_the_former_table(session: Session) -> None:
+    def failing() -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch({"n": [1, 2, 3]})
+        raise LookupError("the model fell over")
+
+    session.create_table_as(("t",), "SELECT 1 AS n")
+    rows = pa.RecordBatchReader.from_batches(pa.schema([("n", pa.int64())]), failing())
+    with pytest.raises(LookupError, match="the model fell over"):
+        session.replace_table(("t",), rows)
+    assert rows_of(session, "SELECT * FROM t") == FORMER
+    assert [table[-1] for table in session.tables()] == ["t"]
+
+
+@pytest.mark.parametrize("names", [["n", "N"], ["n", "n"]])
+def test_two_columns_of_one_name_are_refused(session: Session, names: list[str]) -> None:
+    rows = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=names)
+    session.create_table_as(("t",), "SELECT 1 AS n")
+    with pytest.raises(TerminalError, match="twice"):
+        session.replace_table(("t",), reader(rows))
+    assert rows_of(session, "SELECT * FROM t") == FORMER
+
+
+def test_replacing_runs_the_statement_of_a_user(session: Session) -> None:
+    session.create_table_as(("t",), "SELECT 1 AS n")
+    with session.replacing(("t",)):
+        assert session.relation_kind(("t",)) is None
+        session.execute("CREATE TABLE t AS SELECT 2 AS n -- anew")
+    assert rows_of(session, "SELECT * FROM t") == [{"n": 2}]
+
+
+def test_replacing_gives_the_former_table_back(session: Session) -> None:
+    session.create_table_as(("t",), "SELECT 1 AS n")
+
+    def fail_after_creating() -> None:
+        with session.replacing(("t",)):
+            session.execute("CREATE TABLE t AS SELECT 2 AS n")
+            raise LookupError("stop")
+
+    with pytest.raises(LookupError):
+        fail_after_creating()
+    assert rows_of(session, "SELECT * FROM t") == FORMER
+
+
+def test_a_transaction_is_kept_or_undone(session: Session) -> None:
+    session.execute("CREATE TABLE t (n INTEGER)")
+    with session.transaction():
+        session.execute("INSERT INTO t VALUES (1)")
+        session.execute("INSERT INTO t VALUES (2)")
+
+    def fail_at_the_second_statement() -> None:
+        with session.transaction():
+            session.execute("INSERT INTO t VALUES (3)")
+            session.execute("INSERT INTO nowhere VALUES (1)")
+
+    with pytest.raises(TerminalError, match="nowhere"):
+        fail_at_the_second_statement()
+    assert session.count("SELECT * FROM t") == 2
+
+
+def test_transactions_nest(session: Session) -> None:
+    session.create_table_as(("t",), "SELECT 1 AS n")
+
+    def fail_at_the_end() -> None:
+        with session.transaction():
+            assert session.create_table_as(("t",), "SELECT 2 AS n") == 1
+            assert session.replace_table(("u",), reader(pa.table({"n": [5]}))) == 1
+            raise LookupError("stop")
+
+    with pytest.raises(LookupError):
+        fail_at_the_end()
+    assert rows_of(session, "SELECT * FROM t") == FORMER
+    assert session.relation_kind(("u",)) is None
+
+
+def test_a_half_failed_transaction_is_never_kept(session: Session) -> None:
+    session.create_table_as(("t",), "SELECT 1 AS n")
+
+    def swallow_a_failure() -> None:
+        with session.transaction():
+            with suppress(LookupError), session.replacing(("t",)):
+                raise LookupError("stop")
+            session.execute("CREATE TABLE u AS SELECT 1 AS n")
+
+    with pytest.raises(TerminalError, match="one of its parts had failed"):
+        swallow_a_failure()
+    assert rows_of(session, "SELECT * FROM t") == FORMER
+    assert session.relation_kind(("u",)) is None
+
+
+def test_core_statements_are_part_of_a_transaction(session: Session) -> None:
+    session.execute("CREATE TABLE t (n INTEGER)")
+    table = sa.table("t", sa.column("n"))
+
+    def fail_after_inserting() -> None:
+        with session.transaction():
+            session.connection.execute(table.insert().values(n=1))
+            raise LookupError("stop")
+
+    with pytest.raises(LookupError):
+        fail_after_inserting()
+    session.connection.execute(table.insert().values(n=2))
+    assert rows_of(session, "SELECT n FROM t") == [{"n": 2}]
+
+
+def test_rows_flow_from_a_query_into_a_table(session: Session) -> None:
+    """As in a prediction: read, compute, write, without the whole table in memory."""
+    rows = session.read(numbers(10_000), batch_rows=2048)
+
+    def doubled() -> Iterator[pa.RecordBatch]:
+        for batch in rows:
+            values = [2 * n for n in batch.column("n").to_pylist()]
+            yield pa.record_batch({"n": pa.array(values, pa.int64())})
+
+    schema = pa.schema([("n", pa.int64())])
+    count = session.replace_table(("t",), pa.RecordBatchReader.from_batches(schema, doubled()))
+    assert count == 10_000
+    assert rows_of(session, "SELECT sum(n) AS total FROM t") == [{"total": 100_010_000}]
+
+
+def test_a_table_is_replaced_by_what_was_read_from_it(session: Session) -> None:
+    session.create_table_as(("t",), numbers(5000))
+    rows = session.read("SELECT n FROM t", batch_rows=2048)
+    assert session.replace_table(("t",), rows) == 5000
+    assert session.count("SELECT DISTINCT n FROM t") == 5000
+
+
+def test_many_threads_write(engine: Engine) -> None:
+    def work(index: int) -> int:
+        with engine.session() as session:
+            return session.create_table_as((f"t{index}",), f"SELECT {index} AS n")
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, range(8))) == [1] * 8
+    with engine.session() as session:
+        assert len(session.tables()) == 8
