@@ -53,6 +53,11 @@ class Registry(Generic[T]):
         """What to tell a user who asked for a name that nothing is registered under."""
         return did_you_mean(name, self.names()) or f"known: {', '.join(self.names()) or 'none'}"
 
+    def module(self, name: str) -> str:
+        """The module that a plugin lives in; empty for an unknown name. Nothing is imported."""
+        point = self._find(name)
+        return point.module if point is not None else ""
+
     def get(self, name: str) -> T:
         """The object registered under ``name``.
 

@@ -18,7 +18,7 @@ from sqlflow_dagster.graph.analysis import VALIDATION_SELECT, AnalyzedQuery, Ana
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
 from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.lang.expressions import Literal
-from sqlflow_dagster.lang.scanner import normalized_sql
+from sqlflow_dagster.lang.sql_text import normalized_sql
 from sqlflow_dagster.lang.statements import (
     Attribute,
     EvaluateStatement,

@@ -4,21 +4,23 @@ The session statements (USE, SET) of a program become the prefix of the statemen
 between BEGIN and COMMIT becomes one statement.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
-from sqlflow_dagster.graph.effects import Effects, Mode, Write
+from sqlflow_dagster.graph.effects import Effects, Mode, Write, merged_effects
 from sqlflow_dagster.graph.loose import loose_effects
 from sqlflow_dagster.graph.objects import Names, ObjectRef, model_ref
 from sqlflow_dagster.graph.queries import UNKNOWN_SHAPE, QueryShape, query_shape
 from sqlflow_dagster.graph.sql_effects import sql_effects
 from sqlflow_dagster.lang.clause_parser import ClauseError, parse_clause, parse_show_train
 from sqlflow_dagster.lang.scanner import (
+    CLAUSE_START,
+    QUERY_START,
     VERBS,
     Piece,
     clause_candidates,
-    content_start,
     show_train_starts,
 )
 from sqlflow_dagster.lang.standard import Rejection, parse_sql
@@ -79,15 +81,24 @@ class AnalyzedStatement:
     temporary_tables: tuple[TemporaryTableStatement, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
+class _Transaction:
+    """The statements since a BEGIN."""
+
+    start: Span
+    prefix: tuple[str, ...]
+    statements: list[SqlStatement] = field(default_factory=list)
+    effects: list[Effects] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
 class _Analysis:
     """The state of one walk over the pieces of a program."""
 
     source: Source
     names: Names
     prefix: tuple[str, ...] = ()
-    open_transaction: list[tuple[SqlStatement, Effects]] | None = None
-    transaction_start: Span | None = None
+    transaction: _Transaction | None = None
     found: list[AnalyzedStatement] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
 
@@ -95,6 +106,8 @@ class _Analysis:
         self,
         statement: Statement,
         effects: Effects,
+        *,
+        prefix: tuple[str, ...] | None = None,
         query: AnalyzedQuery | None = None,
         validation: AnalyzedQuery | None = None,
     ) -> None:
@@ -103,7 +116,7 @@ class _Analysis:
                 statement=statement,
                 effects=effects,
                 names=self.names,
-                prefix=self.prefix,
+                prefix=self.prefix if prefix is None else prefix,
                 query=query,
                 validation=validation,
             )
@@ -124,17 +137,16 @@ def analyze(
     """
     state = _Analysis(source=source, names=names)
     for piece in pieces:
-        start = content_start(source.text, piece.start, piece.end, names.dialect)
-        end = start + len(source.text[start : piece.end].rstrip())
-        if start < end:
+        end = piece.content + len(source.text[piece.content : piece.end].rstrip())
+        if piece.content < end:
             try:
-                _statement(source.span(start, end), piece.clause, state)
+                _statement(source.span(piece.content, end), piece.clause, state)
             except ClauseError as error:
                 state.problems.append(error.diagnostic)
-    if state.open_transaction is not None:
+    if state.transaction is not None:
         message = "this transaction is never closed"
-        hint = "end it with COMMIT"
-        state.problems.append(Diagnostic(message=message, span=state.transaction_start, hint=hint))
+        span = state.transaction.start
+        state.problems.append(Diagnostic(message=message, span=span, hint="end it with COMMIT"))
     return state.found, state.problems
 
 
@@ -143,19 +155,20 @@ def _statement(span: Span, clause: int | None, state: _Analysis) -> None:
         return _query_statement(span, clause, state)
     if show_train_starts(state.source.text, span.start):
         show = parse_show_train(state.source, span)
+        _refuse_in_transaction(show.span, state)
         reads = frozenset({model_ref(show.model.name.parts)})
         return state.add(show, Effects(reads=reads))
-    sql = span.text
-    tree = parse_sql(sql, state.names.dialect)
+    _refuse_misplaced_clause(span, state)
+    tree = parse_sql(span.text, state.names.dialect)
     if isinstance(tree, Rejection):
         late = _late_clause(span, state)
         if late is not None:
             return _query_statement(span, late, state)
         state.problems.append(_unparsed(tree, span, ""))
-        effects = loose_effects(sql, state.names)
+        effects = loose_effects(span.text, state.names)
     else:
         effects = sql_effects(tree, state.names)
-    return _sql_statement(SqlStatement(sql=sql, span=span), effects, state)
+    return _sql_statement(SqlStatement(sql=span.text, span=span), effects, state)
 
 
 def _unparsed(rejection: Rejection, span: Span, what: str) -> Diagnostic:
@@ -168,6 +181,31 @@ def _unparsed(rejection: Rejection, span: Span, what: str) -> Diagnostic:
     )
 
 
+_CLAUSE_WORDS = re.compile(rf"\bTO\s+(?:{'|'.join(VERBS)})\b", re.IGNORECASE)
+
+
+def _refuse_misplaced_clause(span: Span, state: _Analysis) -> None:
+    """A machine-learning clause follows a SELECT and nothing else.
+
+    Raises:
+        ClauseError: It ends another kind of statement, such as CREATE TABLE … AS SELECT … TO TRAIN ….
+    """
+    source, dialect = state.source, state.names.dialect
+    if QUERY_START.match(source.text, span.start) or not _CLAUSE_WORDS.search(span.text):
+        return
+    for start, word, spelt_with_to in clause_candidates(source.text, span.start, span.end, dialect):
+        if spelt_with_to and CLAUSE_START.match(source.text, start + len("TO")):
+            first = span.text.split(maxsplit=1)[0].upper()
+            raise ClauseError(
+                Diagnostic(
+                    message=f"TO {word.upper()} must follow a SELECT, "
+                    f"this statement starts with {first}",
+                    span=source.span(start, start + len("TO")),
+                    hint="make two statements of it",
+                )
+            )
+
+
 def _late_clause(span: Span, state: _Analysis) -> int | None:
     """Where a machine-learning clause starts that the scanner did not see.
 
@@ -177,6 +215,8 @@ def _late_clause(span: Span, state: _Analysis) -> int | None:
         ClauseError: It is misspelt.
     """
     source, dialect = state.source, state.names.dialect
+    if not QUERY_START.match(source.text, span.start):
+        return None
     for start, word, spelt_with_to in clause_candidates(source.text, span.start, span.end, dialect):
         if word.upper() not in VERBS and not (spelt_with_to and did_you_mean(word, VERBS)):
             continue
@@ -196,40 +236,53 @@ def _late_clause(span: Span, state: _Analysis) -> int | None:
 def _sql_statement(statement: SqlStatement, effects: Effects, state: _Analysis) -> None:
     if effects.transaction is not None:
         return _transaction_edge(statement, effects.transaction, state)
-    if state.open_transaction is not None:
-        state.open_transaction.append((statement, effects))
-        return None
-    if effects.temporary:
-        state.problems.append(
-            Diagnostic(
-                message="a temporary table is seen by its own statement only: "
-                "each statement runs on a connection of its own",
-                span=statement.span,
-                hint="make it a table; a complex SELECT of a TO TRAIN gets its table by itself",
-            )
-        )
+    prefix = state.prefix
     if effects.session:
         state.prefix += (statement.sql,)
         if effects.schema is not None:
             state.names = state.names.using(effects.schema)
+    if state.transaction is not None:
+        state.transaction.statements.append(statement)
+        state.transaction.effects.append(effects)
         return None
+    if effects.session:
+        return None
+    if effects.temporary:
+        message = (
+            "a temporary table is seen by its own statement only: "
+            "each statement runs on a connection of its own"
+        )
+        hint = "make it a table, or put all that uses it between BEGIN and COMMIT"
+        state.problems.append(Diagnostic(message=message, span=statement.span, hint=hint))
     return state.add(statement, effects)
 
 
 def _transaction_edge(statement: SqlStatement, edge: str, state: _Analysis) -> None:
+    span = statement.span
+    assert span is not None
+    transaction, state.transaction = state.transaction, None
     if edge == "begin":
-        state.open_transaction, state.transaction_start = [], statement.span
-        return
-    inside, state.open_transaction = state.open_transaction or [], None
-    if inside and statement.span and state.transaction_start:
-        span = state.source.span(state.transaction_start.start, statement.span.end)
-        merged = Effects(
-            reads=frozenset().union(*(item.reads for _, item in inside)),
-            writes=tuple(write for _, item in inside for write in item.writes),
-            barrier=any(item.barrier for _, item in inside),
-            loose=any(item.loose for _, item in inside),
+        if transaction is not None:
+            message = "this transaction is opened inside another one"
+            state.problems.append(Diagnostic(message=message, span=span, hint="COMMIT comes first"))
+        state.transaction = _Transaction(start=span, prefix=state.prefix)
+    elif transaction is not None and edge == "rollback":
+        message = "ROLLBACK undoes every statement since BEGIN, so none of them has an effect"
+        hint = "end the transaction with COMMIT, or leave its statements out"
+        state.problems.append(Diagnostic(message=message, span=span, hint=hint))
+    elif transaction is not None and transaction.statements:
+        merged = TransactionStatement(
+            statements=tuple(transaction.statements),
+            span=state.source.span(transaction.start.start, span.end),
         )
-        state.add(TransactionStatement(statements=tuple(s for s, _ in inside), span=span), merged)
+        state.add(merged, merged_effects(transaction.effects), prefix=transaction.prefix)
+
+
+def _refuse_in_transaction(span: Span | None, state: _Analysis) -> None:
+    if state.transaction is not None:
+        message = "a machine-learning statement cannot stand between BEGIN and COMMIT"
+        hint = f"COMMIT the transaction of line {state.transaction.start.line} before it"
+        raise ClauseError(Diagnostic(message=message, span=span, hint=hint))
 
 
 def _query_statement(span: Span, clause: int, state: _Analysis) -> None:
@@ -238,29 +291,30 @@ def _query_statement(span: Span, clause: int, state: _Analysis) -> None:
     query_span = source.span(span.start, query_end)
     query = Query(sql=query_span.text, span=query_span)
     statement = parse_clause(source, clause, span.end, query, span)
-    analyzed = _query(query, "the SELECT is ", state)
+    _refuse_in_transaction(source.span(clause, span.end), state)
+    analyzed = _query(query, query_span, "the SELECT is ", state)
     validation = None
     select = attribute(statement, VALIDATION_SELECT)
-    if select is not None:
-        text = Query(sql=str(select.value).strip().rstrip(";"), span=None)
-        validation = _query(text, "validation.select is ", state, at=select.span)
+    if select is not None and select.span is not None:
+        if not isinstance(select.value, str):
+            message = f"{VALIDATION_SELECT} must be a SELECT in quotes"
+            raise ClauseError(Diagnostic(message=message, span=select.span))
+        text = Query(sql=select.value.strip().rstrip(";"))
+        validation = _query(text, select.span, f"{VALIDATION_SELECT} is ", state)
     effects = _model_effects(statement, state.names)
     reads = effects.reads | analyzed.reads | (validation.reads if validation else frozenset())
     state.add(statement, replace(effects, reads=reads), query=analyzed, validation=validation)
 
 
-def _query(query: Query, what: str, state: _Analysis, at: Span | None = None) -> AnalyzedQuery:
+def _query(query: Query, place: Span, what: str, state: _Analysis) -> AnalyzedQuery:
     tree = parse_sql(query.sql, state.names.dialect)
-    shape: QueryShape = UNKNOWN_SHAPE
     if isinstance(tree, Rejection):
-        place = query.span or at
-        if place is not None:
-            problem = _unparsed(tree, place, what)
-            state.problems.append(problem if query.span else replace(problem, span=at))
-        reads = loose_effects(query.sql, state.names).reads
+        problem = _unparsed(tree, place, what)
+        # Offsets in a quoted SELECT are not offsets in the program.
+        state.problems.append(problem if query.span else replace(problem, span=place))
+        reads, shape = loose_effects(query.sql, state.names).reads, UNKNOWN_SHAPE
     else:
-        reads = sql_effects(tree, state.names).reads
-        shape = query_shape(tree)
+        reads, shape = sql_effects(tree, state.names).reads, query_shape(tree)
     return AnalyzedQuery(query=query, reads=reads, shape=shape)
 
 

@@ -1,5 +1,6 @@
 """What a statement reads and writes, as data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,8 +50,9 @@ class Effects:
         loose: Whether this was guessed from words because the statement could not be parsed.
         session: Whether it only sets up the connection (USE, SET) for the statements after it.
         schema: The schema in force after it, for USE; None otherwise.
-        transaction: ``begin`` or ``end`` where it opens or closes a transaction.
+        transaction: ``begin``, ``commit`` or ``rollback`` where it opens or closes a transaction.
         temporary: Whether it makes a table that only its own connection sees.
+        references: The tables that foreign keys of a created table point to.
     """
 
     reads: frozenset[ObjectRef] = frozenset()
@@ -61,3 +63,27 @@ class Effects:
     schema: str | None = None
     transaction: str | None = None
     temporary: bool = False
+    references: frozenset[ObjectRef] = frozenset()
+
+
+def merged_effects(statements: Sequence[Effects]) -> Effects:
+    """What statements that run as one read and write.
+
+    What one of them makes anew is no input of those after it, and what only their connection sees is
+    no effect at all.
+    """
+    reads: set[ObjectRef] = set()
+    writes: list[Write] = []
+    made: set[ObjectRef] = set()
+    for item in statements:
+        reads |= item.reads - made
+        made.update(write.ref for write in item.writes if write.mode not in KEEPS_CONTENT)
+        writes += item.writes
+    hidden = {write.ref for item in statements if item.temporary for write in item.writes}
+    return Effects(
+        reads=frozenset(reads - hidden),
+        writes=tuple(write for write in writes if write.ref not in hidden),
+        barrier=any(item.barrier for item in statements),
+        loose=any(item.loose for item in statements),
+        references=frozenset().union(*(item.references for item in statements)),
+    )

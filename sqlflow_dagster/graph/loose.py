@@ -4,7 +4,7 @@ import re
 
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
 from sqlflow_dagster.graph.objects import Names, ObjectRef
-from sqlflow_dagster.lang.scanner import normalized_sql
+from sqlflow_dagster.lang.sql_text import normalized_sql
 
 _PART = r'(?:"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]|[^\W\d][\w$]*)'
 _NAME = rf"(?P<name>{_PART}(?:\.{_PART})*)"

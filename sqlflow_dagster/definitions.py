@@ -1,0 +1,60 @@
+"""The code location that ``workspace.yaml`` names, set up by environment variables.
+
+``SQLFLOW_PROGRAMS``: paths or patterns of program files, separated by the path separator (``:``); default
+``examples/*.sql``. ``SQLFLOW_DATASOURCE``: the database's URL; default a DuckDB file in the checkout.
+``SQLFLOW_EXECUTOR``: ``multiprocess`` (default), ``in_process`` or ``k8s``.
+"""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import sqlalchemy as sa
+
+from sqlflow_dagster.executor import ExecutorKind
+from sqlflow_dagster.project import definitions_from_sql
+from sqlflow_dagster.resources import DatasourceResource
+
+PROGRAMS_VARIABLE = "SQLFLOW_PROGRAMS"
+DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
+EXECUTOR_VARIABLE = "SQLFLOW_EXECUTOR"
+_CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def _root() -> Path:
+    """The checkout; the working directory where the package is installed without one."""
+    return _CHECKOUT if (_CHECKOUT / "workspace.yaml").exists() else Path.cwd()
+
+
+def _resolve_environment() -> None:
+    """Make the settings absolute in this process's environment, which all step processes inherit."""
+    default = str(_root() / "examples" / "*.sql")
+    patterns = (os.environ.get(PROGRAMS_VARIABLE) or default).split(os.pathsep)
+    os.environ[PROGRAMS_VARIABLE] = os.pathsep.join(str(Path(item).absolute()) for item in patterns)
+    url = os.environ.get(DATASOURCE_VARIABLE) or f"duckdb:///{_root() / 'sqlflow.duckdb'}"
+    os.environ[DATASOURCE_VARIABLE] = _absolute_url(url)
+    os.environ.setdefault(EXECUTOR_VARIABLE, ExecutorKind.MULTIPROCESS)
+
+
+def _absolute_url(url: str) -> str:
+    """The URL of a database file with an absolute path; any other URL as it is."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        return url  # Opening it gives the error, with what to write instead.
+    is_file = parsed.host is None and parsed.database and parsed.database != ":memory:"
+    if not is_file or parsed.get_backend_name() not in {"duckdb", "sqlite"}:
+        return url
+    database = str(Path(str(parsed.database)).absolute())
+    return parsed.set(database=database).render_as_string(hide_password=False)
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The programs of SQLFLOW_PROGRAMS over SQLFLOW_DATASOURCE."""
+    _resolve_environment()
+    return definitions_from_sql(
+        os.environ[PROGRAMS_VARIABLE].split(os.pathsep),
+        datasource=DatasourceResource(url=dg.EnvVar(DATASOURCE_VARIABLE)),
+        executor_kind=os.environ[EXECUTOR_VARIABLE],
+    )

@@ -1,0 +1,26 @@
+"""A job for each program."""
+
+import dagster as dg
+
+from sqlflow_dagster.asset_graph import AssetGraph
+from sqlflow_dagster.translator import SqlflowTranslator
+
+
+def program_jobs(
+    graph: AssetGraph, translator: SqlflowTranslator
+) -> list[dg.UnresolvedAssetJobDefinition]:
+    """A job for each program that can be loaded: all of its assets, under the program's name."""
+    keys: dict[str, list[dg.AssetKey]] = {}
+    paths: dict[str, str] = {}
+    for item in graph.segments:
+        name = translator.group_name(item.program)
+        keys.setdefault(name, []).extend(spec.key for spec in item.specs)
+        paths[name] = item.program.source.name
+    return [
+        dg.define_asset_job(
+            name=name,
+            selection=dg.AssetSelection.assets(*chosen),
+            description=f"Everything that {paths[name]} makes.",
+        )
+        for name, chosen in keys.items()
+    ]

@@ -1,0 +1,127 @@
+"""What a finished segment tells Dagster: the metadata of its materializations."""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from sqlflow_dagster.graph.objects import ObjectKind
+from sqlflow_dagster.graph.program import Output
+from sqlflow_dagster.model_store.base import ModelVersion
+from sqlflow_dagster.runtime.results import Artifact, StepResult, WrittenTable
+
+INLINE_BYTES = 100_000
+_SHOWN_ROWS = 20
+
+
+def segment_metadata(
+    output: Output | None, results: Sequence[StepResult], *, sql: str, directory: Path
+) -> dict[str, Any]:
+    """The metadata of one materialization.
+
+    Args:
+        output: The table or model; None for a statement that writes nothing.
+        results: Of the segment's steps, in order.
+        sql: What was run.
+        directory: Where a plot too large for the event log is put.
+    """
+    metadata: dict[str, Any] = {"sql": dg.MetadataValue.md(f"```sql\n{sql}\n```")}
+    for result in results:
+        metadata["seconds"] = round(metadata.get("seconds", 0.0) + result.seconds, 3)
+        metadata.update(_result_metadata(result, directory))
+        if output is None:
+            continue
+        if output.ref.kind is ObjectKind.MODEL and result.model is not None:
+            metadata.update(_model_metadata(result.model))
+        for table in result.tables:
+            if table.name == output.ref.parts:
+                metadata.update(_table_metadata(table))
+    return metadata
+
+
+def _table_metadata(table: WrittenTable) -> dict[str, Any]:
+    columns = [dg.TableColumn(name=item.name, type=item.type) for item in table.columns]
+    metadata: dict[str, Any] = {
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+        "dagster/table_name": ".".join(table.name),
+    }
+    if table.rows is not None:
+        metadata["dagster/row_count"] = table.rows
+    return metadata
+
+
+def _result_metadata(result: StepResult, directory: Path) -> dict[str, Any]:
+    metadata: dict[str, Any] = {}
+    if result.changed_rows is not None:
+        metadata["changed rows"] = result.changed_rows
+    if result.input_rows is not None:
+        metadata["input rows"] = result.input_rows
+    if result.rows is not None:
+        shown = result.rows.slice(0, _SHOWN_ROWS)
+        metadata["rows"] = dg.MetadataValue.md(_markdown(shown.column_names, shown.to_pylist()))
+    if result.metrics is not None:
+        for name, value in result.metrics.values.items():
+            metadata[f"{result.judged_on} {name}"] = float(value)
+        for name, value in result.metrics.baseline.items():
+            metadata[f"baseline {name}"] = float(value)
+        if result.metrics.confusion is not None:
+            metadata["confusion matrix"] = dg.MetadataValue.md(_confusion(result.metrics.confusion))
+    if result.model is not None:
+        metadata["model version"] = result.model.version
+    for name, value in result.details.items():
+        metadata[name] = _details(value)
+    for artifact in result.artifacts:
+        metadata.update(_artifact(artifact, directory))
+    return metadata
+
+
+def _details(value: Any) -> Any:
+    rows = isinstance(value, list) and value and isinstance(value[0], Mapping)
+    if rows:
+        return dg.MetadataValue.md(_markdown(list(value[0]), value))
+    return dg.MetadataValue.json(value)
+
+
+def _model_metadata(model: ModelVersion) -> dict[str, Any]:
+    """What may be known of a model without loading it."""
+    metadata: dict[str, Any] = {"model size in bytes": model.size, "model sha256": model.sha256}
+    for name, value in model.metadata.items():
+        if name in {"metrics", "statement"}:
+            continue  # The metrics stand for themselves; the statement is under "sql".
+        plain = isinstance(value, str | int | float)
+        metadata[name.replace("_", " ")] = value if plain else dg.MetadataValue.json(value)
+    return metadata
+
+
+def _artifact(artifact: Artifact, directory: Path) -> Iterator[tuple[str, Any]]:
+    if len(artifact.data) <= INLINE_BYTES:
+        text = base64.b64encode(artifact.data).decode()
+        image = f"![{artifact.name}](data:{artifact.media_type};base64,{text})"
+        yield artifact.name, dg.MetadataValue.md(image)
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    suffix = artifact.media_type.rsplit("/", 1)[-1]
+    path = directory / f"{re.sub(r'[^A-Za-z0-9]+', '_', artifact.name)}.{suffix}"
+    path.write_bytes(artifact.data)
+    yield artifact.name, dg.MetadataValue.path(path)
+
+
+def _confusion(confusion: Mapping[str, Mapping[str, int]]) -> str:
+    predicted = list(next(iter(confusion.values()), {}))
+    rows = [{"actual": actual, **counts} for actual, counts in confusion.items()]
+    return _markdown(["actual", *predicted], rows)
+
+
+def _markdown(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """A table of Markdown; what would end a cell is escaped."""
+
+    def cell(value: Any) -> str:
+        text = f"{value:.6g}" if isinstance(value, float) else str(value)
+        return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+
+    lines = [[cell(name) for name in columns], ["---"] * len(columns)]
+    lines += [[cell(row.get(name)) for name in columns] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,76 @@
+"""The rows that a machine-learning statement works on: checked first, then read as Arrow."""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from sqlflow_dagster.engines.base import Column, Session
+from sqlflow_dagster.errors import StepError, TerminalError
+from sqlflow_dagster.graph.program import Step
+from sqlflow_dagster.lang.statements import Query
+from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.model_store.base import ModelVersion
+from sqlflow_dagster.runtime.context import RunContext
+
+
+def rebuild_missing_tables(step: Step, session: Session, context: RunContext) -> None:
+    """Make the generated tables of a step that are not there, as after ``temp-tables prune``."""
+    for table in step.temporary_tables:
+        if session.relation_kind(table.table.parts) is None:
+            context.progress.note(f"{table.table} is missing; computing it again")
+            session.create_table_as(table.table.parts, table.query.sql)
+
+
+def query_columns(session: Session, query: Query) -> tuple[Column, ...]:
+    """The columns of a SELECT, checked by the engine.
+
+    Raises:
+        TerminalError: The engine refuses the SELECT; the error has its place in the program.
+    """
+    try:
+        return session.describe(query.sql)
+    except StepError as error:
+        raise error.at(query.span) from error
+
+
+def column_types(columns: Iterable[Column]) -> list[tuple[str, pa.DataType]]:
+    """Names and Arrow types, as the checks of :mod:`sqlflow_dagster.ml.model` take them."""
+    return [(column.name, column.arrow_type) for column in columns]
+
+
+def read_all(session: Session, query: Query) -> pa.Table:
+    """All rows of a SELECT.
+
+    Raises:
+        TerminalError: There is no row.
+    """
+    try:
+        table = session.read(query.sql).read_all()
+    except StepError as error:
+        raise error.at(query.span) from error
+    if table.num_rows == 0:
+        raise no_rows(query)
+    return table
+
+
+def no_rows(query: Query) -> TerminalError:
+    """The error for a SELECT without rows."""
+    return TerminalError(
+        "the SELECT gives no rows",
+        query.span,
+        hint="check its WHERE and the tables it reads",
+    )
+
+
+def load_model(step: Step, context: RunContext) -> tuple[ModelVersion, Model]:
+    """The model that a step uses.
+
+    Raises:
+        TerminalError: There is no such model or version, or it is damaged.
+    """
+    reference = step.statement.model  # type: ignore[union-attr]  # only statements with a model come here
+    try:
+        version, bundle = context.models.load(str(reference.name), reference.version)
+    except StepError as error:
+        raise error.at(reference.span) from error
+    return version, Model.from_bundle(bundle, threads=context.threads)

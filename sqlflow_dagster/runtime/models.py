@@ -1,0 +1,96 @@
+"""TO TRAIN and SHOW TRAIN."""
+
+import pyarrow as pa
+
+from sqlflow_dagster.engines.base import Session
+from sqlflow_dagster.errors import StepError, TerminalError
+from sqlflow_dagster.graph.analysis import VALIDATION_SELECT
+from sqlflow_dagster.graph.program import Step
+from sqlflow_dagster.lang.statements import (
+    Query,
+    ShowTrainStatement,
+    TrainStatement,
+    attribute,
+)
+from sqlflow_dagster.ml.model import check_statement, train_model
+from sqlflow_dagster.runtime.context import RunContext
+from sqlflow_dagster.runtime.inputs import (
+    column_types,
+    query_columns,
+    read_all,
+    rebuild_missing_tables,
+)
+from sqlflow_dagster.runtime.results import StepResult
+
+
+def run_train(step: Step, statement: TrainStatement, context: RunContext) -> StepResult:
+    """Train a model and store it as the next version of its name.
+
+    The rows are read, then the connection is closed: none is held while the model trains.
+    """
+    if statement.base_model is not None:
+        raise TerminalError(
+            "training that starts from another model is not supported by this version",
+            statement.base_model.span,
+            hint="leave USING out",
+        )
+    with context.engine.session(prefix=step.prefix) as session:
+        rebuild_missing_tables(step, session, context)
+        check_statement(statement, column_types(query_columns(session, statement.query)))
+        select = _validation_query(statement)
+        if select is not None:
+            _check_validation(session, select, statement)
+        training = read_all(session, statement.query)
+        validation = read_all(session, select) if select is not None else None
+    context.progress.note(f"training {statement.estimator} on {training.num_rows} rows")
+    try:
+        model = train_model(
+            statement=statement,
+            training=training,
+            validation=validation,
+            threads=context.threads,
+            progress=context.progress.advance,
+            seed=context.seed,
+        )
+    except StepError as error:
+        raise error.at(statement.estimator_span) from error
+    manifest = model.manifest
+    version = context.models.save(str(statement.into), model.to_bundle(), manifest.to_json())
+    context.progress.note(f"stored {version.name} version {version.version}")
+    judged_on, metrics = next(iter(manifest.metrics.items()))
+    return StepResult(
+        input_rows=training.num_rows, model=version, metrics=metrics, judged_on=judged_on
+    )
+
+
+def _validation_query(statement: TrainStatement) -> Query | None:
+    item = attribute(statement, VALIDATION_SELECT)
+    if item is None or not item.value:
+        return None
+    return Query(sql=str(item.value).strip().rstrip(";"), span=item.expression.span or item.span)
+
+
+def _check_validation(session: Session, select: Query, statement: TrainStatement) -> None:
+    """The validation rows must have the columns that the training rows have."""
+    wanted = {column.name.lower(): column.name for column in session.describe(statement.query.sql)}
+    there = {column.name.lower() for column in query_columns(session, select)}
+    missing = [name for folded, name in wanted.items() if folded not in there]
+    if missing:
+        raise TerminalError(
+            f"validation.select lacks columns of the training SELECT: {', '.join(missing)}",
+            select.span,
+            hint="select the same columns from the validation table",
+        )
+
+
+def run_show_train(step: Step, statement: ShowTrainStatement, context: RunContext) -> StepResult:
+    """The statement that trained a model, as a table of one row."""
+    reference = statement.model
+    name = str(reference.name)
+    try:
+        version, _ = context.models.load(name, reference.version)
+    except StepError as error:
+        raise error.at(reference.span) from error
+    text = str(version.metadata.get("statement", ""))
+    rows = pa.table({"Model": [f"{name}@{version.version}"], "Train Statement": [text]})
+    return StepResult(rows=rows, model=version)
