@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 from dagster import AssetExecutionContext
+from dagster._utils.warnings import disable_dagster_warnings
 
 from sqlflow_dagster.asset_graph import AssetGraph, SegmentSpecs, asset_graph
 from sqlflow_dagster.errors import PluginError, StepError, TransientError
@@ -119,7 +120,8 @@ def executable_assets(
         translator: Names the ops.
         resources: The resources of the ops, as :func:`op_resources` gives them.
     """
-    executable = [_executable(item, translator, resources) for item in graph.segments]
+    with disable_dagster_warnings():  # resource_defs of an asset is in beta
+        executable = [_executable(item, translator, resources) for item in graph.segments]
     return [*executable, *graph.external, *graph.broken]
 
 
@@ -161,9 +163,9 @@ def _run_step(step: Step, context: RunContext) -> StepResult:
     try:
         return execute(step, context)
     except TransientError as error:
-        raise dg.Failure(description=str(error), allow_retries=True) from error
+        raise dg.Failure(description=str(error), allow_retries=True) from None
     except (StepError, PluginError) as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+        raise dg.Failure(description=str(error), allow_retries=False) from None
 
 
 def _materializations(

@@ -5,12 +5,9 @@ learning or orchestration: Dagster loads definitions often, and ``sqlflow check`
 """
 
 import gc
-import hashlib
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity, did_you_mean
@@ -20,21 +17,17 @@ from sqlflow_dagster.graph.objects import Names
 from sqlflow_dagster.graph.program import Program, Segment, Step
 from sqlflow_dagster.graph.segments import segments
 from sqlflow_dagster.graph.sql_graph import SQLGraph, SQLNode
+from sqlflow_dagster.graph.steps import make_steps
 from sqlflow_dagster.lang.expressions import Call, Expression, ListExpression, Name
-from sqlflow_dagster.lang.scanner import Piece, content_start, normalized_sql, scan
+from sqlflow_dagster.lang.scanner import Piece, scan
+from sqlflow_dagster.lang.sql_text import content_end
 from sqlflow_dagster.lang.standard import quiet_parser
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,
     PredictStatement,
-    Query,
     QueryStatement,
-    ShowTrainStatement,
-    SqlStatement,
-    Statement,
-    TemporaryTableStatement,
     TrainStatement,
-    TransactionStatement,
 )
 from sqlflow_dagster.lang.templates import substitute
 from sqlflow_dagster.registry import Group, Registry
@@ -55,6 +48,7 @@ class Draft:
     variables: Mapping[str, str]
     mode: TemporaryTables
     pieces: list[Piece] = field(default_factory=list)
+    whole: bool = True
     statements: list[AnalyzedStatement] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     waits: list[Waits] = field(default_factory=list)
@@ -77,11 +71,12 @@ def split(draft: Draft) -> None:
     if problems:
         # What follows a quote that is never closed would give errors of its own, all of them wrong.
         draft.pieces.pop()
+        draft.whole = False
 
 
 def find_effects(draft: Draft) -> None:
     """Parse each piece and find out what it reads and writes."""
-    draft.statements, problems = analyze(draft.source, draft.pieces, draft.names)
+    draft.statements, problems = analyze(draft.source, draft.pieces, draft.names, whole=draft.whole)
     draft.diagnostics += problems
 
 
@@ -158,73 +153,7 @@ def add_tables(draft: Draft) -> None:
 def connect(draft: Draft) -> None:
     """Make steps of the statements and find out what waits for what."""
     draft.waits = dependencies([item.effects for item in draft.statements])
-    taken: Counter[str] = Counter()
-    for index, (item, waits) in enumerate(zip(draft.statements, draft.waits, strict=True)):
-        name = _step_name(item, draft.dialect)
-        taken[name] += 1
-        draft.steps.append(
-            Step(
-                index=index,
-                name=name if taken[name] == 1 else f"{name}_{taken[name]}",
-                statement=item.statement,
-                effects=item.effects,
-                waits_for=waits.all,
-                prefix=item.prefix,
-                temporary_tables=item.temporary_tables,
-                code_version=_code_version(item, draft.dialect),
-            )
-        )
-
-
-def _step_name(item: AnalyzedStatement, dialect: str) -> str:
-    match item.statement:
-        case TrainStatement(into=into):
-            words = ("train", *into.parts)
-        case PredictStatement(into=into):
-            words = ("predict", *into.parts)
-        case EvaluateStatement(model=model, into=into):
-            words = ("evaluate", *(into or model.name).parts)
-        case ExplainStatement(model=model, into=into):
-            words = ("explain", *(into or model.name).parts)
-        case ShowTrainStatement(model=model):
-            words = ("show_train", *model.name.parts)
-        case TemporaryTableStatement(table=table):
-            words = table.parts
-        case TransactionStatement():
-            words = ("transaction", *_objects(item))
-        case SqlStatement(sql=sql):
-            first = content_start(sql, 0, len(sql), dialect)
-            verb = re.match(r"[a-z]*", sql[first:].lower())
-            word = verb.group() if verb else ""
-            words = ("select" if word in {"", "with", "from"} else word, *_objects(item))
-    safe = re.sub(r"[^a-z0-9]+", "_", "_".join(words).lower()).strip("_")
-    return safe if re.match(r"[a-z]", safe) else f"step_{safe}".rstrip("_")
-
-
-def _objects(item: AnalyzedStatement) -> tuple[str, ...]:
-    """The parts of the object that a plain statement is about."""
-    if item.effects.writes:
-        return item.effects.writes[0].ref.parts
-    return min(item.effects.reads).parts if item.effects.reads else ()
-
-
-def _code_version(item: AnalyzedStatement, dialect: str) -> str:
-    text = repr((item.prefix, _normal(item.statement, dialect), item.temporary_tables))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _normal(statement: Statement, dialect: str) -> Statement:
-    """The statement without what does not change its meaning: comments and blanks."""
-    match statement:
-        case SqlStatement(sql=sql):
-            return SqlStatement(sql=normalized_sql(sql, dialect))
-        case TransactionStatement(statements=inside):
-            parts = tuple(SqlStatement(sql=normalized_sql(item.sql, dialect)) for item in inside)
-            return TransactionStatement(statements=parts)
-        case ShowTrainStatement():
-            return statement
-        case _:
-            return replace(statement, query=Query(sql=normalized_sql(statement.query.sql, dialect)))
+    draft.steps = make_steps(draft.statements, draft.waits, draft.dialect)
 
 
 def cut_segments(draft: Draft) -> None:
@@ -236,16 +165,17 @@ def cut_segments(draft: Draft) -> None:
 
 def check_versions(draft: Draft) -> None:
     """No real table has the name of an earlier version of another one."""
-    named = {ref.name for step in draft.steps for ref in step.reads | step.writes}
+    named = {(ref.kind, ref.parts) for step in draft.steps for ref in step.reads | step.writes}
     for segment in draft.segments:
         for output in segment.outputs:
-            name = ".".join(output.parts)
-            if output.version and name in named:
+            if output.version and (output.ref.kind, output.parts) in named:
+                name = ".".join(output.parts)
                 message = (
-                    f"the earlier version of {output.ref} would be called {name!r}, like a table"
+                    f"the earlier version of {output.ref} would be called {name!r}, "
+                    f"like another {output.ref.kind} of this program"
                 )
                 span = draft.steps[segment.steps[0]].statement.span
-                hint = f"rename the table {name!r}"
+                hint = f"rename the {output.ref.kind} {name!r}"
                 draft.diagnostics.append(Diagnostic(message=message, span=span, hint=hint))
 
 
@@ -334,9 +264,11 @@ def split_sql_statements(text: str, dialect: str = "duckdb") -> list[str]:
     pieces, problems = scan(Source(text=text), dialect)
     if problems:
         raise CompileError(problems)
-    starts = [content_start(text, piece.start, piece.end, dialect) for piece in pieces]
-    texts = [text[start : piece.end].rstrip() for start, piece in zip(starts, pieces, strict=True)]
-    return [item for item in texts if item]
+    return [
+        text[piece.content : content_end(text, piece.content, piece.end, dialect)]
+        for piece in pieces
+        if piece.content < piece.end
+    ]
 
 
 def analyze_sql_graph(statements: Sequence[str], dialect: str = "duckdb") -> SQLGraph:

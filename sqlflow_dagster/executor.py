@@ -5,7 +5,7 @@ from enum import StrEnum
 import dagster as dg
 from dagster import InitExecutorContext, multiple_process_executor_requirements
 
-from sqlflow_dagster.resources import max_concurrent
+from sqlflow_dagster.runtime.local import max_concurrent
 
 PRELOAD_MODULE = "sqlflow_dagster.preload"
 

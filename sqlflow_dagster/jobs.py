@@ -1,6 +1,9 @@
 """A job for each program."""
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition,
+)
 
 from sqlflow_dagster.asset_graph import AssetGraph
 from sqlflow_dagster.translator import SqlflowTranslator
@@ -8,7 +11,7 @@ from sqlflow_dagster.translator import SqlflowTranslator
 
 def program_jobs(
     graph: AssetGraph, translator: SqlflowTranslator
-) -> list[dg.UnresolvedAssetJobDefinition]:
+) -> list[UnresolvedAssetJobDefinition]:
     """A job for each program that can be loaded: all of its assets, under the program's name."""
     keys: dict[str, list[dg.AssetKey]] = {}
     paths: dict[str, str] = {}

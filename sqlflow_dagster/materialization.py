@@ -28,9 +28,9 @@ def segment_metadata(
         sql: What was run.
         directory: Where a plot too large for the event log is put.
     """
-    metadata: dict[str, Any] = {"sql": dg.MetadataValue.md(f"```sql\n{sql}\n```")}
+    # The page shows them in this order: what a reader looks for first comes first.
+    metadata: dict[str, Any] = {}
     for result in results:
-        metadata["seconds"] = round(metadata.get("seconds", 0.0) + result.seconds, 3)
         metadata.update(_result_metadata(result, directory))
         if output is None:
             continue
@@ -39,6 +39,8 @@ def segment_metadata(
         for table in result.tables:
             if table.name == output.ref.parts:
                 metadata.update(_table_metadata(table))
+    metadata["seconds"] = round(sum(result.seconds for result in results), 3)
+    metadata["sql"] = dg.MetadataValue.md(f"```sql\n{sql}\n```")
     return metadata
 
 
@@ -55,10 +57,8 @@ def _table_metadata(table: WrittenTable) -> dict[str, Any]:
 
 def _result_metadata(result: StepResult, directory: Path) -> dict[str, Any]:
     metadata: dict[str, Any] = {}
-    if result.changed_rows is not None:
-        metadata["changed rows"] = result.changed_rows
-    if result.input_rows is not None:
-        metadata["input rows"] = result.input_rows
+    for artifact in result.artifacts:
+        metadata.update(_artifact(artifact, directory))
     if result.rows is not None:
         shown = result.rows.slice(0, _SHOWN_ROWS)
         metadata["rows"] = dg.MetadataValue.md(_markdown(shown.column_names, shown.to_pylist()))
@@ -73,8 +73,10 @@ def _result_metadata(result: StepResult, directory: Path) -> dict[str, Any]:
         metadata["model version"] = result.model.version
     for name, value in result.details.items():
         metadata[name] = _details(value)
-    for artifact in result.artifacts:
-        metadata.update(_artifact(artifact, directory))
+    if result.input_rows is not None:
+        metadata["input rows"] = result.input_rows
+    if result.changed_rows is not None:
+        metadata["changed rows"] = result.changed_rows
     return metadata
 
 

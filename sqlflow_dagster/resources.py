@@ -10,9 +10,8 @@ from sqlflow_dagster.engines.base import Engine, open_engine
 from sqlflow_dagster.model_store.base import ModelStore, model_stores
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.history import History
-from sqlflow_dagster.runtime.local import default_concurrency, threads_per_step
+from sqlflow_dagster.runtime.local import max_concurrent, threads_per_step
 
-MAX_CONCURRENT_VARIABLE = "SQLFLOW_MAX_CONCURRENT"
 DATASOURCE_KEY = "sqlflow_datasource"
 MODEL_STORE_KEY = "sqlflow_model_store"
 
@@ -79,11 +78,6 @@ def op_resources(
 def as_resource(datasource: str | DatasourceResource) -> DatasourceResource:
     """A data source given by its URL or as a resource, as a resource."""
     return DatasourceResource.from_url(datasource) if isinstance(datasource, str) else datasource
-
-
-def max_concurrent() -> int:
-    """How many steps of a run may run at once: SQLFLOW_MAX_CONCURRENT, or as the machine has cores."""
-    return int(os.environ.get(MAX_CONCURRENT_VARIABLE) or default_concurrency())
 
 
 class _LoggedProgress:

@@ -10,11 +10,13 @@ SELECT is edited.
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sqlflow_dagster.graph.analysis import VALIDATION_SELECT, AnalyzedQuery, AnalyzedStatement
+from sqlflow_dagster.graph.dependencies import Views
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
 from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.lang.expressions import Literal
@@ -45,19 +47,30 @@ class TemporaryTables(StrEnum):
     NEVER = "never"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Pass:
     """The state of one walk over a program."""
 
     mode: TemporaryTables
     dialect: str
     program: str
-    made: dict[
-        tuple[str, tuple[str, ...], frozenset[tuple[ObjectRef, int]]], TemporaryTableStatement
-    ] = field(default_factory=dict)
+    made: dict[Hashable, TemporaryTableStatement] = field(default_factory=dict)
     taken: set[ObjectRef] = field(default_factory=set)
-    writes: dict[ObjectRef, int] = field(default_factory=dict)
+    views: Views = field(default_factory=Views)
+    writes: Counter[ObjectRef] = field(default_factory=Counter)
+    barriers: int = 0
     leaves: int = 0
+
+    def record(self, effects: Effects) -> None:
+        """Take note of what a statement changes."""
+        self.views.record(effects)
+        self.writes.update(write.ref for write in effects.writes)
+        self.barriers += effects.barrier
+
+    def state_of(self, refs: frozenset[ObjectRef]) -> Hashable:
+        """Equal for two points of the program between which nothing changes these objects."""
+        versions = frozenset((ref, self.writes[ref]) for ref in self.views.opened(refs))
+        return versions, self.barriers
 
 
 def add_temporary_tables(
@@ -88,8 +101,7 @@ def _rewritten(item: AnalyzedStatement, state: _Pass) -> Iterator[AnalyzedStatem
             if new is not None:
                 yield new
             item = _over_table(item, analyzed, part, table)
-    for write in item.effects.writes:
-        state.writes[write.ref] = state.writes.get(write.ref, 0) + 1
+    state.record(item.effects)
     yield item
 
 
@@ -103,13 +115,14 @@ def _table(
     item: AnalyzedStatement, analyzed: AnalyzedQuery, part: str, state: _Pass
 ) -> tuple[TemporaryTableStatement, AnalyzedStatement | None]:
     """The table of a SELECT, and the statement that makes it unless an earlier one did."""
-    versions = frozenset((ref, state.writes.get(ref, 0)) for ref in analyzed.reads)
-    key = (normalized_sql(analyzed.query.sql, state.dialect), item.prefix, versions)
+    text = normalized_sql(analyzed.query.sql, state.dialect)
+    key = (text, item.prefix, state.state_of(analyzed.reads))
     if key in state.made:
         return state.made[key], None
     name = _name(item, part, state)
     ref = item.names.table(name.parts)
-    table = TemporaryTableStatement(table=name, query=analyzed.query, span=analyzed.query.span)
+    span = analyzed.query.span or item.statement.span
+    table = TemporaryTableStatement(table=name, query=analyzed.query, span=span)
     state.made[key] = table
     state.taken.add(ref)
     effects = Effects(reads=analyzed.reads, writes=(Write(ref=ref, mode=Mode.REPLACE),))
@@ -119,15 +132,12 @@ def _table(
 
 
 def _name(item: AnalyzedStatement, part: str, state: _Pass) -> QualifiedName:
-    verb, target = _user(item.statement)
+    verb, schema, target = _user(item.statement)
     if target is None:
         state.leaves += 1
-        schema: tuple[str, ...] = ()
-        body = f"{verb}_{state.program}_{state.leaves}"
-    else:
-        schema = target.parts[:-1]
-        body = f"{verb}_{target.parts[-1]}"
-    body = re.sub(r"\W+", "_", body) + ("_validation" if part == "validation" else "")
+        target = f"{state.program}_{state.leaves}"
+    body = re.sub(r"\W+", "_", f"{verb}_{target}".lower())
+    body += "_validation" if part == "validation" else ""
     limit = _MAX_LENGTH.get(state.dialect, 128)
     candidate, number = _fitted(PREFIX + body, limit), 1
     while item.names.table((*schema, candidate)) in state.taken:
@@ -145,18 +155,21 @@ def _fitted(name: str, limit: int) -> str:
     return name.encode()[: limit - 9].decode(errors="ignore") + "_" + digest
 
 
-def _user(statement: Statement) -> tuple[str, QualifiedName | None]:
+def _user(statement: Statement) -> tuple[str, tuple[str, ...], str | None]:
+    """The verb, the schema and the name of what a statement makes; no name where it makes nothing."""
     match statement:
         case TrainStatement(into=into):
-            return "train", into
+            # The parts of a model's name are no schemas of the database.
+            return "train", (), "_".join(into.parts)
         case PredictStatement(into=into):
-            return "predict", into
-        case EvaluateStatement(into=into, model=model):
-            return "evaluate", into or model.name
-        case ExplainStatement(into=into, model=model):
-            return "explain", into or model.name
+            return "predict", into.parts[:-1], into.parts[-1]
+        case EvaluateStatement(into=into):
+            verb = "evaluate"
+        case ExplainStatement(into=into):
+            verb = "explain"
         case _:
-            return "select", None
+            return "select", (), None
+    return (verb, (), None) if into is None else (verb, into.parts[:-1], into.parts[-1])
 
 
 def _over_table(

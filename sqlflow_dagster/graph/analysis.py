@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
 from sqlflow_dagster.graph.effects import Effects, Mode, Write, merged_effects
+from sqlflow_dagster.graph.keyword_effects import keyword_effects, set_effects
 from sqlflow_dagster.graph.loose import loose_effects
 from sqlflow_dagster.graph.objects import Names, ObjectRef, model_ref
 from sqlflow_dagster.graph.queries import UNKNOWN_SHAPE, QueryShape, query_shape
@@ -23,6 +24,7 @@ from sqlflow_dagster.lang.scanner import (
     clause_candidates,
     show_train_starts,
 )
+from sqlflow_dagster.lang.sql_text import content_end
 from sqlflow_dagster.lang.standard import Rejection, parse_sql
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
@@ -98,6 +100,7 @@ class _Analysis:
     source: Source
     names: Names
     prefix: tuple[str, ...] = ()
+    prefix_reads: frozenset[ObjectRef] = frozenset()
     transaction: _Transaction | None = None
     found: list[AnalyzedStatement] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
@@ -111,6 +114,8 @@ class _Analysis:
         query: AnalyzedQuery | None = None,
         validation: AnalyzedQuery | None = None,
     ) -> None:
+        if self.prefix_reads:
+            effects = replace(effects, reads=effects.reads | self.prefix_reads)
         self.found.append(
             AnalyzedStatement(
                 statement=statement,
@@ -124,7 +129,7 @@ class _Analysis:
 
 
 def analyze(
-    source: Source, pieces: Sequence[Piece], names: Names
+    source: Source, pieces: Sequence[Piece], names: Names, *, whole: bool = True
 ) -> tuple[list[AnalyzedStatement], list[Diagnostic]]:
     """The statements of a program with what they read and write.
 
@@ -134,16 +139,17 @@ def analyze(
         source: The program.
         pieces: Its text cut at semicolons.
         names: How names are resolved at the start of the program.
+        whole: Whether the pieces reach to the program's end.
     """
     state = _Analysis(source=source, names=names)
     for piece in pieces:
-        end = piece.content + len(source.text[piece.content : piece.end].rstrip())
-        if piece.content < end:
+        if piece.content < piece.end:
+            end = content_end(source.text, piece.content, piece.end, names.dialect)
             try:
                 _statement(source.span(piece.content, end), piece.clause, state)
             except ClauseError as error:
                 state.problems.append(error.diagnostic)
-    if state.transaction is not None:
+    if whole and state.transaction is not None:
         message = "this transaction is never closed"
         span = state.transaction.start
         state.problems.append(Diagnostic(message=message, span=span, hint="end it with COMMIT"))
@@ -159,16 +165,19 @@ def _statement(span: Span, clause: int | None, state: _Analysis) -> None:
         reads = frozenset({model_ref(show.model.name.parts)})
         return state.add(show, Effects(reads=reads))
     _refuse_misplaced_clause(span, state)
-    tree = parse_sql(span.text, state.names.dialect)
-    if isinstance(tree, Rejection):
-        late = _late_clause(span, state)
-        if late is not None:
-            return _query_statement(span, late, state)
-        state.problems.append(_unparsed(tree, span, ""))
-        effects = loose_effects(span.text, state.names)
-    else:
-        effects = sql_effects(tree, state.names)
-    return _sql_statement(SqlStatement(sql=span.text, span=span), effects, state)
+    sql = span.text
+    effects = keyword_effects(sql)
+    if effects is None:
+        tree = parse_sql(sql, state.names.dialect)
+        parsed = None if isinstance(tree, Rejection) else sql_effects(tree, state.names)
+        effects = set_effects(sql, parsed, state.names) or parsed
+        if effects is None and isinstance(tree, Rejection):
+            late = _late_clause(span, state)
+            if late is not None:
+                return _query_statement(span, late, state)
+            state.problems.append(_unparsed(tree, span, ""))
+            effects = loose_effects(sql, state.names)
+    return _sql_statement(SqlStatement(sql=sql, span=span), effects, state)
 
 
 def _unparsed(rejection: Rejection, span: Span, what: str) -> Diagnostic:
@@ -236,11 +245,12 @@ def _late_clause(span: Span, state: _Analysis) -> int | None:
 def _sql_statement(statement: SqlStatement, effects: Effects, state: _Analysis) -> None:
     if effects.transaction is not None:
         return _transaction_edge(statement, effects.transaction, state)
-    prefix = state.prefix
     if effects.session:
+        # It runs again before every statement after it, and reads again what it reads.
         state.prefix += (statement.sql,)
+        state.prefix_reads |= effects.reads
         if effects.schema is not None:
-            state.names = state.names.using(effects.schema)
+            state.names = replace(state.names, schema=effects.schema)
     if state.transaction is not None:
         state.transaction.statements.append(statement)
         state.transaction.effects.append(effects)
@@ -287,7 +297,7 @@ def _refuse_in_transaction(span: Span | None, state: _Analysis) -> None:
 
 def _query_statement(span: Span, clause: int, state: _Analysis) -> None:
     source = state.source
-    query_end = span.start + len(source.text[span.start : clause].rstrip())
+    query_end = content_end(source.text, span.start, clause, state.names.dialect)
     query_span = source.span(span.start, query_end)
     query = Query(sql=query_span.text, span=query_span)
     statement = parse_clause(source, clause, span.end, query, span)
@@ -299,11 +309,16 @@ def _query_statement(span: Span, clause: int, state: _Analysis) -> None:
         if not isinstance(select.value, str):
             message = f"{VALIDATION_SELECT} must be a SELECT in quotes"
             raise ClauseError(Diagnostic(message=message, span=select.span))
-        text = Query(sql=select.value.strip().rstrip(";"))
-        validation = _query(text, select.span, f"{VALIDATION_SELECT} is ", state)
+        text = _without_end(select.value, state.names.dialect)
+        validation = _query(Query(sql=text), select.span, f"{VALIDATION_SELECT} is ", state)
     effects = _model_effects(statement, state.names)
     reads = effects.reads | analyzed.reads | (validation.reads if validation else frozenset())
     state.add(statement, replace(effects, reads=reads), query=analyzed, validation=validation)
+
+
+def _without_end(sql: str, dialect: str) -> str:
+    """A SELECT given as a string, without the semicolon and comments at its end."""
+    return sql[: content_end(sql, 0, len(sql), dialect)].rstrip("; \n").strip()
 
 
 def _query(query: Query, place: Span, what: str, state: _Analysis) -> AnalyzedQuery:

@@ -1,10 +1,10 @@
 """Which step must wait for which: read after write, write after read, write after write."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sqlflow_dagster.graph.effects import Effects, Mode
+from sqlflow_dagster.graph.effects import KEEPS_CONTENT, Effects, Mode
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 
 
@@ -13,7 +13,7 @@ class Waits:
     """Why a step waits.
 
     Attributes:
-        content: The steps whose output it reads.
+        content: The steps whose output it reads or adds to.
         order: The steps that it only must not overtake.
         unmade: The objects it reads that no earlier step wrote.
     """
@@ -29,10 +29,39 @@ class Waits:
 
 
 @dataclass(slots=True)
+class Views:
+    """The views of a program so far and what each one reads."""
+
+    under: dict[ObjectRef, frozenset[ObjectRef]] = field(default_factory=dict)
+
+    def opened(self, refs: Iterable[ObjectRef]) -> frozenset[ObjectRef]:
+        """The objects themselves and, through any number of views, what they show."""
+        found = set(refs)
+        pending = [ref for ref in found if ref in self.under]
+        while pending:
+            new = self.under[pending.pop()] - found
+            found |= new
+            pending += [ref for ref in new if ref in self.under]
+        return frozenset(found)
+
+    def record(self, effects: Effects) -> None:
+        """Take note of the views that a statement makes, renames and drops."""
+        dropped = {write.ref for write in effects.writes if write.mode is Mode.DROP}
+        under = [self.under.get(ref, frozenset()) for ref in effects.reads & dropped]
+        shown = (effects.reads - dropped).union(*under)
+        for write in effects.writes:
+            if write.mode not in KEEPS_CONTENT:
+                self.under.pop(write.ref, None)
+            if write.view:
+                self.under[write.ref] = shown | self.under.get(write.ref, frozenset())
+
+
+@dataclass(slots=True)
 class _State:
     writer: dict[ObjectRef, int] = field(default_factory=dict)
     readers: dict[ObjectRef, set[int]] = field(default_factory=lambda: defaultdict(set))
-    views: dict[ObjectRef, frozenset[ObjectRef]] = field(default_factory=dict)
+    views: Views = field(default_factory=Views)
+    references: dict[ObjectRef, frozenset[ObjectRef]] = field(default_factory=dict)
     barrier: int | None = None
     since_barrier: set[int] = field(default_factory=set)
 
@@ -49,9 +78,32 @@ def dependencies(effects: Sequence[Effects]) -> list[Waits]:
     return [_waits(index, item, state) for index, item in enumerate(effects)]
 
 
+def without_implied(
+    content: Sequence[frozenset[int]], order: Sequence[frozenset[int]]
+) -> list[frozenset[int]]:
+    """What each node waits for, without the order that other edges already give.
+
+    Args:
+        content: For each node, the nodes whose content it needs; all of them stay.
+        order: For each node, those that it only must not overtake. Every node comes after all that
+            it waits for.
+    """
+    ancestors: list[int] = []
+    kept: list[frozenset[int]] = []
+    for needed, other in zip(content, order, strict=True):
+        direct = implied = 0
+        for node in needed | other:
+            direct |= 1 << node
+            implied |= ancestors[node]
+        ancestors.append(direct | implied)
+        kept.append(needed | {node for node in other if not implied >> node & 1})
+    return kept
+
+
 def _waits(index: int, effects: Effects, state: _State) -> Waits:
-    reads = _reads(effects, state)
-    content = {state.writer[ref] for ref in reads if ref in state.writer}
+    reads = state.views.opened(effects.reads)
+    kept = {write.ref for write in effects.writes if write.mode in KEEPS_CONTENT}
+    content = {state.writer[ref] for ref in reads | kept if ref in state.writer}
     unmade = frozenset(ref for ref in effects.reads if ref not in state.writer)
     order: set[int] = set()
     if effects.barrier:
@@ -62,41 +114,47 @@ def _waits(index: int, effects: Effects, state: _State) -> Waits:
         order |= state.readers[write.ref]
         if write.ref in state.writer:
             order.add(state.writer[write.ref])
-    for schema in _schemas(effects):
-        if schema in state.writer:
-            order.add(state.writer[schema])
-        state.readers[schema].add(index)
-    for ref in reads:
+    needed = _needed_in_place(effects, state)
+    order |= {state.writer[ref] for ref in needed if ref in state.writer}
+    for ref in reads | needed:
         state.readers[ref].add(index)
-    _record_writes(index, effects, state)
-    if effects.barrier:
-        state.barrier, state.since_barrier = index, set()
-    state.since_barrier.add(index)
-    order.discard(index)
+    _record(index, effects, state)
     return Waits(content=frozenset(content), order=frozenset(order - content), unmade=unmade)
 
 
-def _reads(effects: Effects, state: _State) -> frozenset[ObjectRef]:
-    """What is read, and the tables under the views among it."""
-    under = [state.views[ref] for ref in effects.reads if ref in state.views]
-    return effects.reads.union(*under)
+def _needed_in_place(effects: Effects, state: _State) -> set[ObjectRef]:
+    """What a statement does not read but must find as it was: nobody may overtake it there.
 
-
-def _schemas(effects: Effects) -> set[ObjectRef]:
-    """The schemas of the tables that a statement names: they must have been created before."""
-    named = {*effects.reads, *(write.ref for write in effects.writes)}
-    return {
+    The schemas of its tables, the tables that foreign keys of what it writes point to, and the tables
+    under a view that it drops or replaces.
+    """
+    tables = [ref for ref in _named(effects) if ref.kind is ObjectKind.TABLE]
+    needed = {
         ObjectRef.of(ObjectKind.SCHEMA, [ref.parts[-2]])
-        for ref in named
-        if ref.kind is ObjectKind.TABLE and "." in ref.name and len(ref.parts) > 1
+        for ref in tables
+        if "." in ref.name and len(ref.parts) > 1
     }
+    written = [write.ref for write in effects.writes]
+    for ref in written:
+        needed |= state.references.get(ref, frozenset())
+    needed |= effects.references
+    return (needed | state.views.opened(written)).difference(written)
 
 
-def _record_writes(index: int, effects: Effects, state: _State) -> None:
+def _named(effects: Effects) -> set[ObjectRef]:
+    return {*effects.reads, *(write.ref for write in effects.writes)}
+
+
+def _record(index: int, effects: Effects, state: _State) -> None:
     for write in effects.writes:
         state.writer[write.ref] = index
         state.readers[write.ref] = set()
-        if write.view and write.mode is not Mode.DROP:
-            state.views[write.ref] = _reads(effects, state)
-        else:
-            state.views.pop(write.ref, None)
+        if write.mode not in KEEPS_CONTENT:
+            state.references.pop(write.ref, None)
+        if effects.references and write.mode is not Mode.DROP:
+            known = state.references.get(write.ref, frozenset())
+            state.references[write.ref] = known | effects.references
+    state.views.record(effects)
+    if effects.barrier:
+        state.barrier, state.since_barrier = index, set()
+    state.since_barrier.add(index)

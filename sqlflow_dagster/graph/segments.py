@@ -9,15 +9,17 @@ also comes after that segment by another way, through some reader of it.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
-from sqlflow_dagster.graph.dependencies import Waits
+from sqlflow_dagster.graph.dependencies import Waits, without_implied
 from sqlflow_dagster.graph.effects import Effects, Mode
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output, Segment, Step
 
 _ASSETS = frozenset({ObjectKind.TABLE, ObjectKind.MODEL})
+_FRESH = frozenset({Mode.CREATE, Mode.REPLACE, Mode.OVERWRITE, Mode.TRUNCATE, Mode.DROP})
 
 
 @dataclass(slots=True)
@@ -36,18 +38,36 @@ def segments(steps: Sequence[Step], waits: Sequence[Waits]) -> tuple[Segment, ..
         steps: The program's steps.
         waits: What each of them waits for, index by index.
     """
-    # A segment that something waits for never grows again: sorted by their last steps, segments stand
-    # after all that they wait for.
-    drafts = sorted(_assign(steps, waits), key=lambda draft: draft.steps[-1])
+    drafts = _sorted(_assign(steps, waits), waits)
     segment_of = {step: index for index, draft in enumerate(drafts) for step in draft.steps}
-    history = _History(
-        steps=steps,
-        waits=waits,
-        drafts=drafts,
-        segment_of=segment_of,
-        outputs=_outputs(drafts, steps),
-    )
-    return tuple(_segment(index, history) for index in range(len(drafts)))
+    content: list[frozenset[int]] = []
+    order: list[frozenset[int]] = []
+    for index, draft in enumerate(drafts):
+        needed = {segment_of[i] for step in draft.steps for i in waits[step].content} - {index}
+        others = {segment_of[i] for step in draft.steps for i in waits[step].order} - {index}
+        content.append(frozenset(needed))
+        order.append(frozenset(others - needed))
+    outputs = _outputs(drafts, steps)
+    names = _names(drafts, outputs, steps)
+    waits_for = without_implied(content, order)
+    found = []
+    for index, draft in enumerate(drafts):
+        same_table = {i for i in content[index] if set(drafts[i].refs) & set(draft.refs)}
+        unmade = frozenset().union(*(waits[step].unmade for step in draft.steps))
+        found.append(
+            Segment(
+                index=index,
+                name=names[index],
+                steps=tuple(draft.steps),
+                outputs=outputs[index],
+                upstream=content[index],
+                waits_for=waits_for[index],
+                inputs=unmade - frozenset(draft.refs),
+                rerunnable=not same_table and _starts_fresh(draft, steps),
+                requires=frozenset(same_table),
+            )
+        )
+    return tuple(found)
 
 
 def _assign(steps: Sequence[Step], waits: Sequence[Waits]) -> list[_Draft]:
@@ -86,6 +106,31 @@ def _joinable(
     return None if by_another_way else target
 
 
+def _sorted(drafts: list[_Draft], waits: Sequence[Waits]) -> list[_Draft]:
+    """The drafts, each after all that it waits for; else in the order in which they end."""
+    segment_of = {step: index for index, draft in enumerate(drafts) for step in draft.steps}
+    missing: list[int] = []
+    followers: dict[int, list[int]] = defaultdict(list)
+    ready: list[tuple[int, int]] = []
+    for index, draft in enumerate(drafts):
+        before = {segment_of[i] for step in draft.steps for i in waits[step].all} - {index}
+        missing.append(len(before))
+        for other in before:
+            followers[other].append(index)
+        if not before:
+            heappush(ready, (draft.steps[-1], index))
+    found: list[_Draft] = []
+    while ready:
+        _, index = heappop(ready)
+        found.append(drafts[index])
+        for other in followers[index]:
+            missing[other] -= 1
+            if not missing[other]:
+                heappush(ready, (drafts[other].steps[-1], other))
+    assert len(found) == len(drafts), "contracted segments form no cycle"
+    return found
+
+
 def _dropped(draft: _Draft, steps: Sequence[Step], ref: ObjectRef) -> bool:
     modes = [
         write.mode
@@ -96,7 +141,7 @@ def _dropped(draft: _Draft, steps: Sequence[Step], ref: ObjectRef) -> bool:
     return modes[-1] is Mode.DROP
 
 
-def _outputs(drafts: list[_Draft], steps: Sequence[Step]) -> list[tuple[Output, ...]]:
+def _outputs(drafts: Sequence[_Draft], steps: Sequence[Step]) -> list[tuple[Output, ...]]:
     """The outputs of each segment; the last one of an object has version 0."""
     history: dict[ObjectRef, list[int]] = defaultdict(list)
     for index, draft in enumerate(drafts):
@@ -111,57 +156,33 @@ def _outputs(drafts: list[_Draft], steps: Sequence[Step]) -> list[tuple[Output, 
     return [tuple(items) for items in found]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _History:
-    """All that is known once every statement has its segment."""
-
-    steps: Sequence[Step]
-    waits: Sequence[Waits]
-    drafts: Sequence[_Draft]
-    segment_of: Mapping[int, int]
-    outputs: Sequence[tuple[Output, ...]]
-
-    def waited_for(self, index: int, *, content: bool) -> set[int]:
-        """The other segments that a segment waits for, or only those whose content it reads."""
-        waits = [self.waits[step] for step in self.drafts[index].steps]
-        steps = {i for item in waits for i in (item.content if content else item.all)}
-        return {self.segment_of[i] for i in steps} - {index}
-
-
-def _segment(index: int, history: _History) -> Segment:
-    draft, outputs = history.drafts[index], history.outputs[index]
-    effects = [history.steps[i].effects for i in draft.steps]
-    waits_for = history.waited_for(index, content=False)
-    upstream = history.waited_for(index, content=True)
-    rerunnable = _rerunnable(effects, draft.refs)
-    requires: set[int] = set()
-    if not rerunnable:
-        # It adds to what the earlier segment of its table left: that content is an input.
-        tables = set(draft.refs)
-        requires = {i for i in waits_for if tables & set(history.drafts[i].refs)}
-    unmade = (history.waits[i].unmade for i in draft.steps)
-    return Segment(
-        index=index,
-        name=".".join(outputs[0].parts) if outputs else history.steps[draft.steps[0]].name,
-        steps=tuple(draft.steps),
-        outputs=outputs,
-        upstream=frozenset(upstream | requires),
-        waits_for=frozenset(waits_for),
-        inputs=frozenset().union(*unmade) - frozenset(draft.refs),
-        rerunnable=rerunnable,
-        requires=frozenset(requires),
-    )
+def _names(
+    drafts: Sequence[_Draft], outputs: Sequence[tuple[Output, ...]], steps: Sequence[Step]
+) -> list[str]:
+    """The output's name, or the first step's; a table that is called like a model takes the latter."""
+    taken: dict[str, None] = {}
+    for draft, made in zip(drafts, outputs, strict=True):
+        first = steps[draft.steps[0]].name
+        name = ".".join(made[0].parts) if made else first
+        if name in taken:
+            name = first
+        number = 2
+        while name in taken:
+            name = f"{first}_{number}"
+            number += 1
+        taken[name] = None
+    return list(taken)
 
 
-def _rerunnable(effects: Sequence[Effects], refs: tuple[ObjectRef, ...]) -> bool:
+def _starts_fresh(draft: _Draft, steps: Sequence[Step]) -> bool:
     """Whether the statements leave the same data when they run again."""
+    effects: list[Effects] = [steps[index].effects for index in draft.steps]
     if any(item.barrier for item in effects):
         return False
-    for ref in refs:
+    for ref in draft.refs:
         modes = [write.mode for item in effects for write in item.writes if write.ref == ref]
-        fresh = modes[0] in {Mode.CREATE, Mode.REPLACE, Mode.OVERWRITE, Mode.TRUNCATE, Mode.DROP}
-        if not fresh and set(modes) != {Mode.ENSURE}:
+        if modes[0] not in _FRESH and set(modes) != {Mode.ENSURE}:
             return False
-        if any(ref in item.reads for item in effects[:1]):
+        if ref in effects[0].reads:
             return False
     return True

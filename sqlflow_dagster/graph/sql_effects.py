@@ -4,20 +4,26 @@ One function for each kind of statement. A kind that is not listed is a barrier:
 all other statements of the program.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlglot import exp
 
+from sqlflow_dagster.graph.ddl_effects import DDL_RULES, exchanged
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
-from sqlflow_dagster.graph.tables import identifier_parts, read_refs, table_ref
+from sqlflow_dagster.graph.tables import (
+    identifier_parts,
+    read_refs,
+    table_ref,
+    target_table,
+    written,
+)
 from sqlflow_dagster.lang.standard import Rejection, parse_sql
 
-_RELATIONS = frozenset({"TABLE", "VIEW", "MATERIALIZED VIEW"})
-_SESSION_COMMANDS = frozenset({"LOAD", "ADD", "RESET"})
-_TRANSACTIONS = frozenset({"BEGIN", "START"})
-_DISPLAYS = frozenset({"EXPLAIN", "SHOW", "DESC", "CHECKPOINT", "VACUUM"})
+_SESSION_COMMANDS = frozenset({"LOAD", "ADD", "RESET", "SET"})
+_DISPLAYS = frozenset({"EXPLAIN", "SHOW", "DESC", "VACUUM"})
 _DML = (exp.Insert, exp.Update, exp.Delete, exp.Merge)
 
 
@@ -36,30 +42,15 @@ def sql_effects(tree: exp.Expression, names: Names) -> Effects:
     return Effects(barrier=True)
 
 
-def _target(node: exp.Expression | None) -> exp.Expression | None:
-    """The Table node under a target such as ``t (a, b)``."""
-    while isinstance(node, exp.Schema):
-        node = node.this
-    return node if isinstance(node, exp.Table) else None
-
-
-def _written(
-    nodes: Iterable[exp.Expression | None], mode: Mode, names: Names, *, view: bool = False
-) -> tuple[Write, ...]:
-    refs = [table_ref(node, names) for node in nodes if node is not None]
-    return tuple(Write(ref=ref, mode=mode, view=view) for ref in refs if ref is not None)
-
-
 def _effects(
     tree: exp.Expression,
-    targets: list[exp.Expression | None],
+    targets: Iterable[exp.Expression | None],
     writes: tuple[Write, ...],
     names: Names,
-    **flags: Any,
 ) -> Effects:
     nodes = [target for target in targets if target is not None]
     writes += _nested_writes(tree, names, nodes)
-    return Effects(reads=read_refs(tree, names, targets=nodes), writes=writes, **flags)
+    return Effects(reads=read_refs(tree, names, targets=nodes), writes=writes)
 
 
 def _nested_writes(
@@ -72,7 +63,7 @@ def _nested_writes(
     writes: tuple[Write, ...] = ()
     for item in clause.expressions:
         if isinstance(item.this, _DML):
-            inner = _target(item.this.this)
+            inner = target_table(item.this.this)
             if inner is not None:
                 targets.append(inner)
             writes += sql_effects(item.this, names).writes
@@ -80,36 +71,12 @@ def _nested_writes(
 
 
 def _query(tree: exp.Expression, names: Names) -> Effects:
-    into = tree.args.get("into")
-    target = _target(into.this) if into is not None else None
-    return _effects(tree, [target], _written([target], Mode.CREATE, names), names)
-
-
-def _create(tree: exp.Expression, names: Names) -> Effects:
-    kind = str(tree.args.get("kind") or "").upper()
-    mode = Mode.REPLACE if tree.args.get("replace") else Mode.CREATE
-    mode = Mode.ENSURE if tree.args.get("exists") else mode
-    if kind in {"SCHEMA", "DATABASE"}:
-        name = names.folded(
-            tree.this.args["db"].name if tree.this.args.get("db") else tree.this.name, quoted=False
-        )
-        return Effects(writes=(Write(ref=ObjectRef.of(ObjectKind.SCHEMA, [name]), mode=mode),))
-    if kind == "INDEX":
-        table = tree.this.args.get("table")
-        return Effects(writes=_written([table], Mode.MODIFY, names))
-    if kind not in _RELATIONS:
-        return Effects(barrier=True)
-    target = _target(tree.this)
-    view = kind != "TABLE"
-    properties = tree.args.get("properties")
-    temporary = properties is not None and properties.find(exp.TemporaryProperty) is not None
-    writes = _written([target], mode, names, view=view)
-    return _effects(tree, [target], writes, names, temporary=temporary)
-
-
-def _cache(tree: exp.Expression, names: Names) -> Effects:
-    target = _target(tree.this)
-    return _effects(tree, [target], _written([target], Mode.CREATE, names), names)
+    first = tree
+    while isinstance(first, exp.SetOperation):
+        first = first.this
+    into = first.args.get("into")
+    target = target_table(into.this) if into is not None else None
+    return _effects(tree, [target], written([target], Mode.CREATE, names), names)
 
 
 def _insert(tree: exp.Expression, names: Names) -> Effects:
@@ -117,18 +84,18 @@ def _insert(tree: exp.Expression, names: Names) -> Effects:
     if isinstance(tree.this, exp.Directory):
         ref = ObjectRef(ObjectKind.FILE, tree.this.this.name)
         return _effects(tree, [], (Write(ref=ref, mode=mode),), names)
-    target = _target(tree.this)
-    return _effects(tree, [target], _written([target], mode, names), names)
+    target = target_table(tree.this)
+    return _effects(tree, [target], written([target], mode, names), names)
 
 
 def _multi_insert(tree: exp.Expression, names: Names) -> Effects:
     targets: list[exp.Expression | None] = []
     writes: tuple[Write, ...] = ()
     for insert in tree.expressions:
-        target = _target(insert.this)
+        target = target_table(insert.this)
         mode = Mode.OVERWRITE if insert.args.get("overwrite") else Mode.APPEND
         targets.append(target)
-        writes += _written([target], mode, names)
+        writes += written([target], mode, names)
     return _effects(tree, targets, writes, names)
 
 
@@ -138,7 +105,7 @@ def _aliases(root: exp.Expression) -> dict[str, exp.Expression]:
 
 
 def _update(tree: exp.Expression, names: Names) -> Effects:
-    first = _target(tree.this)
+    first = target_table(tree.this)
     if first is None:
         return Effects(barrier=True)
     aliases = _aliases(tree.this)
@@ -149,109 +116,82 @@ def _update(tree: exp.Expression, names: Names) -> Effects:
         and isinstance(item.this, exp.Column)
         and item.this.table.lower() in aliases
     ]
-    targets = list({id(node): node for node in assigned or [first]}.values())
+    targets = {id(node): node for node in assigned or [first]}.values()
     # A joined table that is written is also read: its columns decide what the first one gets.
-    return _effects(tree, [first], _written(targets, Mode.MODIFY, names), names)
+    return _effects(tree, [first], written(targets, Mode.MODIFY, names), names)
 
 
 def _delete(tree: exp.Expression, names: Names) -> Effects:
-    first = _target(tree.this)
-    listed = tree.args.get("tables") or []
+    first = target_table(tree.this)
     aliases = _aliases(tree.this) if first is not None else {}
-    targets = [aliases.get(node.name.lower(), node) for node in listed] or [first]
-    known: list[exp.Expression | None] = [*targets, *listed]
-    return _effects(tree, known, _written(targets, Mode.MODIFY, names), names)
+    listed = tree.args.get("tables") or []
+    # MySQL's DELETE LOW_PRIORITY FROM t parses as if it listed a table of that name.
+    targets = [aliases[node.name.lower()] for node in listed if node.name.lower() in aliases]
+    writes = written(targets or [first], Mode.MODIFY, names)
+    return _effects(tree, [*(targets or [first]), *listed], writes, names)
 
 
 def _merge(tree: exp.Expression, names: Names) -> Effects:
-    target = _target(tree.this)
-    return _effects(tree, [target], _written([target], Mode.MODIFY, names), names)
-
-
-def _truncate(tree: exp.Expression, names: Names) -> Effects:
-    return Effects(writes=_written(tree.expressions, Mode.TRUNCATE, names))
-
-
-def _drop(tree: exp.Expression, names: Names) -> Effects:
-    kind = str(tree.args.get("kind") or "").upper()
-    tables = [node for node in (tree.args.get("tables") or [tree.this]) if node is not None]
-    if kind in {"SCHEMA", "DATABASE"}:
-        refs = [
-            ObjectRef.of(
-                ObjectKind.SCHEMA, [names.folded(identifier_parts(node)[-1].name, quoted=False)]
-            )
-            for node in tables
-        ]
-        return Effects(writes=tuple(Write(ref=ref, mode=Mode.DROP) for ref in refs))
-    if kind not in _RELATIONS:
-        return Effects(barrier=True)
-    return Effects(writes=_written(tables, Mode.DROP, names))
-
-
-def _alter(tree: exp.Expression, names: Names) -> Effects:
-    target = _target(tree.this)
-    if target is None:
-        return Effects(barrier=True)
-    old = _written([target], Mode.MODIFY, names)
-    for action in tree.args.get("actions") or []:
-        if isinstance(action, exp.AlterRename):
-            return _rename(target, action.this, names)
-        if isinstance(action, exp.SwapTable):
-            both = old + _written([action.this], Mode.MODIFY, names)
-            return Effects(reads=frozenset(item.ref for item in both), writes=both)
-    return _effects(tree, [target], old, names)
-
-
-def _rename(old: exp.Expression, new: exp.Expression, names: Names) -> Effects:
-    dropped = _written([old], Mode.DROP, names)
-    created = _written([new], Mode.CREATE, names)
-    schema = dropped[0].ref.parts[:-1]
-    if created and len(created[0].ref.parts) == 1 and schema:
-        ref = ObjectRef.of(ObjectKind.TABLE, [*schema, *created[0].ref.parts])
-        created = (Write(ref=ref, mode=Mode.CREATE),)
-    return Effects(reads=frozenset({dropped[0].ref}), writes=dropped + created)
+    target = target_table(tree.this)
+    return _effects(tree, [target], written([target], Mode.MODIFY, names), names)
 
 
 def _copy(tree: exp.Expression, names: Names) -> Effects:
-    files = [
-        ObjectRef(ObjectKind.FILE, item.name)
-        for item in tree.args.get("files") or []
-        if isinstance(item, exp.Literal)
-    ]
-    if tree.args.get("kind"):
-        target = _target(tree.this)
-        return Effects(reads=frozenset(files), writes=_written([target], Mode.APPEND, names))
-    writes = tuple(Write(ref=ref, mode=Mode.REPLACE) for ref in files)
-    return Effects(reads=read_refs(tree, names), writes=writes)
+    files = [_location(item, names) for item in tree.args.get("files") or []]
+    found = tuple(ref for ref in files if ref is not None)
+    if not tree.args.get("kind"):
+        writes = tuple(Write(ref=ref, mode=Mode.REPLACE) for ref in found)
+        return Effects(reads=read_refs(tree.this, names), writes=writes)
+    target = _location(tree.this, names)
+    if target is None:
+        return Effects(barrier=True)
+    inner = (read_refs(item, names) for item in tree.args.get("files") or [])
+    mode = Mode.APPEND if target.kind is ObjectKind.TABLE else Mode.REPLACE
+    reads = frozenset(found).union(*inner)
+    return Effects(reads=reads, writes=(Write(ref=target, mode=mode),))
+
+
+def _location(node: exp.Expression, names: Names) -> ObjectRef | None:
+    """A table, a file or a stage of COPY; None for a query."""
+    table = target_table(node)
+    place = node if table is None else table.this
+    if isinstance(place, exp.Literal | exp.Var):
+        return ObjectRef(ObjectKind.FILE, place.name)
+    return None if table is None else table_ref(table, names)
 
 
 def _load_data(tree: exp.Expression, names: Names) -> Effects:
     mode = Mode.OVERWRITE if tree.args.get("overwrite") else Mode.APPEND
     path = tree.args.get("inpath")
     reads = frozenset({ObjectRef(ObjectKind.FILE, path.name)}) if path else frozenset()
-    return Effects(reads=reads, writes=_written([_target(tree.this)], mode, names))
-
-
-def _comment(tree: exp.Expression, names: Names) -> Effects:
-    return Effects(writes=_written([_target(tree.this)], Mode.MODIFY, names))
+    return Effects(reads=reads, writes=written([target_table(tree.this)], mode, names))
 
 
 def _display(tree: exp.Expression, names: Names) -> Effects:
+    if str(tree.args.get("kind") or "").upper() == "FUNCTION":
+        return Effects()
     return Effects(reads=read_refs(tree, names))
+
+
+def _nothing(tree: exp.Expression, names: Names) -> Effects:
+    return Effects()
 
 
 def _use(tree: exp.Expression, names: Names) -> Effects:
     parts = identifier_parts(tree.this) if tree.this is not None else []
-    return Effects(session=True, schema=parts[-1].name if parts else None)
+    kind = tree.args.get("kind")
+    what = kind.name.upper() if kind is not None else ""
+    # Snowflake's plain USE names a database.
+    database = what == "DATABASE" or not what
+    if not parts or what in {"WAREHOUSE", "ROLE", "CATALOG"}:
+        return Effects(session=True)
+    if names.dialect == "snowflake" and database and len(parts) == 1:
+        return Effects(session=True)
+    return Effects(session=True, schema=names.folded(parts[-1].name, quoted=bool(parts[-1].quoted)))
 
 
 def _set(tree: exp.Expression, names: Names) -> Effects:
-    for item in tree.expressions:
-        pair = item.this
-        if isinstance(pair, exp.EQ) and pair.this.name.lower() in {"schema", "search_path"}:
-            first = pair.expression.name.split(",")[0].strip()
-            return Effects(session=True, schema=first)
-    return Effects(session=True)
+    return Effects(session=True, reads=read_refs(tree, names))
 
 
 def _session(tree: exp.Expression, names: Names) -> Effects:
@@ -262,26 +202,53 @@ def _begin(tree: exp.Expression, names: Names) -> Effects:
     return Effects(transaction="begin")
 
 
-def _end(tree: exp.Expression, names: Names) -> Effects:
-    return Effects(transaction="end")
+def _commit(tree: exp.Expression, names: Names) -> Effects:
+    return Effects(transaction="commit")
+
+
+def _rollback(tree: exp.Expression, names: Names) -> Effects:
+    return Effects(transaction="rollback")
 
 
 def _command(tree: exp.Expression, names: Names) -> Effects:
     """Statements that sqlglot keeps as a first word and a text."""
-    word, rest = str(tree.this).upper(), tree.expression
-    text = rest.name if isinstance(rest, exp.Expression) else str(rest or "")
-    if word in _SESSION_COMMANDS:
-        return Effects(session=True)
-    if word in _TRANSACTIONS:
-        return Effects(transaction="begin")
-    if word == "REPLACE":
-        return _parsed(f"INSERT {text}", names)
-    if word == "RENAME":
-        return _rename_table(text, names)
-    if word in _DISPLAYS:
-        inner = _parsed(text.removeprefix("ANALYZE ").strip(), names) if text.strip() else Effects()
-        return Effects(reads=inner.reads)
-    return Effects(barrier=True)
+    word, rest = str(tree.this).upper().split()[0], tree.expression
+    text = (rest.name if isinstance(rest, exp.Expression) else str(rest or "")).strip()
+    match word:
+        case "BEGIN":
+            return Effects(transaction="begin")
+        case "REPLACE":
+            return _parsed(f"INSERT {text}", names)
+        case "RENAME":
+            return _rename_tables(text, names)
+        case "ALTER" if exchange := _EXCHANGE.fullmatch(text):
+            tables = [_parsed(f"DROP TABLE {name}", names).writes for name in exchange.groups()]
+            both = tuple(Write(ref=w.ref, mode=Mode.MODIFY) for pair in tables for w in pair)
+            return exchanged(both)
+        case _ if word in _SESSION_COMMANDS:
+            return Effects(session=True)
+        case _ if word in _DISPLAYS:
+            return _explained(text, names)
+        case _:
+            return Effects(barrier=True)
+
+
+_EXCHANGE = re.compile(
+    r"TABLE\s+(\S+)\s+EXCHANGE\s+PARTITION\s*\([^)]*\)\s*WITH\s+TABLE\s+(\S+)", re.IGNORECASE
+)
+_EXPLAIN_OPTIONS = re.compile(
+    r"(?:(?:\([^)]*\)|ANALYZE|VERBOSE|EXTENDED|FORMATTED|QUERY\s+PLAN)\s*)*", re.IGNORECASE
+)
+
+
+def _explained(text: str, names: Names) -> Effects:
+    """EXPLAIN only looks, unless it is EXPLAIN ANALYZE, which runs the statement."""
+    options = _EXPLAIN_OPTIONS.match(text)
+    assert options is not None
+    inner = _parsed(text[options.end() :], names) if options.end() < len(text) else Effects()
+    if "ANALYZE" in options.group().upper():
+        return inner
+    return Effects(reads=inner.reads)
 
 
 def _parsed(sql: str, names: Names) -> Effects:
@@ -289,38 +256,38 @@ def _parsed(sql: str, names: Names) -> Effects:
     return Effects(barrier=True) if isinstance(tree, Rejection) else sql_effects(tree, names)
 
 
-def _rename_table(text: str, names: Names) -> Effects:
+_RENAMED = re.compile(r"(?:TABLES?\s+)?(\S+)\s+TO\s+(\S+)", re.IGNORECASE)
+
+
+def _rename_tables(text: str, names: Names) -> Effects:
     """MySQL's ``RENAME TABLE a TO b, c TO d``."""
     reads: set[ObjectRef] = set()
     writes: tuple[Write, ...] = ()
-    for pair in text.strip().removeprefix("TABLE").split(","):
-        old, _, new = pair.partition(" TO ")
-        effects = _parsed(f"ALTER TABLE {old} RENAME TO {new}", names)
-        if effects.barrier:
-            return effects
+    for item in text.split(","):
+        pair = _RENAMED.fullmatch(item.strip())
+        if pair is None:
+            return Effects(barrier=True)
+        effects = _parsed(f"ALTER TABLE {pair[1]} RENAME TO {pair[2]}", names)
         reads |= effects.reads
         writes += effects.writes
     return Effects(reads=frozenset(reads), writes=writes)
 
 
 _RULES: dict[type[exp.Expression], Callable[[Any, Names], Effects]] = {
-    exp.Create: _create,
-    exp.Cache: _cache,
+    **DDL_RULES,
     exp.Insert: _insert,
     exp.MultitableInserts: _multi_insert,
     exp.Update: _update,
     exp.Delete: _delete,
     exp.Merge: _merge,
-    exp.TruncateTable: _truncate,
-    exp.Drop: _drop,
-    exp.Alter: _alter,
     exp.Copy: _copy,
     exp.LoadData: _load_data,
-    exp.Comment: _comment,
     exp.Describe: _display,
     exp.Summarize: _display,
     exp.Analyze: _display,
     exp.Pivot: _display,
+    exp.Refresh: _nothing,
+    exp.Show: _nothing,
     exp.Values: _query,
     exp.Pragma: _session,
     exp.Attach: _session,
@@ -329,7 +296,7 @@ _RULES: dict[type[exp.Expression], Callable[[Any, Names], Effects]] = {
     exp.Use: _use,
     exp.Set: _set,
     exp.Transaction: _begin,
-    exp.Commit: _end,
-    exp.Rollback: _end,
+    exp.Commit: _commit,
+    exp.Rollback: _rollback,
     exp.Command: _command,
 }

@@ -1,12 +1,16 @@
 """The tables and files that a syntax tree names, common table expressions set apart."""
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 
 from sqlglot import exp
 
+from sqlflow_dagster.graph.effects import Mode, Write
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
 
 _FILE_SUFFIXES = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".gz", ".zst", ".arrow")
+_FILE_FORMATS = frozenset({"csv", "json", "parquet", "orc", "avro", "text", "delta"})
+_FILE_FUNCTION = re.compile(r"read_\w+$|\w+_scan$", re.IGNORECASE)
 
 
 def identifier_parts(table: exp.Expression) -> list[exp.Identifier]:
@@ -22,24 +26,53 @@ def identifier_parts(table: exp.Expression) -> list[exp.Identifier]:
 
 
 def table_ref(table: exp.Expression, names: Names) -> ObjectRef | None:
-    """The object of a Table node; None for a table function or a variable."""
+    """The object of a Table node; None for a variable or a function that reads no file."""
     parts = identifier_parts(table)
     if not parts:
-        return _function_file(table)
+        return None
     text = parts[-1].name
-    if len(parts) == 1 and parts[0].quoted and ("/" in text or text.endswith(_FILE_SUFFIXES)):
+    if parts[-1].quoted and _is_file(parts, names):
         return ObjectRef(ObjectKind.FILE, text)
     return names.table([part.name for part in parts], quoted=[bool(part.quoted) for part in parts])
 
 
-def _function_file(table: exp.Expression) -> ObjectRef | None:
+def _is_file(parts: list[exp.Identifier], names: Names) -> bool:
+    """Whether a quoted name is DuckDB's ``'x.parquet'`` or Spark's ``parquet.`x```."""
+    text = parts[-1].name
+    if len(parts) == 1:
+        return "/" in text or text.lower().endswith(_FILE_SUFFIXES)
+    return names.dialect == "spark" and len(parts) == 2 and parts[0].name.lower() in _FILE_FORMATS
+
+
+def _function_files(table: exp.Expression) -> Iterator[ObjectRef]:
+    """The files of a table function such as ``read_csv(['a.csv', 'b.csv'])``."""
     function = table.this
-    if not isinstance(function, exp.ReadCSV | exp.ReadParquet | exp.Anonymous):
-        return None
-    if isinstance(function, exp.Anonymous) and not function.name.lower().startswith("read_"):
-        return None
-    literal = function.find(exp.Literal)
-    return ObjectRef(ObjectKind.FILE, literal.name) if literal and literal.is_string else None
+    if isinstance(function, exp.ReadCSV):
+        first = function.this
+    elif isinstance(function, exp.ReadParquet) or (
+        isinstance(function, exp.Anonymous) and _FILE_FUNCTION.match(function.name)
+    ):
+        first = next(iter(function.expressions), None)
+    else:
+        return
+    if first is not None:
+        for literal in first.find_all(exp.Literal):
+            yield ObjectRef(ObjectKind.FILE, literal.name)
+
+
+def target_table(node: exp.Expression | None) -> exp.Expression | None:
+    """The Table node under a target such as ``t (a, b)``; None where there is none."""
+    while isinstance(node, exp.Schema):
+        node = node.this
+    return node if isinstance(node, exp.Table) else None
+
+
+def written(
+    nodes: Iterable[exp.Expression | None], mode: Mode, names: Names, *, view: bool = False
+) -> tuple[Write, ...]:
+    """The writes of Table nodes; a variable is none."""
+    refs = [table_ref(node, names) for node in nodes if node is not None]
+    return tuple(Write(ref=ref, mode=mode, view=view) for ref in refs if ref is not None)
 
 
 def read_refs(
@@ -60,6 +93,7 @@ def read_refs(
         if isinstance(node, exp.In):
             found.update(_membership_table(node, names))
         elif isinstance(node, exp.Table) and id(node) not in written:
+            found.update(_function_files(node))
             ref = None if scoped and _is_cte(node, names) else table_ref(node, names)
             if ref is not None:
                 found.add(ref)

@@ -64,7 +64,7 @@ def _unescaped(match: re.Match[str], quote: str) -> str:
 
 
 _TOKEN = re.compile(
-    rf"(?P<blank>\s++|--[^\n]*+|/\*(?s:.*?)\*/)|(?P<STRING>(?s:{CLAUSE_STRING}))"
+    rf"(?P<blank>\s++|--[^\r\n]*+|/\*(?s:.*?)\*/)|(?P<STRING>(?s:{CLAUSE_STRING}))"
     r"|(?P<NUMBER>(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?)"
     r"|(?P<WORD>[^\W\d]\w*+(?:(?:[./:]|-(?=\w))\w++)*+)"
     r"|(?P<SYMBOL>\*\*|<=|>=|!=|<>|.)"

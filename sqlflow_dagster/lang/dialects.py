@@ -1,7 +1,6 @@
 """How each SQL dialect writes comments, strings and quoted names.
 
-This is all that the scanner has to know of a dialect. Measured against the dialects' own manuals; the
-parser (sqlglot) knows the rest.
+This is all that the scanner has to know of a dialect; the parser (sqlglot) knows the rest.
 """
 
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ class Lexis:
         backticks: Whether a backtick quotes a name.
         brackets: Whether ``[…]`` quotes a name.
         dollar_quotes: Whether ``$tag$ … $tag$`` is a string.
+        delimiter_command: Whether the client's ``DELIMITER`` changes what ends a statement.
     """
 
     sqlglot: str
@@ -36,9 +36,8 @@ class Lexis:
     backticks: bool = False
     brackets: bool = False
     dollar_quotes: bool = False
+    delimiter_command: bool = False
 
-
-_HIVE = Lexis(sqlglot="hive", backslash_strings=True, double_quoted_strings=True, backticks=True)
 
 LEXIS: dict[str, Lexis] = {
     "duckdb": Lexis(
@@ -54,8 +53,11 @@ LEXIS: dict[str, Lexis] = {
         backslash_strings=True,
         double_quoted_strings=True,
         backticks=True,
+        delimiter_command=True,
     ),
-    "hive": _HIVE,
+    "hive": Lexis(
+        sqlglot="hive", backslash_strings=True, double_quoted_strings=True, backticks=True
+    ),
     "spark": Lexis(
         sqlglot="spark",
         nested_comments=True,

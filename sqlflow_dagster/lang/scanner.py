@@ -3,7 +3,8 @@
 One regular expression per dialect finds the few things that matter (comments, strings, quoted names,
 parentheses, semicolons, the word TO) and skips everything else. Nothing is lost: the pieces joined are
 the text. Inside a machine-learning clause the rules of that clause hold, not the dialect's: there
-``"it's"`` is a string in every dialect and ``[10,20]`` never a quoted name.
+``"it's"`` is a string in every dialect and ``[10,20]`` never a quoted name. Inside the body of a
+procedure or trigger a semicolon does not end the statement.
 """
 
 import re
@@ -13,9 +14,11 @@ from functools import cache
 
 from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.lang.dialects import Lexis, lexis
+from sqlflow_dagster.lang.lexemes import blank_lexemes, nested_comment_end, sql_lexemes
+from sqlflow_dagster.lang.sql_text import bare_sql
 from sqlflow_dagster.source import Source
 
-BLANK = r"(?:\s++|--[^\n]*+|/\*(?s:.*?)\*/)"
+BLANK = r"(?:\s++|--[^\r\n]*+|/\*(?s:.*?)\*/)"
 _NAME = r"""(?:[^\W\d][\w./:@-]*+|"[^"]*+"|'[^']*+')"""
 _FOLLOW = {
     "TRAIN": "WITH|COLUMN|LABEL|OUTPUT|USING|INTO",
@@ -37,14 +40,27 @@ CLAUSE_START = re.compile(
     + rf"|(?:MAXIMIZE|MINIMIZE)\b{BLANK}*+[\w(-])",
     re.IGNORECASE,
 )
-_QUERY_START = re.compile(rf"{BLANK}*+(?:(?:SELECT|WITH|FROM|VALUES|TABLE)\b|\()", re.IGNORECASE)
+QUERY_START = re.compile(r"(?:SELECT|WITH|FROM|VALUES|TABLE)\b|\(", re.IGNORECASE)
 
 CLAUSE_STRING = r"""(?:"(?:[^"\\]|\\.|"")*+"|'(?:[^'\\]|\\.|'')*+')"""
-_CLAUSE_TOKENS = re.compile(
-    rf"(?P<skip>--[^\n]*+|/\*(?s:.*?)\*/|(?s:{CLAUSE_STRING}))|(?P<stop>;)|(?P<open>/\*|[\"'])"
+# A statement with a body: its semicolons belong to it.
+_BODY_START = re.compile(
+    r"CREATE\s+(?:OR\s+(?:REPLACE|ALTER)\s+)?(?:DEFINER\s*=\s*\S+\s+)?(?:TEMP(?:ORARY)?\s+|AGGREGATE\s+)?"
+    r"(?:PROCEDURE|FUNCTION|TRIGGER|EVENT)\b",
+    re.IGNORECASE,
 )
+_DELIMITER = re.compile(r"DELIMITER[ \t]++(\S++)[^\n]*+(?:\n|\Z)", re.IGNORECASE)
 
-_OPEN_NAMES = {"/*": "comment", '"': "quote", "'": "quote", "`": "quoted name", "[": "quoted name"}
+# What opens, what a message calls it, and what closes it.
+_OPENINGS = {
+    "/*": ("comment", "*/"),
+    "'": ("quote", "'"),
+    '"': ("quote", '"'),
+    "`": ("quoted name", "`"),
+    "[": ("quoted name", "]"),
+    "BEGIN": ("BEGIN", "END"),
+    "CASE": ("CASE", "END"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,94 +69,24 @@ class Piece:
 
     Attributes:
         start: Offset of the first character, blanks and comments included.
+        content: Offset of the first character that is neither; ``end`` where there is none.
         end: One past the last character, without the semicolon.
         stop: One past the semicolon; equal to ``end`` where there is none.
         clause: Offset of the TO that starts the machine-learning clause; None without one.
     """
 
     start: int
+    content: int
     end: int
     stop: int
     clause: int | None = None
 
 
-@cache
-def _tokens(rules: Lexis) -> re.Pattern[str]:
-    line_comments = "|".join(rf"{start}[^\n]*+" for start in rules.line_comments)
-    escaped, plain = r"'(?:[^'\\]|\\.|'')*+'", r"'(?:[^']|'')*+'"
-    quoted = [escaped if rules.backslash_strings else plain]
-    if rules.triple_quoted_strings:
-        quoted[:0] = ['"""(?:[^"\\\\]|\\\\.|"(?!""))*+"""', r"'''(?:[^'\\]|\\.|'(?!''))*+'''"]
-    if rules.escape_strings:
-        quoted.insert(0, rf"\b[eE]{escaped}")
-    quoted.append(r'"(?:[^"\\]|\\.|"")*+"' if rules.double_quoted_strings else r'"(?:[^"]|"")*+"')
-    opening = "'\""
-    if rules.backticks:
-        quoted.append("`(?:[^`]|``)*+`")
-        opening += "`"
-    if rules.brackets:
-        quoted.append(r"\[[^\]]*+\]")
-        opening += r"\["
-    if rules.dollar_quotes:
-        quoted.append(r"(?<!\w)\$(?P<tag>\w*+)\$.*?\$(?P=tag)\$")
-    comment = r"(?P<nested>/\*)" if rules.nested_comments else r"/\*.*?\*/"
-    return re.compile(
-        rf"(?P<stop>;)|(?P<paren>[()])|(?P<to>\bto\b)|(?P<skip>{line_comments}|{'|'.join(quoted)})"
-        rf"|{comment}|(?P<open>/\*|[{opening}])",
-        re.IGNORECASE | re.DOTALL,
-    )
-
-
-_COMMENT_EDGE = re.compile(r"/\*|\*/")
-
-
-def _nested_comment_end(text: str, start: int) -> int | None:
-    depth = 0
-    for edge in _COMMENT_EDGE.finditer(text, start):
-        depth += 1 if edge.group() == "/*" else -1
-        if depth == 0:
-            return edge.end()
-    return None
-
-
 class _UnterminatedError(Exception):
-    def __init__(self, offset: int) -> None:
-        self.offset = offset
+    """An opening that nothing closes."""
 
-
-def _clause_end(text: str, position: int) -> int:
-    for token in _CLAUSE_TOKENS.finditer(text, position):
-        if token.lastgroup == "stop":
-            return token.start()
-        if token.lastgroup == "open":
-            raise _UnterminatedError(token.start())
-    return len(text)
-
-
-def _piece(text: str, start: int, pattern: re.Pattern[str]) -> Piece:
-    position, depth = start, 0
-    query = _QUERY_START.match(text, start) is not None
-    while token := pattern.search(text, position):
-        position = token.end()
-        match token.lastgroup:
-            case "stop":
-                return Piece(start=start, end=token.start(), stop=position)
-            case "paren":
-                depth += 1 if token.group() == "(" else -1
-            case "to" if query and depth <= 0 and CLAUSE_START.match(text, position):
-                end = _clause_end(text, position)
-                stop = min(end + 1, len(text))
-                return Piece(start=start, end=end, stop=stop, clause=token.start())
-            case "nested":
-                closed = _nested_comment_end(text, token.start())
-                if closed is None:
-                    raise _UnterminatedError(token.start())
-                position = closed
-            case "open":
-                raise _UnterminatedError(token.start())
-            case _:
-                pass
-    return Piece(start=start, end=len(text), stop=len(text))
+    def __init__(self, opening: re.Match[str]) -> None:
+        self.opening = opening
 
 
 def scan(source: Source, dialect: str) -> tuple[list[Piece], list[Diagnostic]]:
@@ -151,57 +97,141 @@ def scan(source: Source, dialect: str) -> tuple[list[Piece], list[Diagnostic]]:
         dialect: A name of :data:`sqlflow_dagster.lang.dialects.LEXIS`.
 
     Returns:
-        The pieces, which joined are the text, and a diagnostic for what is never closed: a quote or
-        a comment. What follows it up to the text's end is one piece.
+        The pieces, which joined are the text, and a diagnostic for what is never closed: a quote, a
+        comment or a body. What follows it up to the text's end is one piece.
     """
-    text, pattern = source.text, _tokens(lexis(dialect))
+    text, rules = source.text, lexis(dialect)
     pieces: list[Piece] = []
-    position = 0
+    position, delimiter = 0, ";"
     while position < len(text):
         try:
-            piece = _piece(text, position, pattern)
+            content = content_start(text, position, len(text), dialect)
+            command = _DELIMITER.match(text, content) if rules.delimiter_command else None
+            if command is not None:
+                # A command of the client, not of the engine: all of it separates statements.
+                delimiter = command[1]
+                piece = Piece(start=position, content=position, end=position, stop=command.end())
+            else:
+                piece = _piece(text, position, content, rules, delimiter)
         except _UnterminatedError as unterminated:
-            problem = _unterminated(source, unterminated.offset)
-            pieces.append(Piece(start=position, end=len(text), stop=len(text)))
-            return pieces, [problem]
+            end = len(text)
+            pieces.append(Piece(start=position, content=position, end=end, stop=end))
+            return pieces, [_unterminated(source, unterminated.opening)]
         pieces.append(piece)
         position = piece.stop
     return pieces, []
 
 
-def _unterminated(source: Source, offset: int) -> Diagnostic:
-    opening = "/*" if source.text.startswith("/*", offset) else source.text[offset]
-    what = _OPEN_NAMES[opening]
-    closing = {"/*": "*/", "[": "]"}.get(opening, opening)
-    return Diagnostic(
-        message=f"this {what} is never closed",
-        span=source.span(offset, offset + len(opening)),
-        hint=f"close it with {closing}",
-    )
+def _piece(text: str, start: int, content: int, rules: Lexis, delimiter: str) -> Piece:
+    if _BODY_START.match(text, content):
+        return _piece_with_body(text, start, content, rules, delimiter)
+    pattern = sql_lexemes(rules, delimiter)
+    position, depth = content, 0
+    query = QUERY_START.match(text, content) is not None
+    while lexeme := pattern.search(text, position):
+        position = lexeme.end()
+        match lexeme.lastgroup:
+            case "stop":
+                return Piece(start=start, content=content, end=lexeme.start(), stop=position)
+            case "paren":
+                depth += 1 if lexeme.group() == "(" else -1
+            case "to" if query and depth <= 0 and CLAUSE_START.match(text, position):
+                end = _clause_end(text, position, delimiter)
+                stop = min(end + len(delimiter), len(text))
+                return Piece(
+                    start=start, content=content, end=end, stop=stop, clause=lexeme.start()
+                )
+            case "nested" | "open":
+                position = _closed(text, lexeme)
+            case _:
+                pass
+    return Piece(start=start, content=content, end=len(text), stop=len(text))
+
+
+def _piece_with_body(text: str, start: int, content: int, rules: Lexis, delimiter: str) -> Piece:
+    pattern = sql_lexemes(rules, delimiter, blocks=True)
+    position = content
+    open_blocks: list[re.Match[str]] = []
+    while lexeme := pattern.search(text, position):
+        position = lexeme.end()
+        match lexeme.lastgroup:
+            case "stop" if not open_blocks:
+                return Piece(start=start, content=content, end=lexeme.start(), stop=position)
+            case "block":
+                open_blocks.append(lexeme)
+            case "end" if open_blocks:
+                open_blocks.pop()
+            case "nested" | "open":
+                position = _closed(text, lexeme)
+            case _:
+                pass
+    if open_blocks:
+        raise _UnterminatedError(open_blocks[0])
+    return Piece(start=start, content=content, end=len(text), stop=len(text))
+
+
+def _closed(text: str, opening: re.Match[str]) -> int:
+    """One past the end of the comment that opens here.
+
+    Raises:
+        _UnterminatedError: It never ends, or it is another opening that nothing closes.
+    """
+    end = nested_comment_end(text, opening.start()) if opening.lastgroup == "nested" else None
+    if end is None:
+        raise _UnterminatedError(opening)
+    return end
 
 
 @cache
-def _blank(rules: Lexis) -> re.Pattern[str]:
-    line_comments = "|".join(rf"{start}[^\n]*+" for start in rules.line_comments)
-    return re.compile(rf"\s++|{line_comments}|(?P<comment>/\*)")
+def _clause_lexemes(delimiter: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?P<skip>--[^\r\n]*+|/\*(?s:.*?)\*/|(?s:{CLAUSE_STRING}))"
+        rf"|(?P<stop>{re.escape(delimiter)})|(?P<open>/\*|[\"'])"
+    )
+
+
+def _clause_end(text: str, position: int, delimiter: str) -> int:
+    for lexeme in _clause_lexemes(delimiter).finditer(text, position):
+        if lexeme.lastgroup == "stop":
+            return lexeme.start()
+        if lexeme.lastgroup == "open":
+            raise _UnterminatedError(lexeme)
+    return len(text)
+
+
+def _unterminated(source: Source, opening: re.Match[str]) -> Diagnostic:
+    text = opening.group().upper()
+    what, closing = _OPENINGS.get(text, ("dollar quote", opening.group()))
+    return Diagnostic(
+        message=f"this {what} is never closed",
+        span=source.span(*opening.span()),
+        hint=f"close it with {closing}",
+    )
 
 
 def content_start(text: str, start: int, end: int, dialect: str) -> int:
     """The offset of the first character that is neither blank nor comment; ``end`` without one."""
     rules = lexis(dialect)
-    pattern = _blank(rules)
-    while start < end and (token := pattern.match(text, start)):
-        if token.lastgroup != "comment":
-            start = token.end()
-        elif rules.nested_comments:
-            start = _nested_comment_end(text, start) or end
-        else:
-            start = text.index("*/", start) + 2
+    pattern = blank_lexemes(rules)
+    while start < end and (lexeme := pattern.match(text, start)):
+        if lexeme.lastgroup != "comment":
+            start = lexeme.end()
+            continue
+        closed = _comment_end(text, start, rules)
+        if closed is None:
+            return start
+        start = closed
     return min(start, end)
 
 
+def _comment_end(text: str, start: int, rules: Lexis) -> int | None:
+    if rules.nested_comments:
+        return nested_comment_end(text, start)
+    end = text.find("*/", start + 2)
+    return None if end < 0 else end + 2
+
+
 _SHOW_TRAIN = re.compile(rf"SHOW{BLANK}+TRAIN\b", re.IGNORECASE)
-_CANDIDATE = re.compile(rf"(?P<to>\bTO{BLANK}+)?(?P<word>\b[A-Z]+\b)", re.IGNORECASE)
 
 
 def show_train_starts(text: str, start: int) -> bool:
@@ -209,66 +239,22 @@ def show_train_starts(text: str, start: int) -> bool:
     return _SHOW_TRAIN.match(text, start) is not None
 
 
+_CANDIDATE = re.compile(rf"(?P<to>\bTO{BLANK}+)?(?P<word>\b[A-Z]+\b)", re.IGNORECASE)
+
+
 def clause_candidates(
     text: str, start: int, end: int, dialect: str
 ) -> Iterator[tuple[int, str, bool]]:
     """The words outside parentheses and quotes that might open a machine-learning clause.
 
+    Args:
+        text: The program.
+        start: Offset of the statement's first word.
+        end: One past its last character.
+        dialect: Its SQL dialect.
+
     Yields:
         The offset of ``TO`` or, where there is none, of the word; the word; whether TO stands before it.
     """
-    if _QUERY_START.match(text, start):
-        for word in _CANDIDATE.finditer(_bare(text, start, end, dialect), start):
-            yield word.start(), word["word"], word["to"] is not None
-
-
-def _bare(text: str, start: int, end: int, dialect: str) -> str:
-    """The text up to ``end`` with all that is quoted, commented or in parentheses blanked out."""
-    pattern = _tokens(lexis(dialect))
-    bare, position, depth = [" " * start], start, 0
-    while token := pattern.search(text, position, end):
-        code = text[position : token.start()]
-        bare.append(code if depth <= 0 else " " * len(code))
-        position = token.end()
-        match token.lastgroup:
-            case "paren":
-                depth += 1 if token.group() == "(" else -1
-            case "nested":
-                position = _nested_comment_end(text, token.start()) or end
-            case "to" if depth <= 0:
-                bare.append(token.group())
-                continue
-            case _:
-                pass
-        bare.append(" " * (position - token.start()))
-    return "".join([*bare, text[position:end] if depth <= 0 else ""])
-
-
-def normalized_sql(text: str, dialect: str) -> str:
-    """A statement without comments, each run of blanks outside quotes made one blank.
-
-    Two texts with the same normal form are the same statement; the reverse does not hold.
-    """
-    rules = lexis(dialect)
-    pattern = _tokens(rules)
-    normal, position = "", 0
-    while token := pattern.search(text, position):
-        start, end = token.span()
-        normal = _append_code(normal, text[position:start])
-        if token.lastgroup == "nested":
-            end = _nested_comment_end(text, start) or len(text)
-        if token.lastgroup in {"nested", None} or _starts_comment(token.group(), rules):
-            normal = _append_code(normal, " ")
-        else:
-            normal += token.group()
-        position = end
-    return _append_code(normal, text[position:]).strip()
-
-
-def _append_code(normal: str, code: str) -> str:
-    code = re.sub(r"\s+", " ", code)
-    return normal + (code.lstrip() if normal.endswith(" ") else code)
-
-
-def _starts_comment(text: str, rules: Lexis) -> bool:
-    return any(re.match(start, text) for start in rules.line_comments)
+    for word in _CANDIDATE.finditer(bare_sql(text[start:end], dialect)):
+        yield start + word.start(), word["word"], word["to"] is not None

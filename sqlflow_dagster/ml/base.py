@@ -1,13 +1,13 @@
-"""What the runtime asks of machine-learning libraries.
+"""What the rest of the package asks of a machine-learning library.
 
-A :class:`Trainer` knows one library. It turns Arrow tables into a :class:`TrainedModel` and loads one from
-its files again; it never touches a database and never unpickles anything.
+A :class:`Trainer` knows one library. It turns encoded features into a :class:`TrainedModel` and
+loads one from its files again; it never touches a database and never unpickles anything.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,11 @@ import numpy.typing as npt
 from sqlflow_dagster.registry import Group, Registry
 
 if TYPE_CHECKING:
-    from sqlflow_dagster.ml.features.spec import EncodedTable, FeatureSpec, LabelSpec
     from sqlflow_dagster.lang.statements import Attribute
+    from sqlflow_dagster.ml.features.spec import EncodedTable, FeatureSpec, LabelSpec, Layout
 
-FloatArray = npt.NDArray[np.float32]
+FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
+LabelType: TypeAlias = Literal["string", "int64", "double", "bool"]
 
 
 class Task(StrEnum):
@@ -40,12 +41,27 @@ def no_progress(done: int, total: int, note: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a trainer makes of a statement before a row is read.
+
+    Attributes:
+        task: What the model will do.
+        layout: How the trainer wants its features encoded.
+        class_count: The attribute that says how many classes there are; None where none does.
+    """
+
+    task: Task
+    layout: "Layout"
+    class_count: "Attribute | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """Encoded features with their labels.
 
     Attributes:
         features: ``n`` rows.
-        labels: shape (n,): float32 targets, or class indexes as int64.
+        labels: shape (n,): float64 targets, or class indexes as int64.
     """
 
     features: "EncodedTable"
@@ -58,13 +74,15 @@ class TrainRequest:
 
     Attributes:
         estimator: As the user spelt it.
-        attributes: Of the WITH clause, with their positions for error messages.
-        training: The rows to learn from.
-        validation: The rows of ``validation.select``; None without one.
+        attributes: Those of the WITH clause that are the trainer's, with their positions.
+        training: The rows to learn from; at least one.
         features: How the features were encoded.
         label: What is predicted.
+        validation: The rows of ``validation.select``; None without one.
+        base: The model to go on from, of the same estimator and encoding; None to start afresh.
         threads: How many threads the library may use.
         seed: Of every random choice.
+        progress: Called after each round or epoch.
     """
 
     estimator: str
@@ -73,6 +91,7 @@ class TrainRequest:
     features: "FeatureSpec"
     label: "LabelSpec"
     validation: Dataset | None = None
+    base: "TrainedModel | None" = None
     threads: int = 1
     seed: int = 0
     progress: ProgressCallback = no_progress
@@ -80,10 +99,13 @@ class TrainRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contributions:
-    """What each feature added to each prediction.
+    """What each slot of the encoding added to each raw prediction.
+
+    A raw prediction is a regression value, the log-odds of the second of two classes, or one score
+    per class. ``values.sum(axis=2) + base_values`` gives it back.
 
     Attributes:
-        values: shape (n, outputs, features); ``values.sum(axis=2) + base_values`` is the raw prediction.
+        values: shape (n, outputs, slots).
         base_values: shape (n, outputs).
     """
 
@@ -92,67 +114,82 @@ class Contributions:
 
 
 class TrainedModel(Protocol):
-    """A model in memory.
+    """A model in memory."""
 
-    Attributes:
-        library: The library and its version, ``{"xgboost": "3.2.0"}``.
-        parameters: The parameters in force, JSON values.
-        history: Per-round or per-epoch losses by name, such as ``train-mlogloss``.
-    """
+    @property
+    def library(self) -> Mapping[str, str]:
+        """The libraries it was trained with and their versions, ``{"xgboost": "3.2.0"}``."""
 
-    library: Mapping[str, str]
-    parameters: Mapping[str, Any]
-    history: Mapping[str, list[float]]
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The parameters in force, JSON values."""
+
+    @property
+    def history(self) -> Mapping[str, list[float]]:
+        """Losses per round or epoch by name, such as ``train-mlogloss``."""
 
     def predict(self, features: "EncodedTable") -> FloatArray:
         """Class probabilities, shape (n, classes), or regression values, shape (n,)."""
 
     def contributions(self, features: "EncodedTable") -> Contributions:
-        """The contribution of each feature to each prediction."""
+        """What each slot added to each raw prediction."""
 
     def files(self) -> dict[str, bytes]:
-        """The model as files of a format that loads without running code of its own."""
+        """The model by file name, in formats that load without running code of their own."""
 
 
 class Trainer(Protocol):
-    """One machine-learning library."""
+    """One machine-learning library.
 
-    def task(self, estimator: str, attributes: "tuple[Attribute, ...]", label: "LabelSpec") -> Task:
-        """What the estimator does with this label.
+    Its attributes are those that :func:`sqlflow_dagster.ml.attributes.of_trainer` leaves: the ones
+    that mean the same for every estimator never reach it.
+    """
+
+    def plan(
+        self, estimator: str, attributes: "tuple[Attribute, ...]", label_type: LabelType
+    ) -> Plan:
+        """Check the attributes and decide on task and encoding, before any row is read.
 
         Raises:
-            TerminalError: The attributes contradict each other or the label.
-        """
-
-    def check(self, estimator: str, attributes: "tuple[Attribute, ...]") -> None:
-        """Refuse unknown attributes and values of a wrong type, before any data is read.
-
-        Raises:
-            TerminalError: With the attribute's position and the nearest known names.
+            TerminalError: An attribute is unknown, has a wrong value or contradicts another; with
+                its position and the nearest known names.
+            PluginError: The library is not installed.
         """
 
     def train(self, request: TrainRequest) -> TrainedModel:
-        """Train a model."""
+        """Train a model; an exception of ``request.progress`` passes through.
 
-    def load(self, files: Mapping[str, bytes]) -> TrainedModel:
-        """A model from what :meth:`TrainedModel.files` gave."""
+        Raises:
+            TerminalError: The attributes contradict the data, or the library gave up.
+        """
+
+    def load(self, files: Mapping[str, bytes], *, threads: int = 1) -> TrainedModel:
+        """A model from what :meth:`TrainedModel.files` gave.
+
+        Raises:
+            TerminalError: The files are not such a model.
+            PluginError: The library is not installed.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
     """Metrics of one model on one set of rows.
 
+    A value that is not defined on these rows (an AUC where only one class occurs) is NaN.
+
     Attributes:
-        values: By metric name.
-        baseline: The same metrics of always answering the majority class or the mean.
+        values: By metric name as it was asked for, and ``loss``.
+        baseline: The same metrics of always answering the majority class or the mean of the
+            training rows.
         rows: How many rows were judged.
-        confusion: Class by class counts, actual class first; None for regressions.
+        confusion: Counts by actual, then by predicted class; None for a regression.
     """
 
     values: Mapping[str, float]
     baseline: Mapping[str, float]
     rows: int
-    confusion: Mapping[str, Mapping[str, int]] | None = field(default=None)
+    confusion: Mapping[str, Mapping[str, int]] | None = None
 
 
 trainers: Registry[Trainer] = Registry(Group.TRAINERS, "estimator")

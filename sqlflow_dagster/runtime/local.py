@@ -19,6 +19,7 @@ from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.runtime.results import StepResult
 from sqlflow_dagster.runtime.worker import Advance, Job, Message, Note, run_job
 
+MAX_CONCURRENT_VARIABLE = "SQLFLOW_MAX_CONCURRENT"
 _STOP_SECONDS = 5.0
 
 
@@ -74,9 +75,18 @@ class RunSummary:
         return all(outcome is Outcome.SUCCEEDED for outcome in self.outcomes.values())
 
 
-def default_concurrency() -> int:
-    """How many steps run at once unless told otherwise: two to four, as the machine has cores."""
-    return max(2, min(4, os.cpu_count() or 1))
+def max_concurrent() -> int:
+    """How many steps run at once: SQLFLOW_MAX_CONCURRENT, else two to four, as the machine has cores.
+
+    Raises:
+        TerminalError: SQLFLOW_MAX_CONCURRENT is not a number from 1.
+    """
+    given = os.environ.get(MAX_CONCURRENT_VARIABLE)
+    if not given:
+        return max(2, min(4, os.cpu_count() or 1))
+    if not given.isdecimal() or int(given) < 1:
+        raise TerminalError(f"{MAX_CONCURRENT_VARIABLE} must be a number from 1, and is {given!r}")
+    return int(given)
 
 
 def threads_per_step(concurrent: int) -> int:
@@ -122,7 +132,7 @@ def run_program(
         datasource: The URL of the data source.
         observer: Told what happens.
         steps: The indexes of the steps to run; None for all.
-        concurrent: The most steps at once; None for :func:`default_concurrency`.
+        concurrent: The most steps at once; None for :func:`max_concurrent`.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed; every process has ended by then and no table is half written.
@@ -132,7 +142,7 @@ def run_program(
         program=program,
         datasource=datasource,
         observer=observer,
-        concurrent=concurrent or default_concurrency(),
+        concurrent=concurrent or max_concurrent(),
         waiting={step.index: step for step in chosen},
     )
     with _stopped_at_the_end(run):

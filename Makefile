@@ -1,0 +1,53 @@
+# Every target sets up what it needs; what is already there costs nothing.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+# PyTorch has no CPU-only build to pin for Python 3.12 and later.
+TORCH  := $(shell $(PYTHON) -c 'import sys; print("torch" if sys.version_info[:2] == (3, 11) else "")')
+
+export DAGSTER_HOME := $(CURDIR)/.dagster
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check test golden bench clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) .dagster/dagster.yaml  ## Install into .venv all that the other targets need
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev$(if $(TORCH),$(comma)$(TORCH))]'
+	touch $@
+
+comma := ,
+
+.dagster/dagster.yaml: deploy/local/dagster.yaml
+	mkdir -p .dagster
+	cp $< $@
+
+demo: setup  ## Load data, train and evaluate models through Dagster, say how to open the page
+	$(BIN)/python examples/demo.py
+
+check: setup  ## Formatting, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup  ## The tests with branch coverage
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	$(BIN)/coverage xml --quiet
+
+golden: setup  ## Rewrite the expected outputs under tests/; read the difference before you commit it
+	SQLFLOW_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests
+
+bench: setup  ## Speed, as ratios within one run
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:  ## Remove the environment and everything that was made
+	rm -rf $(VENV) .dagster .coverage .coverage.* coverage.xml .pytest_cache .mypy_cache .ruff_cache sqlflow.duckdb*

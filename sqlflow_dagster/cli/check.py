@@ -1,0 +1,63 @@
+"""``sqlflow check``: every problem of programs, found without running anything."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sqlflow_dagster.cli.options import (
+    PROGRAM_FILE,
+    CompileSettings,
+    compile_options,
+    datasource_option,
+)
+from sqlflow_dagster.errors import ExitCode
+
+if TYPE_CHECKING:
+    from sqlflow_dagster.errors import Diagnostic
+    from sqlflow_dagster.graph.program import Program
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=PROGRAM_FILE, metavar="FILE…")
+@datasource_option
+@compile_options
+def check(files: tuple[Path, ...], datasource: str | None, settings: CompileSettings) -> None:
+    """Tell every error and warning of programs; nothing is run and nothing is changed.
+
+    Two files that write one table are an error. With a data source, so are tables and models that a
+    program reads and that are not there.
+    """
+    from sqlflow_dagster.cli.output import data_console, print_diagnostics
+    from sqlflow_dagster.cli.programs import compile_files, in_running_order
+
+    compiled = compile_files(files, settings, settings.dialect_for(datasource))
+    found = [*compiled.diagnostics]
+    if datasource is not None:
+        found += _missing(in_running_order(compiled.programs), datasource)
+    # Here the diagnostics are what was asked for.
+    print_diagnostics(found, data_console())
+    if found:
+        click.echo()
+    errors = sum(item.severity == "error" for item in found)
+    warnings = len(found) - errors
+    counts = [(len(set(files)), "file"), (errors, "error"), (warnings, "warning")]
+    click.echo(", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts))
+    sys.exit(ExitCode.FAILED if errors else ExitCode.OK)
+
+
+def _missing(programs: "tuple[Program, ...]", datasource: str) -> "list[Diagnostic]":
+    """What the programs read that is not there and that none of them makes before."""
+    from sqlflow_dagster.cli.programs import written
+    from sqlflow_dagster.graph.objects import ObjectRef
+    from sqlflow_dagster.runtime.context import open_context
+    from sqlflow_dagster.runtime.preflight import missing_inputs
+
+    found: list[Diagnostic] = []
+    made: frozenset[ObjectRef] = frozenset()
+    for program in programs:
+        context = open_context(datasource, program=program.name)
+        found += missing_inputs(program, context, made=made)
+        made |= written(program)
+    return found

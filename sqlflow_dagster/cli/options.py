@@ -1,0 +1,130 @@
+"""Options that several commands have."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
+PROGRAM_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileSettings:
+    """How the programs of a command are compiled.
+
+    Attributes:
+        variables: The values of ``${NAME}`` templates.
+        dialect: The SQL dialect; None for that of the data source, or DuckDB's without one.
+        default_schema: The schema of unqualified tables; None for the engine's own.
+        temp_tables: Which SELECTs get a table of their own.
+    """
+
+    variables: dict[str, str]
+    dialect: str | None
+    default_schema: str | None
+    temp_tables: str
+
+    def dialect_for(self, datasource: str | None) -> str:
+        """The dialect in which programs for a data source are written.
+
+        Raises:
+            TerminalError: The URL of the data source names no engine.
+        """
+        if self.dialect is not None:
+            return self.dialect
+        if datasource is None:
+            return "duckdb"
+        from sqlflow_dagster.engines.base import open_engine
+
+        return open_engine(datasource).dialect
+
+
+def _of_parent(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    """A data source given before the command's name counts for the command."""
+    if value is None and ctx.parent is not None:
+        return ctx.parent.params.get("datasource")
+    return value
+
+
+def datasource_option(command: Command) -> Command:
+    """``--datasource URL``, which is also read from the environment."""
+    return click.option(
+        "--datasource",
+        metavar="URL",
+        envvar=DATASOURCE_VARIABLE,
+        show_envvar=True,
+        callback=_of_parent,
+        help="The data source, such as duckdb:///data.duckdb.",
+    )(command)
+
+
+def required(datasource: str | None) -> str:
+    """The data source.
+
+    Raises:
+        click.UsageError: There is none.
+    """
+    if datasource is None:
+        raise click.UsageError(
+            f"no data source is given: write --datasource URL or set {DATASOURCE_VARIABLE}, "
+            "for example to duckdb:///data.duckdb"
+        )
+    return datasource
+
+
+def _variables(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name.isidentifier():
+            raise click.BadParameter(f"{value!r} is not of the form NAME=VALUE")
+        found[name] = text
+    return found
+
+
+def compile_options(command: Command) -> Callable[..., Any]:
+    """The options of :class:`CompileSettings`, which the command gets as ``settings``."""
+
+    @click.option(
+        "--variable",
+        "variables",
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=_variables,
+        help="The value of ${NAME} in the program; may be given several times.",
+    )
+    @click.option(
+        "--dialect", metavar="NAME", help="The SQL dialect; by default the data source's."
+    )
+    @click.option("--default-schema", metavar="NAME", help="The schema of unqualified tables.")
+    @click.option(
+        "--temp-tables",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        help="Which SELECTs of machine-learning statements are computed into a table first; "
+        "auto: those with more than columns and a WHERE over one table.",
+    )
+    @wraps(command)
+    def with_settings(
+        *,
+        variables: dict[str, str],
+        dialect: str | None,
+        default_schema: str | None,
+        temp_tables: str,
+        **others: Any,
+    ) -> Any:
+        settings = CompileSettings(
+            variables=variables,
+            dialect=dialect,
+            default_schema=default_schema,
+            temp_tables=temp_tables,
+        )
+        return command(settings=settings, **others)
+
+    return with_settings

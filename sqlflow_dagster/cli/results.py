@@ -1,0 +1,83 @@
+"""What a finished step has to show: rows, metrics."""
+
+import math
+from typing import Any
+
+import pyarrow as pa
+
+from sqlflow_dagster.cli.tables import TextTable
+from sqlflow_dagster.graph.formats import step_label
+from sqlflow_dagster.graph.program import Step
+from sqlflow_dagster.lang.statements import TrainStatement
+from sqlflow_dagster.ml.base import Metrics
+from sqlflow_dagster.runtime.results import StepResult
+
+
+def tables_of(step: Step, result: StepResult) -> list[TextTable]:
+    """The tables to show for a step; none for one that only made something."""
+    tables = []
+    if result.rows is not None:
+        tables.append(rows_table(result.rows, title=_rows_title(step, result)))
+    if result.metrics is not None:
+        tables.append(_metrics_table(step, result.metrics))
+    return tables
+
+
+def _rows_title(step: Step, result: StepResult) -> str:
+    title = step_label(step)
+    if result.rows is not None and result.more_rows:
+        return f"{title} (the first {result.rows.num_rows} rows)"
+    return title
+
+
+def rows_table(rows: pa.Table, title: str | None = None) -> TextTable:
+    """Rows of a query as text; NULL is shown as such."""
+    numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    right = [
+        place
+        for place, type_ in enumerate(rows.schema.types)
+        if any(is_number(type_) for is_number in numbers)
+    ]
+    columns = [[_cell(value) for value in column.to_pylist()] for column in rows.columns]
+    return TextTable(
+        title=title,
+        header=tuple(rows.column_names),
+        rows=tuple(zip(*columns, strict=True)),
+        right=frozenset(right),
+    )
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return "true" if value else "false"
+        case bytes():
+            return value.hex()
+        case _:
+            return str(value)
+
+
+def _metrics_table(step: Step, metrics: Metrics) -> TextTable:
+    what = _judged_rows(step)
+    return TextTable(
+        title=f"{step_label(step)}: {metrics.rows} {what}rows",
+        header=("metric", "value", "baseline"),
+        rows=tuple(
+            (name, _number(value), _number(metrics.baseline.get(name, math.nan)))
+            for name, value in metrics.values.items()
+        ),
+        right=frozenset({1, 2}),
+    )
+
+
+def _judged_rows(step: Step) -> str:
+    if not isinstance(step.statement, TrainStatement):
+        return ""
+    names = {item.name.lower() for item in step.statement.attributes}
+    return "validation " if "validation.select" in names else "training "
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4f}"

@@ -1,0 +1,213 @@
+"""``sqlflow run``: run programs on this machine."""
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sqlflow_dagster.cli.options import (
+    PROGRAM_FILE,
+    CompileSettings,
+    compile_options,
+    datasource_option,
+    required,
+)
+from sqlflow_dagster.errors import CompileError, ExitCode
+
+if TYPE_CHECKING:
+    from sqlflow_dagster.cli.display import RunDisplay
+    from sqlflow_dagster.graph.objects import ObjectRef
+    from sqlflow_dagster.graph.program import Program, Step
+    from sqlflow_dagster.runtime.local import RunSummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenSteps:
+    """A program and those of its steps that will run."""
+
+    program: "Program"
+    indexes: frozenset[int]
+
+    @property
+    def steps(self) -> "list[Step]":
+        """The chosen steps in program order."""
+        return [step for step in self.program.steps if step.index in self.indexes]
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=PROGRAM_FILE, metavar="FILE…")
+@datasource_option
+@click.option(
+    "--select",
+    "selectors",
+    metavar="NAME",
+    multiple=True,
+    help="Run only what makes this table or model; +NAME also what it is made from, NAME+ also what "
+    "is made from it. May be given several times.",
+)
+@click.option("--resume", is_flag=True, help="Run only what `sqlflow plan` calls out of date.")
+@click.option(
+    "--max-concurrent",
+    type=click.IntRange(min=1),
+    metavar="N",
+    envvar="SQLFLOW_MAX_CONCURRENT",
+    show_envvar=True,
+    help="The most steps at once; by default two to four, as the machine has cores.",
+)
+@compile_options
+def run(
+    files: tuple[Path, ...],
+    datasource: str | None,
+    selectors: tuple[str, ...],
+    resume: bool,
+    max_concurrent: int | None,
+    settings: CompileSettings,
+) -> None:
+    """Run programs: every statement in a process of its own, in parallel where nothing stands against it.
+
+    Nothing runs when a program has an error, or when a table or model that it reads is missing. A
+    statement that fails takes what reads its output down with it; the rest finishes.
+    """
+    url = required(datasource)
+    programs = _compiled(files, settings, url)
+    chosen = _chosen(programs, url, selectors, resume)
+    if not any(item.indexes for item in chosen):
+        click.echo("everything is up to date", err=True)
+        return
+    display = _display(chosen)
+    try:
+        with _ended_by_sigterm(), display:
+            summaries = _run_all(chosen, url, display, max_concurrent)
+    except KeyboardInterrupt:
+        click.echo("interrupted; finished steps are kept, continue with --resume", err=True)
+        sys.exit(128 + signal.SIGINT)
+    sys.exit(_report(summaries, display))
+
+
+def _compiled(files: Sequence[Path], settings: CompileSettings, url: str) -> "tuple[Program, ...]":
+    """The programs in the order in which they will run.
+
+    Raises:
+        CompileError: With every error of every file.
+    """
+    from sqlflow_dagster.cli.output import print_diagnostics
+    from sqlflow_dagster.cli.programs import compile_files, in_running_order
+
+    compiled = compile_files(files, settings, settings.dialect_for(url))
+    if compiled.errors:
+        raise CompileError(compiled.diagnostics)
+    print_diagnostics(compiled.diagnostics)
+    return in_running_order(compiled.programs)
+
+
+def _chosen(
+    programs: "tuple[Program, ...]", url: str, selectors: tuple[str, ...], resume: bool
+) -> list[ChosenSteps]:
+    """What will run.
+
+    Raises:
+        CompileError: A selector names nothing, or a table or model is missing: nothing may run.
+    """
+    from sqlflow_dagster.graph.selection import select_from
+    from sqlflow_dagster.runtime.context import open_context
+    from sqlflow_dagster.runtime.plan import plan
+    from sqlflow_dagster.runtime.preflight import missing_inputs
+
+    selected = (
+        select_from(programs, selectors)
+        if selectors
+        else [frozenset(range(len(program.steps))) for program in programs]
+    )
+    chosen: list[ChosenSteps] = []
+    problems = []
+    made: frozenset[ObjectRef] = frozenset()
+    for program, indexes in zip(programs, selected, strict=True):
+        context = open_context(url, program=program.name)
+        if resume:
+            planned = plan(program, context, changed=made)
+            indexes &= {item.step.index for item in planned if item.stale}
+        item = ChosenSteps(program=program, indexes=indexes)
+        problems += missing_inputs(program, context, indexes, made=made)
+        made = made.union(*(step.writes for step in item.steps))
+        chosen.append(item)
+    if problems:
+        raise CompileError(problems)
+    return chosen
+
+
+def _display(chosen: Sequence[ChosenSteps]) -> "RunDisplay":
+    from sqlflow_dagster.cli.display import RunDisplay
+    from sqlflow_dagster.cli.output import log_console
+
+    rows = [(item.program, item.steps) for item in chosen]
+    if log_console().is_terminal and not log_console().is_dumb_terminal:
+        from sqlflow_dagster.cli.live import LiveDisplay
+
+        return LiveDisplay(rows)
+    return RunDisplay(rows)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the steps too: without a handler their processes would live on."""
+
+    def end(*_: object) -> None:
+        sys.exit(128 + signal.SIGTERM)
+
+    former = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _run_all(
+    chosen: Sequence[ChosenSteps], url: str, display: "RunDisplay", concurrent: int | None
+) -> "list[RunSummary]":
+    """Run the programs one after the other, without those that read what a failed one should have made."""
+    from sqlflow_dagster.cli.programs import written
+    from sqlflow_dagster.runtime.local import run_program
+
+    summaries = []
+    lost: dict[ObjectRef, Program] = {}
+    for item in chosen:
+        display.begin(item.program)
+        broken = sorted(item.program.inputs & lost.keys())
+        if broken:
+            reason = f"{lost[broken[0]].source.name} did not finish {broken[0]}"
+            for step in item.steps:
+                display.left_out(step, reason)
+            lost |= dict.fromkeys(written(item.program), item.program)
+            continue
+        summary = run_program(
+            item.program,
+            datasource=url,
+            observer=display,
+            steps=item.indexes,
+            concurrent=concurrent,
+        )
+        summaries.append(summary)
+        unmade = (item.program.steps[i].writes for i in summary.outcomes if i not in summary.results)
+        lost |= dict.fromkeys(frozenset[ObjectRef]().union(*unmade), item.program)
+    return summaries
+
+
+def _report(summaries: "Sequence[RunSummary]", display: "RunDisplay") -> int:
+    """Tell what failed and how the run ended; the exit code."""
+    from sqlflow_dagster.cli.output import print_diagnostics
+
+    errors = [error for summary in summaries for _, error in sorted(summary.errors.items())]
+    if errors:
+        click.echo(err=True)
+        print_diagnostics(error.diagnostic for error in errors)
+        click.echo(err=True)
+    click.echo(display.summary(), err=True)
+    if not errors:
+        return ExitCode.OK
+    codes = {error.exit_code for error in errors}
+    return codes.pop() if len(codes) == 1 else ExitCode.FAILED

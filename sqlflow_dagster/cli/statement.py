@@ -1,0 +1,99 @@
+"""``sqlflow --run``: one statement in this process, as a pod runs it."""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from sqlflow_dagster.graph.program import Program
+
+_TENTHS = 10
+
+
+def decoded(statement: str | None, in_base64: str | None) -> str:
+    """The text of a statement given as text, as ``@FILE`` or in Base64.
+
+    Raises:
+        click.UsageError: The file cannot be read, or the text is no Base64.
+    """
+    if in_base64 is not None:
+        try:
+            return base64.b64decode(in_base64, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            raise click.UsageError("--run-base64 is not UTF-8 text in Base64") from None
+    assert statement is not None
+    if not statement.startswith("@"):
+        return statement
+    try:
+        return Path(statement[1:]).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"--run {statement}: the file cannot be read: {error}") from None
+
+
+def run_statement(text: str, path: Path | None, datasource: str) -> None:
+    """Run one statement and print what it has to show; the history does not learn of it.
+
+    Args:
+        text: The statement; session statements (USE, SET) may stand before it.
+        path: The file that it was read from.
+        datasource: The URL of the data source.
+
+    Raises:
+        click.UsageError: There is no statement, or more than one.
+        CompileError: The statement cannot be run.
+        StepError: It failed.
+    """
+    from dataclasses import replace
+
+    from sqlflow_dagster.cli.output import print_diagnostics, print_table
+    from sqlflow_dagster.cli.results import tables_of
+    from sqlflow_dagster.compiler import compile_program
+    from sqlflow_dagster.engines.base import open_engine
+    from sqlflow_dagster.runtime.context import open_context
+    from sqlflow_dagster.runtime.execute import execute
+
+    program = compile_program(text, path=path, dialect=open_engine(datasource).dialect)
+    _check_single(program)
+    print_diagnostics(program.diagnostics)
+    context = open_context(datasource, program=program.name, progress=LoggedProgress())
+    for step in program.steps:
+        # What a pod finishes is the business of the orchestrator that started it.
+        result = execute(step, replace(context, history=None))
+        for table in tables_of(step, result):
+            print_table(table)
+
+
+def _check_single(program: "Program") -> None:
+    from sqlflow_dagster.lang.statements import TemporaryTableStatement
+
+    written = [
+        step for step in program.steps if not isinstance(step.statement, TemporaryTableStatement)
+    ]
+    if not written:
+        raise click.UsageError("--run takes a statement, and the text has none")
+    if len(written) > 1:
+        raise click.UsageError(
+            f"--run takes one statement, and the text has {len(written)}; "
+            "run a program with: sqlflow run FILE"
+        )
+
+
+class LoggedProgress:
+    """Writes what a step tells to standard error, of a training each tenth."""
+
+    def __init__(self) -> None:
+        self._tenth = 0
+
+    def note(self, message: str) -> None:
+        """A line for the log."""
+        click.echo(message, err=True)
+
+    def advance(self, done: int, total: int, note: str) -> None:
+        """``done`` of ``total`` rounds."""
+        tenth = done * _TENTHS // max(total, 1)
+        if tenth > self._tenth:
+            self._tenth = tenth
+            click.echo(f"{done} of {total}: {note}", err=True)

@@ -1,0 +1,157 @@
+"""What the statements that define tables read and write, from their syntax trees."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot import exp
+
+from sqlflow_dagster.graph.effects import Effects, Mode, Write
+from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
+from sqlflow_dagster.graph.tables import read_refs, table_ref, target_table, written
+
+_RELATIONS = frozenset({"TABLE", "VIEW", "MATERIALIZED VIEW"})
+_SCHEMAS = frozenset({"SCHEMA", "DATABASE"})
+
+
+def _kind(tree: exp.Expression) -> str:
+    return str(tree.args.get("kind") or "").upper()
+
+
+def _schema_ref(table: exp.Expression, names: Names) -> ObjectRef:
+    """The schema of CREATE or DROP SCHEMA, whose name stands in a Table node."""
+    part = table.args.get("this") or table.args.get("db")
+    assert isinstance(part, exp.Identifier)
+    return ObjectRef.of(ObjectKind.SCHEMA, [names.folded(part.name, quoted=bool(part.quoted))])
+
+
+def _create(tree: exp.Expression, names: Names) -> Effects:
+    kind = _kind(tree)
+    mode = Mode.REPLACE if tree.args.get("replace") else Mode.CREATE
+    mode = Mode.ENSURE if tree.args.get("exists") else mode
+    if kind in _SCHEMAS:
+        return Effects(writes=(Write(ref=_schema_ref(tree.this, names), mode=mode),))
+    if kind == "INDEX":
+        return Effects(writes=written([tree.this.args.get("table")], Mode.MODIFY, names))
+    if kind not in _RELATIONS:
+        return Effects(barrier=True)
+    target = target_table(tree.this)
+    properties = tree.args.get("properties")
+    marks = {type(item) for item in properties.expressions} if properties is not None else set()
+    # What a materialized view shows is what it read when it was last refreshed.
+    view = kind == "VIEW" and exp.MaterializedProperty not in marks
+    return Effects(
+        reads=_defining_reads(tree, target, names) | _file_of_view(tree, properties),
+        writes=written([target], mode, names, view=view),
+        temporary=exp.TemporaryProperty in marks,
+        references=_references(tree, names) - {table_ref(target, names) if target else None},
+    )
+
+
+def _referenced_tables(tree: exp.Expression) -> list[exp.Expression]:
+    found = (target_table(node.this) for node in tree.find_all(exp.Reference))
+    return [table for table in found if table is not None]
+
+
+def _references(tree: exp.Expression, names: Names) -> frozenset[ObjectRef]:
+    refs = (table_ref(table, names) for table in _referenced_tables(tree))
+    return frozenset(ref for ref in refs if ref is not None)
+
+
+def _defining_reads(
+    tree: exp.Expression, target: exp.Expression | None, names: Names
+) -> frozenset[ObjectRef]:
+    """The tables that a definition takes rows or columns from; a foreign key takes none."""
+    others = _referenced_tables(tree)
+    return read_refs(tree, names, targets=others if target is None else [target, *others])
+
+
+def _file_of_view(tree: exp.Expression, properties: exp.Expression | None) -> frozenset[ObjectRef]:
+    """The file of Spark's ``CREATE VIEW v USING csv OPTIONS (path 'f')``."""
+    if properties is None or tree.args.get("expression") is not None:
+        return frozenset()
+    return frozenset(
+        ObjectRef(ObjectKind.FILE, item.args["value"].name)
+        for options in properties.find_all(exp.OptionsProperty)
+        for item in options.expressions
+        if item.this.name.lower() == "path"
+    )
+
+
+def _cache(tree: exp.Expression, names: Names) -> Effects:
+    target = target_table(tree.this)
+    reads = _defining_reads(tree, target, names)
+    return Effects(reads=reads, writes=written([target], Mode.CREATE, names))
+
+
+def _truncate(tree: exp.Expression, names: Names) -> Effects:
+    return Effects(writes=written(tree.expressions, Mode.TRUNCATE, names))
+
+
+def _drop(tree: exp.Expression, names: Names) -> Effects:
+    kind = _kind(tree)
+    tables = [node for node in (tree.args.get("tables") or [tree.this]) if node is not None]
+    if kind in _SCHEMAS:
+        refs = [_schema_ref(node, names) for node in tables]
+        return Effects(writes=tuple(Write(ref=ref, mode=Mode.DROP) for ref in refs))
+    place = tree.args.get("cluster")
+    if kind == "INDEX" and isinstance(place, exp.OnProperty):
+        return Effects(writes=written([place.this], Mode.MODIFY, names))
+    if kind not in _RELATIONS:
+        return Effects(barrier=True)
+    return Effects(writes=written(tables, Mode.DROP, names))
+
+
+def _alter(tree: exp.Expression, names: Names) -> Effects:
+    if _kind(tree) == "SESSION":
+        return Effects(session=True)
+    target = target_table(tree.this)
+    old = written([target], Mode.MODIFY, names)
+    if target is None or not old:
+        return Effects(barrier=True)
+    for action in tree.args.get("actions") or []:
+        if isinstance(action, exp.AlterRename):
+            return _renamed(old[0].ref, action.this, names, view=_kind(tree) == "VIEW")
+        if isinstance(action, exp.SwapTable):
+            return exchanged(old + written([action.this], Mode.MODIFY, names))
+    reads = _defining_reads(tree, target, names)
+    return Effects(reads=reads, writes=old, references=_references(tree, names))
+
+
+def _renamed(old: ObjectRef, table: exp.Expression, names: Names, *, view: bool) -> Effects:
+    """A table under another name; without a schema of its own it stays in the old one's."""
+    writes = (Write(ref=old, mode=Mode.DROP),)
+    for write in written([table], Mode.CREATE, names):
+        ref = write.ref
+        if len(ref.parts) == 1:
+            ref = ObjectRef.of(ObjectKind.TABLE, [*old.parts[:-1], *ref.parts])
+        writes += (Write(ref=ref, mode=Mode.CREATE, view=view),)
+    return Effects(reads=frozenset({old}), writes=writes)
+
+
+def exchanged(tables: tuple[Write, ...]) -> Effects:
+    """Tables that swap their content."""
+    return Effects(reads=frozenset(item.ref for item in tables), writes=tables)
+
+
+def _comment(tree: exp.Expression, names: Names) -> Effects:
+    match _kind(tree):
+        case "COLUMN":
+            column = tree.this
+            parts = [column.args.get(key) for key in ("catalog", "db", "table")]
+            table = [part for part in parts if isinstance(part, exp.Identifier)]
+            ref = names.table([p.name for p in table], quoted=[bool(p.quoted) for p in table])
+            return Effects(writes=(Write(ref=ref, mode=Mode.MODIFY),))
+        case kind if kind in _RELATIONS:
+            return Effects(writes=written([target_table(tree.this)], Mode.MODIFY, names))
+        case _:
+            return Effects(barrier=True)
+
+
+DDL_RULES: dict[type[exp.Expression], Callable[[Any, Names], Effects]] = {
+    exp.Alter: _alter,
+    exp.Cache: _cache,
+    exp.Comment: _comment,
+    exp.Create: _create,
+    exp.Drop: _drop,
+    exp.TruncateTable: _truncate,
+}

@@ -1,0 +1,124 @@
+"""Make steps of the statements of a program: their names and code versions."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlflow_dagster.graph.analysis import AnalyzedStatement
+from sqlflow_dagster.graph.dependencies import Waits, without_implied
+from sqlflow_dagster.graph.program import Step
+from sqlflow_dagster.lang.scanner import content_start
+from sqlflow_dagster.lang.sql_text import normalized_sql
+from sqlflow_dagster.lang.statements import (
+    EvaluateStatement,
+    ExplainStatement,
+    PredictStatement,
+    Query,
+    ShowTrainStatement,
+    SqlStatement,
+    Statement,
+    TemporaryTableStatement,
+    TrainStatement,
+    TransactionStatement,
+)
+
+
+def make_steps(
+    statements: Sequence[AnalyzedStatement], waits: Sequence[Waits], dialect: str
+) -> list[Step]:
+    """The steps of a program.
+
+    Args:
+        statements: Its statements, generated ones included.
+        waits: What each of them waits for, index by index.
+        dialect: Its SQL dialect.
+    """
+    names = _unique([_name(item, dialect) for item in statements])
+    waits_for = without_implied(
+        [item.content for item in waits], [item.order - item.content for item in waits]
+    )
+    return [
+        Step(
+            index=index,
+            name=names[index],
+            statement=item.statement,
+            effects=item.effects,
+            waits_for=waits_for[index],
+            prefix=item.prefix,
+            temporary_tables=item.temporary_tables,
+            code_version=_code_version(item, dialect),
+        )
+        for index, item in enumerate(statements)
+    ]
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """The names, later ones numbered where they repeat; no number makes another statement's name."""
+    taken: set[str] = set()
+    real = set(names)
+    numbers: dict[str, int] = {}
+    found = []
+    for name in names:
+        unique = name
+        while unique in taken or (unique != name and unique in real):
+            numbers[name] = numbers.get(name, 1) + 1
+            unique = f"{name}_{numbers[name]}"
+        taken.add(unique)
+        found.append(unique)
+    return found
+
+
+def _name(item: AnalyzedStatement, dialect: str) -> str:
+    safe = re.sub(r"[^a-z0-9]+", "_", "_".join(_words(item, dialect)).lower()).strip("_")
+    return safe if re.match(r"[a-z]", safe) else f"step_{safe}".rstrip("_")
+
+
+def _words(item: AnalyzedStatement, dialect: str) -> tuple[str, ...]:
+    match item.statement:
+        case TrainStatement(into=into):
+            return ("train", *into.parts)
+        case PredictStatement(into=into):
+            return ("predict", *into.parts)
+        case EvaluateStatement(model=model, into=into):
+            return ("evaluate", *(into or model.name).parts)
+        case ExplainStatement(model=model, into=into):
+            return ("explain", *(into or model.name).parts)
+        case ShowTrainStatement(model=model):
+            return ("show_train", *model.name.parts)
+        case TemporaryTableStatement(table=table):
+            return table.parts
+        case TransactionStatement():
+            return ("transaction", *_objects(item))
+        case SqlStatement(sql=sql):
+            first = content_start(sql, 0, len(sql), dialect)
+            verb = re.match(r"[a-z]*", sql[first:].lower())
+            word = verb.group() if verb else ""
+            return ("select" if word in {"", "with", "from"} else word, *_objects(item))
+
+
+def _objects(item: AnalyzedStatement) -> tuple[str, ...]:
+    """The parts of the object that a plain statement is about."""
+    if item.effects.writes:
+        return item.effects.writes[0].ref.parts
+    return min(item.effects.reads).parts if item.effects.reads else ()
+
+
+def _code_version(item: AnalyzedStatement, dialect: str) -> str:
+    tables = tuple(_normal(table, dialect) for table in item.temporary_tables)
+    text = repr((item.prefix, _normal(item.statement, dialect), tables))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _normal(statement: Statement, dialect: str) -> Statement:
+    """The statement without what does not change its meaning: comments and blanks."""
+    match statement:
+        case SqlStatement(sql=sql):
+            return SqlStatement(sql=normalized_sql(sql, dialect))
+        case TransactionStatement(statements=inside):
+            parts = tuple(SqlStatement(sql=normalized_sql(item.sql, dialect)) for item in inside)
+            return TransactionStatement(statements=parts)
+        case ShowTrainStatement():
+            return statement
+        case _:
+            return replace(statement, query=Query(sql=normalized_sql(statement.query.sql, dialect)))

@@ -1,0 +1,143 @@
+"""What is known of a trained model without loading it."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sqlflow_dagster.ml.base import Metrics, Task
+from sqlflow_dagster.ml.features.arrow_types import plain
+from sqlflow_dagster.ml.features.spec import FeatureSpec, LabelSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A trained model in words and numbers.
+
+    Attributes:
+        estimator: As the statement spells it.
+        task: What the model does.
+        features: Its inputs.
+        label: What it predicts.
+        parameters: In force at training, defaults and derived ones included; JSON values.
+        libraries: Versions at training, by library.
+        metrics: By the rows they were computed on: ``validation`` where the statement has a
+            ``validation.select``, else ``training``.
+        history: Losses per round or epoch by name.
+        statement: The text of the TRAIN statement; None for one that was built, not parsed.
+        created_at: When training ended, in UTC.
+        seed: Of every random choice.
+        threads: How many the library used; with another number, sums may round differently.
+        rows: How many rows it was trained on.
+        validation_rows: How many rows of ``validation.select``; 0 without one.
+        data_fingerprint: See :func:`fingerprint`, of the training rows.
+    """
+
+    estimator: str
+    task: Task
+    features: FeatureSpec
+    label: LabelSpec
+    parameters: Mapping[str, Any]
+    libraries: Mapping[str, str]
+    metrics: Mapping[str, Metrics]
+    history: Mapping[str, list[float]]
+    statement: str | None
+    created_at: datetime
+    seed: int
+    threads: int
+    rows: int
+    validation_rows: int
+    data_fingerprint: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest as JSON values; NaN is null."""
+        data = asdict(self)
+        data["features"] = self.features.to_json()
+        data["label"] = self.label.to_json()
+        data["created_at"] = self.created_at.isoformat()
+        return {name: _jsonable(item) for name, item in data.items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Manifest":
+        """A manifest from what :meth:`to_json` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError: The data are not such a manifest.
+        """
+        values = {name: data[name] for name in cls.__dataclass_fields__}
+        values |= {
+            "task": Task(data["task"]),
+            "features": FeatureSpec.from_json(data["features"]),
+            "label": LabelSpec.from_json(data["label"]),
+            "metrics": {name: _metrics(item) for name, item in data["metrics"].items()},
+            "history": {name: _numbers(item) for name, item in data["history"].items()},
+            "created_at": datetime.fromisoformat(data["created_at"]),
+        }
+        return cls(**values)
+
+
+def fingerprint(table: pa.Table) -> str:
+    """The sha256 of a table's names, values and row order, in hexadecimal.
+
+    It does not depend on how the rows are cut into chunks, nor on how Arrow encodes text.
+    """
+    digest = hashlib.sha256()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        array = plain(column)
+        digest.update(f"{len(name)}:{name}:{array.type}:{len(array)}".encode())
+        digest.update(np.packbits(array.is_null().to_numpy(zero_copy_only=False)).tobytes())
+        for part in _bytes(array.drop_null()):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _bytes(array: pa.Array) -> list[bytes | memoryview]:
+    if pa.types.is_null(array.type) or not len(array):
+        return []
+    if pa.types.is_boolean(array.type):
+        return [np.packbits(array.to_numpy(zero_copy_only=False)).tobytes()]
+    if pa.types.is_date32(array.type):
+        array = array.cast(pa.int32())
+    elif pa.types.is_timestamp(array.type):
+        array = array.cast(pa.int64())
+    if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
+        return [array.to_numpy().tobytes()]
+    if not pa.types.is_large_string(array.type):
+        # Times, lists and other types that no model reads.
+        array = pa.array(map(repr, array.to_pylist()), pa.large_string())
+    _, offsets, text = array.buffers()
+    ends = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    lengths = np.diff(ends).tobytes()
+    return [lengths, memoryview(text)[ends[0] : ends[-1]] if text else b""]
+
+
+def _metrics(data: Mapping[str, Any]) -> Metrics:
+    return Metrics(
+        values={name: _number(item) for name, item in data["values"].items()},
+        baseline={name: _number(item) for name, item in data["baseline"].items()},
+        rows=data["rows"],
+        confusion=data["confusion"],
+    )
+
+
+def _numbers(items: list[float | None]) -> list[float]:
+    return [_number(item) for item in items]
+
+
+def _number(item: float | None) -> float:
+    return math.nan if item is None else item
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _jsonable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,384 @@
+"""Training models and using them: the face of machine learning to the runtime."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+
+from sqlflow_dagster.errors import PluginError, TerminalError
+from sqlflow_dagster.lang.statements import TrainStatement
+from sqlflow_dagster.ml.attributes import find, of_trainer, read_common
+from sqlflow_dagster.ml.base import (
+    Dataset,
+    FloatArray,
+    Metrics,
+    ProgressCallback,
+    Task,
+    TrainedModel,
+    TrainRequest,
+    no_progress,
+)
+from sqlflow_dagster.ml.bundle import Bundle, GoldenRows, pack, unpack
+from sqlflow_dagster.ml.explain import Explanation, by_column, rows_table, summary_table
+from sqlflow_dagster.ml.features.arrow_types import column_index, fits
+from sqlflow_dagster.ml.features.encode import encode, wrong_type
+from sqlflow_dagster.ml.features.fit import fit_features
+from sqlflow_dagster.ml.features.labels import decode, encode_label, fit_label
+from sqlflow_dagster.ml.features.spec import Feature, FeatureSpec, LabelSpec
+from sqlflow_dagster.ml.manifest import Manifest, fingerprint
+from sqlflow_dagster.ml.metrics import find_metric, judge
+from sqlflow_dagster.ml.plots import check_plot_type, draw
+from sqlflow_dagster.ml.preparation import (
+    Columns,
+    Preparation,
+    check_patience,
+    find_trainer,
+    prepare,
+)
+from sqlflow_dagster.source import Span
+
+_GOLDEN_ROWS = 20
+_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A trained model with all that PREDICT, EVALUATE and EXPLAIN need.
+
+    Attributes:
+        manifest: What is known of it.
+        trained: The library's own model.
+        golden: Training rows with the answers given when it was trained.
+    """
+
+    manifest: Manifest
+    trained: TrainedModel
+    golden: GoldenRows
+
+    def feature_columns(self) -> tuple[Feature, ...]:
+        """The source columns that a SELECT must give, each with its name and kind."""
+        return self.manifest.features.features
+
+    def predict(self, rows: pa.Table) -> pa.Array:
+        """A prediction for each row, typed as the label was.
+
+        Args:
+            rows: With the feature columns, in any order; other columns do not matter.
+
+        Returns:
+            The predicted class (string, int64, double or bool), or a double for a regression.
+
+        Raises:
+            TerminalError: A feature column is missing or has another kind of type.
+        """
+        return decode(self._answers(rows), self.manifest.label)
+
+    def probabilities(self, rows: pa.Table) -> FloatArray | None:
+        """Class probabilities, shape (n, classes), in the order of ``manifest.label.classes``.
+
+        None for a regression.
+        """
+        return self._answers(rows) if self._classifies else None
+
+    def evaluate(
+        self, rows: pa.Table, *, label: str | None = None, metrics: Sequence[str] = ()
+    ) -> Metrics:
+        """Compare predictions with a label column.
+
+        Args:
+            rows: With the feature columns and the label.
+            label: The label's column; that of the training where None.
+            metrics: Names of metrics; those usual for the task where empty. ``loss`` is always
+                there.
+
+        Raises:
+            TerminalError: There are no rows, a column is missing, or a metric is unknown.
+        """
+        if not rows.num_rows:
+            raise TerminalError("the evaluation wants rows, but the SELECT gives none")
+        spec = self.manifest.label
+        actual = encode_label(rows, label or spec.name, spec)
+        return judge(actual, self._answers(rows), spec, metrics)
+
+    def explain(
+        self, rows: pa.Table, *, plot_type: str = "bar", max_display: int = 20
+    ) -> Explanation:
+        """Tell what each source column added to each prediction.
+
+        Trees are explained by SHAP values (about a second for 1,000 rows and 200 trees), networks
+        by integrated gradients.
+
+        Args:
+            rows: With the feature columns.
+            plot_type: ``bar``, ``dot`` or ``violin``.
+            max_display: How many columns the plot shows, from 1.
+
+        Raises:
+            TerminalError: There are no rows, a column is missing, or the plot type is unknown.
+        """
+        check_plot_type(plot_type)
+        if max_display < 1:
+            raise TerminalError(f"a plot shows one column or more, not {max_display}")
+        if not rows.num_rows:
+            raise TerminalError("the explanation wants rows, but the SELECT gives none")
+        features = encode(rows, self.manifest.features)
+        contributions = self.trained.contributions(features)
+        answers = chosen = None
+        if contributions.values.shape[1] > 1:
+            answers = self.trained.predict(features)
+            chosen = answers.argmax(axis=1)
+        found = by_column(contributions, features, self.manifest.features, chosen)
+        title = f"What drives {self.manifest.label.name}"
+        return Explanation(
+            rows=rows_table(found, answers, self.manifest.label),
+            summary=summary_table(found),
+            png=draw(found, plot_type=plot_type, max_display=max_display, title=title),
+        )
+
+    def to_bundle(self) -> bytes:
+        """The model as one file, to be read by :meth:`from_bundle`."""
+        return pack(Bundle(manifest=self.manifest, files=self.trained.files(), golden=self.golden))
+
+    @classmethod
+    def from_bundle(cls, data: bytes, *, threads: int = 1) -> "Model":
+        """A model from :meth:`to_bundle`, checked to answer as it did when it was trained.
+
+        Args:
+            data: The bundle; no code of it is run.
+            threads: How many threads predictions may use.
+
+        Raises:
+            TerminalError: The bundle is damaged or of an unknown format, its library is missing, or
+                the model answers differently here.
+        """
+        bundle = unpack(data)
+        estimator = bundle.manifest.estimator
+        trained = _load(estimator, bundle, threads)
+        model = cls(manifest=bundle.manifest, trained=trained, golden=bundle.golden)
+        _check_golden(model)
+        return model
+
+    def _answers(self, rows: pa.Table) -> FloatArray:
+        features = encode(rows, self.manifest.features)
+        if not len(features):
+            # Libraries differ in what they make of no rows, down to a warning.
+            return np.empty((0, len(self.manifest.label.classes)) if self._classifies else 0)
+        return self.trained.predict(features)
+
+    @property
+    def _classifies(self) -> bool:
+        return self.manifest.task is Task.CLASSIFICATION
+
+
+def check_statement(statement: TrainStatement, columns: Columns) -> None:
+    """Refuse a TRAIN statement that cannot work, before any row is read.
+
+    Args:
+        statement: The statement.
+        columns: Names and types that its SELECT gives.
+
+    Raises:
+        TerminalError: With the place of what is wrong: the estimator, an attribute, a column of
+            COLUMN, the LABEL.
+    """
+    prepare(statement, columns)
+    check_patience(statement, validates=bool(find(statement.attributes, "validation.select")))
+
+
+def check_inputs(
+    model: Model, columns: Columns, *, span: Span | None = None, label: str | None = None
+) -> None:
+    """Refuse a SELECT that lacks columns of a model, before any row is read.
+
+    Args:
+        model: The model to be used.
+        columns: Names and types that the SELECT gives.
+        span: Where the SELECT stands.
+        label: A label column that must be there too.
+
+    Raises:
+        TerminalError: Naming every missing column, or the first of a wrong type.
+    """
+    names = [name for name, _ in columns]
+    folded = {name.lower() for name in names}
+    wanted = [item.column for item in model.feature_columns()] + ([label] if label else [])
+    missing = [name for name in wanted if name.lower() not in folded]
+    if missing:
+        raise TerminalError(
+            f"the model needs {'column' if len(missing) == 1 else 'columns'} "
+            f"{', '.join(map(repr, missing))}, which the SELECT does not give",
+            span,
+            f"it gives: {', '.join(names)}",
+        )
+    for feature in model.feature_columns():
+        _, type_ = columns[column_index(feature.column, names, span, "the model")]
+        if not fits(feature, type_):
+            raise wrong_type(feature, type_).at(span)
+
+
+def train_model(
+    *,
+    statement: TrainStatement,
+    training: pa.Table,
+    validation: pa.Table | None = None,
+    threads: int = 1,
+    progress: ProgressCallback = no_progress,
+    seed: int = 0,
+    base: Model | None = None,
+) -> Model:
+    """Train the model of a statement and judge it.
+
+    The same statement, rows in the same order, seed and number of threads give the same model.
+
+    Args:
+        statement: What to train.
+        training: All rows of its SELECT.
+        validation: All rows of its ``validation.select``; None without one.
+        threads: How many threads the library may use.
+        progress: Told after each round or epoch; an exception of it stops the training.
+        seed: Of every random choice, unless the statement has an attribute ``seed``.
+        base: The model of ``USING``, to go on from; its encoding is kept.
+
+    Raises:
+        TerminalError: The statement or the data cannot work, with the place where it is known.
+    """
+    columns = list(zip(training.column_names, training.schema.types, strict=True))
+    prepared = prepare(statement, columns)
+    _check_rows(statement, training, validation, base)
+    features, label = _fit(statement, prepared, training, base)
+    for name in prepared.metrics:
+        find_metric(name, label.task, prepared.metrics_span, classes=len(label.classes))
+    own_seed = read_common(statement.attributes)["seed"]
+    request = TrainRequest(
+        estimator=statement.estimator,
+        attributes=of_trainer(statement.attributes),
+        training=_dataset(training, features, label, prepared.label_span),
+        validation=None
+        if validation is None
+        else _dataset(validation, features, label, prepared.label_span),
+        features=features,
+        label=label,
+        base=base.trained if base else None,
+        threads=threads,
+        seed=seed if own_seed is None else own_seed,
+        progress=progress,
+    )
+    trained = prepared.trainer.train(request)
+    manifest = _manifest(statement, prepared, request, trained, fingerprint(training))
+    return Model(manifest=manifest, trained=trained, golden=_golden(training, features, trained))
+
+
+def _check_rows(
+    statement: TrainStatement,
+    training: pa.Table,
+    validation: pa.Table | None,
+    base: Model | None,
+) -> None:
+    select = find(statement.attributes, "validation.select")
+    for rows, name, span in (
+        (training, "the SELECT", statement.query.span or statement.span),
+        (validation, "validation.select", select.span if select else None),
+    ):
+        if rows is not None and not rows.num_rows:
+            raise TerminalError(f"training wants rows, but {name} gives none", span)
+    check_patience(statement, validates=validation is not None)
+    if base is not None and base.manifest.estimator.lower() != statement.estimator.lower():
+        raise TerminalError(
+            f"{statement.estimator} cannot go on from a model of {base.manifest.estimator}",
+            statement.base_model.span if statement.base_model else None,
+        )
+
+
+def _fit(
+    statement: TrainStatement, prepared: Preparation, training: pa.Table, base: Model | None
+) -> tuple[FeatureSpec, LabelSpec]:
+    if base is not None:
+        return base.manifest.features, base.manifest.label
+    features = fit_features(training, prepared.treatments, layout=prepared.plan.layout)
+    label = fit_label(
+        training.column(prepared.label),
+        prepared.label,
+        task=prepared.plan.task,
+        class_count=prepared.plan.class_count,
+        span=prepared.label_span,
+    )
+    return features, label
+
+
+def _dataset(rows: pa.Table, features: FeatureSpec, label: LabelSpec, span: Span | None) -> Dataset:
+    return Dataset(
+        features=encode(rows, features), labels=encode_label(rows, label.name, label, span)
+    )
+
+
+def _manifest(
+    statement: TrainStatement,
+    prepared: Preparation,
+    request: TrainRequest,
+    trained: TrainedModel,
+    data_fingerprint: str,
+) -> Manifest:
+    name, judged = (
+        ("training", request.training)
+        if request.validation is None
+        else ("validation", request.validation)
+    )
+    answers = trained.predict(judged.features)
+    metrics = judge(judged.labels, answers, request.label, prepared.metrics, prepared.metrics_span)
+    return Manifest(
+        estimator=statement.estimator,
+        task=request.label.task,
+        features=request.features,
+        label=request.label,
+        parameters=trained.parameters,
+        libraries=trained.library,
+        metrics={name: metrics},
+        history=trained.history,
+        statement=statement.span.text if statement.span else None,
+        created_at=datetime.now(UTC),
+        seed=request.seed,
+        threads=request.threads,
+        rows=len(request.training.labels),
+        validation_rows=0 if request.validation is None else len(request.validation.labels),
+        data_fingerprint=data_fingerprint,
+    )
+
+
+def _golden(training: pa.Table, features: FeatureSpec, trained: TrainedModel) -> GoldenRows:
+    places = np.unique(np.linspace(0, training.num_rows - 1, _GOLDEN_ROWS).astype(np.int64))
+    rows = training.select([item.column for item in features.features]).take(places)
+    return GoldenRows(rows=rows, answers=trained.predict(encode(rows, features)))
+
+
+def _load(estimator: str, bundle: Bundle, threads: int) -> TrainedModel:
+    try:
+        return find_trainer(estimator, None).load(bundle.files, threads=threads)
+    except PluginError as error:
+        raise TerminalError(error.message, hint=error.hint) from error
+
+
+def _check_golden(model: Model) -> None:
+    """Refuse a model whose library now answers differently: no prediction of it can be trusted."""
+    now, then = model._answers(model.golden.rows), model.golden.answers
+    if now.shape == then.shape and np.allclose(
+        now, then, rtol=0, atol=_TOLERANCE * float(np.abs(then).max())
+    ):
+        return
+    trained_with = ", ".join(f"{name} {item}" for name, item in model.manifest.libraries.items())
+    raise TerminalError(
+        f"the model answers differently than when it was trained with {trained_with}; "
+        f"here are {_versions_here(model)}",
+        hint="train the model again, or install the versions it was trained with",
+    )
+
+
+def _versions_here(model: Model) -> str:
+    from importlib.metadata import packages_distributions, version
+
+    owners = packages_distributions()
+    found = [
+        f"{name} {version(owners[name][0])}" for name in model.manifest.libraries if name in owners
+    ]
+    return ", ".join(found) or "none of them"

@@ -1,0 +1,278 @@
+"""XGBoost's parameters, checked by the installed library.
+
+No list of parameters is kept here: a booster is configured without data, and the library says which
+parameters it does not use and which values it refuses.
+"""
+
+import json
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlflow_dagster.errors import TerminalError, did_you_mean
+from sqlflow_dagster.lang.statements import Attribute
+from sqlflow_dagster.ml.attributes import Declaration, find, read, unknown_attribute, value_span
+from sqlflow_dagster.source import Span
+
+DECLARATIONS = (
+    Declaration(name="train.num_boost_round", kind="int", default=10, minimum=1),
+    Declaration(name="train.early_stopping_rounds", kind="int", minimum=1),
+)
+_ALIASES = {
+    "num_boost_round": "train.num_boost_round",
+    "n_estimators": "train.num_boost_round",
+    "early_stopping_rounds": "train.early_stopping_rounds",
+}
+_PREFIXES = ("model.", "xgboost.")
+_NOT_YET = ("rank:", "survival:")
+# These name slots, and the check is made before there are any.
+_OF_SLOTS = ("monotone_constraints", "interaction_constraints")
+_UNUSED = re.compile(r"Parameters: \{(.*?)\} are not used", re.DOTALL)
+_ORIGIN = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
+_CANDIDATE = re.compile(r"Objective candidate: (\S+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a statement tells XGBoost.
+
+    Attributes:
+        estimator: As the user spelt it.
+        booster: ``gbtree``, ``gblinear`` or ``dart``.
+        rounds: How many rounds to boost.
+        patience: Rounds without a better validation metric before training stops; None to go on.
+        values: XGBoost's own parameters by its names, JSON values.
+        attributes: Where they were given, by the same names.
+    """
+
+    estimator: str
+    booster: str
+    rounds: int
+    patience: int | None
+    values: Mapping[str, Any]
+    attributes: Mapping[str, Attribute]
+
+    @property
+    def objective(self) -> str | None:
+        """The objective given."""
+        return self.values.get("objective")
+
+    @property
+    def objective_span(self) -> Span | None:
+        """Where the objective was given."""
+        return value_span(self.attribute("objective"))
+
+    def attribute(self, name: str) -> Attribute | None:
+        """The attribute that gives one of XGBoost's own parameters."""
+        return self.attributes.get(name)
+
+
+def read_settings(estimator: str, attributes: Sequence[Attribute]) -> Settings:
+    """Sort a statement's attributes.
+
+    Raises:
+        TerminalError: An attribute is given twice, has a wrong value, or is not supported.
+    """
+    names = {item.name for item in DECLARATIONS} | set(_ALIASES)
+    of_loop = [
+        item
+        for item in attributes
+        if item.name.lower() in names or item.name.lower().startswith("train.")
+    ]
+    loop = read(of_loop, DECLARATIONS, estimator=estimator, aliases=_ALIASES)
+    booster = estimator.split(".", 1)[1].lower()
+    given: dict[str, Attribute] = {}
+    for attribute in attributes:
+        if attribute in of_loop:
+            continue
+        name = _own_name(attribute.name)
+        if name in given:
+            raise TerminalError(
+                f"attribute {name} is given twice", attribute.span, "keep one of them"
+            )
+        given[name] = attribute
+    _refuse_booster(given, booster, estimator)
+    objective = given.get("objective")
+    if objective is not None and not isinstance(objective.value, str):
+        raise TerminalError(
+            f"objective wants a name, but its value is {objective.value!r}",
+            value_span(objective),
+            'such as "reg:squarederror" or "multi:softprob"',
+        )
+    patience = loop["train.early_stopping_rounds"]
+    if patience is not None and booster == "gblinear":
+        span = getattr(find(of_loop, *names - {"n_estimators"}), "span", None)
+        raise TerminalError("xgboost.gblinear cannot stop early: it keeps no earlier rounds", span)
+    # The default updater of gblinear races threads against each other: no two models are the same.
+    values: dict[str, Any] = {"updater": "coord_descent"} if booster == "gblinear" else {}
+    return Settings(
+        estimator=estimator,
+        booster=booster,
+        rounds=loop["train.num_boost_round"],
+        patience=patience,
+        values=values | {name: _json_value(name, item.value) for name, item in given.items()},
+        attributes=given,
+    )
+
+
+def check_parameters(settings: Settings, objectives: Sequence[str]) -> None:
+    """Let the library judge the parameters.
+
+    Args:
+        settings: What the statement gives.
+        objectives: What the objective may turn out to be; a parameter that one of them uses is
+            allowed.
+
+    Raises:
+        TerminalError: A parameter is unknown, unused or has a value that the library refuses.
+    """
+    _refuse_unsupported(settings, objectives[0])
+    values = {name: item for name, item in settings.values.items() if name not in _OF_SLOTS}
+    unused: set[str] | None = None
+    for objective in objectives:
+        fixed = {"booster": settings.booster, "objective": objective}
+        if objective.startswith("multi:"):
+            fixed["num_class"] = values.get("num_class", 2)
+        found = _judge(fixed, values, settings)
+        unused = found if unused is None else unused & found
+    for name in sorted(unused or ()):
+        raise _unused_error(settings.attributes[name], name, settings, objectives[0])
+
+
+def _refuse_unsupported(settings: Settings, objective: str) -> None:
+    if objective.startswith(_NOT_YET):
+        raise TerminalError(
+            f"objective {objective} is not supported yet: its label is more than one column",
+            settings.objective_span,
+            "supported: reg:…, count:…, binary:… and multi:…",
+        )
+    for name in ("quantile_alpha", "expectile_alpha"):
+        value = settings.values.get(name)
+        if isinstance(value, list) and len(value) > 1:
+            raise TerminalError(
+                f"{name} with {len(value)} values is not supported: a model predicts one value",
+                value_span(settings.attributes[name]),
+                "train one model for each value",
+            )
+
+
+def library_error(error: Exception, span: Span | None) -> TerminalError:
+    """XGBoost's own error as one sentence, without its stack."""
+    text = str(error).split("Stack trace", 1)[0]
+    lines = [_ORIGIN.sub("", line).strip() for line in text.strip().splitlines()]
+    return TerminalError(f"XGBoost refuses: {lines[0] if lines else 'no reason given'}", span)
+
+
+def _judge(fixed: Mapping[str, Any], values: Mapping[str, Any], settings: Settings) -> set[str]:
+    """The parameters that the library does not use; raises for a value that it refuses."""
+    import xgboost as xgb
+
+    try:
+        return _configure({**values, **fixed})[1]
+    except xgb.core.XGBoostError as error:
+        candidates = _CANDIDATE.findall(str(error))
+        if candidates:
+            objective = str(fixed["objective"])
+            raise TerminalError(
+                f"unknown objective {objective!r}",
+                settings.objective_span,
+                did_you_mean(objective, candidates) or f"known: {', '.join(sorted(candidates))}",
+            ) from error
+        for name, value in values.items():
+            if name not in settings.attributes:
+                continue
+            try:
+                _configure({name: value, **fixed})
+            except xgb.core.XGBoostError as cause:
+                raise library_error(cause, value_span(settings.attributes[name])) from error
+        raise library_error(error, settings.objective_span) from error
+
+
+def _configure(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """A booster's configuration with these parameters, and those that it does not use."""
+    import numpy as np
+    import xgboost as xgb
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        data = xgb.DMatrix(np.zeros((1, 1), dtype=np.float32), np.zeros(1), nthread=1)
+        booster = xgb.Booster({**parameters, "validate_parameters": True}, [data])
+        config: dict[str, Any] = json.loads(booster.save_config())
+    texts = " ".join(match for item in caught for match in _UNUSED.findall(str(item.message)))
+    return config, set(re.findall(r'"([^"]+)"', texts))
+
+
+@cache
+def _known_parameters() -> frozenset[str]:
+    """Every parameter that some booster of the installed library uses."""
+    names = {"eval_metric", "verbosity"}
+    objectives = ("binary:logistic", "reg:tweedie", "reg:pseudohubererror", "count:poisson")
+    for booster, methods in (
+        ("gbtree", ("hist", "approx", "exact")),
+        ("dart", ("hist",)),
+        ("gblinear", ("auto",)),
+    ):
+        for method in methods:
+            for objective in objectives:
+                config, _ = _configure(
+                    {"booster": booster, "objective": objective, "tree_method": method}
+                    if booster != "gblinear"
+                    else {"booster": booster, "objective": objective}
+                )
+                names |= _leaves(config)
+    return frozenset(names)
+
+
+def _leaves(config: Any) -> set[str]:
+    if isinstance(config, list):
+        return {name for item in config for name in _leaves(item)}
+    if not isinstance(config, dict):
+        return set()
+    found = {name for name, value in config.items() if isinstance(value, str)}
+    return found | {name for value in config.values() for name in _leaves(value)}
+
+
+def _unused_error(
+    attribute: Attribute, name: str, settings: Settings, objective: str
+) -> TerminalError:
+    known = _known_parameters()
+    if name in known:
+        return TerminalError(
+            f"{settings.estimator} with objective {objective} does not use parameter {name}",
+            attribute.span,
+            "leave it out",
+        )
+    near = did_you_mean(name, known | {item.name for item in DECLARATIONS})
+    if near:
+        return TerminalError(
+            f"{settings.estimator} has no attribute {attribute.name!r}", attribute.span, near
+        )
+    return unknown_attribute(attribute, settings.estimator, known)
+
+
+def _own_name(name: str) -> str:
+    folded = name.lower()
+    prefix = next((item for item in _PREFIXES if folded.startswith(item)), "")
+    return folded[len(prefix) :]
+
+
+def _refuse_booster(given: Mapping[str, Attribute], booster: str, estimator: str) -> None:
+    attribute = given.get("booster")
+    if attribute is not None and attribute.value != booster:
+        raise TerminalError(
+            f"{estimator} says which booster is meant, but booster is {attribute.value!r}",
+            attribute.span,
+            f"leave it out, or write TO TRAIN xgboost.{attribute.value}",
+        )
+
+
+def _json_value(name: str, value: Any) -> Any:
+    if name == "eval_metric" and isinstance(value, str):
+        metrics = [item.strip() for item in value.split(",")]
+        return metrics if len(metrics) > 1 else metrics[0]
+    if isinstance(value, tuple):
+        return [_json_value("", item) for item in value]
+    return value

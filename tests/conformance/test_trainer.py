@@ -1,0 +1,225 @@
+"""What every registered estimator must do: the suite runs once for each entry point."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from textwrap import dedent
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from sqlflow_dagster.lang.expressions import Name
+from sqlflow_dagster.lang.statements import QualifiedName, Query, TrainStatement
+from sqlflow_dagster.ml.base import trainers
+from sqlflow_dagster.ml.model import Model, check_inputs, check_statement, train_model
+
+NEEDS_TORCH = [
+    pytest.mark.torch,
+    pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed"),
+]
+ESTIMATORS = [
+    pytest.param(name, marks=NEEDS_TORCH if name.startswith("DNN") else [])
+    for name in trainers.names()
+]
+
+
+@pytest.fixture(scope="module")
+def rows() -> pa.Table:
+    """Each kind of feature, some NULLs, and a label of each kind."""
+    rng = np.random.default_rng(0)
+    size = 120
+    amount = rng.normal(size=size)
+    color = rng.choice(["red", "green", "blue"], size)
+    number = 3 * amount + 2 * (color == "red")
+    return pa.table(
+        {
+            "Amount": pa.array(amount, mask=rng.random(size) < 0.1),
+            "color": pa.array(color.astype(object), mask=rng.random(size) < 0.1),
+            "flag": pa.array(rng.random(size) < 0.5),
+            "day": pa.array(np.datetime64("2024-01-01") + rng.integers(0, 300, size)),
+            "number": number,
+            "two": np.where(number > 0, "high", "low"),
+            "three": np.digitize(number, [-1.0, 1.5]) * 10,
+        }
+    )
+
+
+@pytest.fixture(scope="module", params=ESTIMATORS)
+def estimator(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module", params=["number", "two", "three"])
+def label(request: pytest.FixtureRequest, estimator: str) -> str:
+    name: str = request.param
+    if name == "two" and estimator.endswith("Regressor"):
+        pytest.skip("a regressor predicts no text")
+    if name == "number" and estimator.endswith("Classifier"):
+        pytest.skip("a classifier predicts no fractions")
+    return name
+
+
+def statement_of(estimator: str, label: str) -> TrainStatement:
+    return TrainStatement(
+        query=Query(sql="SELECT * FROM t"),
+        estimator=estimator,
+        label=Name(name=label),
+        into=QualifiedName(parts=("m",)),
+    )
+
+
+def features_and(rows: pa.Table, label: str) -> pa.Table:
+    return rows.select(["Amount", "color", "flag", "day", label])
+
+
+@pytest.fixture(scope="module")
+def train(rows: pa.Table) -> Callable[[str, str], Model]:
+    known: dict[tuple[str, str], Model] = {}
+
+    def train_once(estimator: str, label: str) -> Model:
+        if (estimator, label) not in known:
+            known[estimator, label] = train_model(
+                statement=statement_of(estimator, label), training=features_and(rows, label)
+            )
+        return known[estimator, label]
+
+    return train_once
+
+
+@pytest.fixture(scope="module")
+def model(train: Callable[[str, str], Model], estimator: str, label: str) -> Model:
+    return train(estimator, label)
+
+
+def answers(model: Model, rows: pa.Table) -> np.ndarray:
+    probabilities = model.probabilities(rows)
+    if probabilities is not None:
+        return probabilities
+    return np.asarray(model.predict(rows).to_numpy())
+
+
+def test_a_statement_is_accepted_before_any_row_is_read(
+    estimator: str, label: str, rows: pa.Table
+) -> None:
+    table = features_and(rows, label)
+    schema = list(zip(table.column_names, table.schema.types, strict=True))
+    check_statement(statement_of(estimator, label), schema)
+
+
+def test_the_model_is_better_than_its_baseline(model: Model) -> None:
+    found = model.manifest.metrics["training"]
+    assert found.values["loss"] < found.baseline["loss"]
+
+
+def test_training_again_gives_the_same_model(
+    model: Model, estimator: str, label: str, rows: pa.Table
+) -> None:
+    again = train_model(
+        statement=statement_of(estimator, label), training=features_and(rows, label)
+    )
+    assert again.trained.files() == model.trained.files()
+
+
+def test_progress_counts_to_its_total(estimator: str, rows: pa.Table) -> None:
+    told: list[tuple[int, int]] = []
+    train_model(
+        statement=statement_of(estimator, "three"),
+        training=features_and(rows, "three"),
+        progress=lambda done, total, note: told.append((done, total)),
+    )
+    total = told[-1][1]
+    assert told == [(done, total) for done in range(1, total + 1)]
+
+
+def test_a_saved_model_answers_as_before(model: Model, rows: pa.Table) -> None:
+    again = Model.from_bundle(model.to_bundle())
+    assert again.manifest == model.manifest
+    assert again.predict(rows).equals(model.predict(rows))
+
+
+def test_order_case_and_other_columns_do_not_matter(model: Model, rows: pa.Table) -> None:
+    other = rows.select(rows.column_names[::-1]).append_column("id", pa.array(range(len(rows))))
+    other = other.rename_columns([name.upper() for name in other.column_names])
+    check_inputs(model, list(zip(other.column_names, other.schema.types, strict=True)))
+    assert model.predict(other).equals(model.predict(rows))
+
+
+@pytest.mark.parametrize("size", [1, 7, 50])
+def test_predicting_in_batches_equals_predicting_at_once(
+    size: int, model: Model, rows: pa.Table
+) -> None:
+    batches = [answers(model, rows.slice(start, size)) for start in range(0, len(rows), size)]
+    at_once = answers(model, rows)
+    scale = np.abs(at_once).max()
+    np.testing.assert_allclose(np.concatenate(batches) / scale, at_once / scale, atol=1e-6)
+
+
+def test_no_row_gives_no_prediction(model: Model, rows: pa.Table) -> None:
+    predicted = model.predict(rows.slice(0, 0))
+    assert len(predicted) == 0
+    assert predicted.type == model.predict(rows).type
+
+
+def test_unknown_categories_and_nulls_are_predicted(model: Model) -> None:
+    odd = pa.table(
+        {
+            "Amount": pa.array([None, 1.0]),
+            "color": ["violet", None],
+            "flag": pa.array([None, None], pa.bool_()),
+            "day": pa.array([None, None], pa.date32()),
+        }
+    )
+    assert np.isfinite(answers(model, odd)).all()
+
+
+def test_contributions_add_up_to_the_same_for_every_row_order(model: Model, rows: pa.Table) -> None:
+    found = model.explain(rows)
+    backwards = model.explain(rows.take(pa.array(range(len(rows)))[::-1]))
+    assert found.rows.column_names[:5] == ["Amount", "color", "flag", "day", "base_value"]
+    for name in found.rows.column_names[:5]:
+        np.testing.assert_allclose(
+            found.rows.column(name).to_numpy(),
+            backwards.rows.column(name).to_numpy()[::-1],
+            rtol=1e-3,
+            atol=1e-4,
+        )
+
+
+def test_no_file_of_a_model_is_a_pickle(model: Model) -> None:
+    files = model.trained.files()
+    assert files
+    assert not any(data.startswith(b"\x80") for data in files.values())
+
+
+def test_a_new_process_answers_the_same(
+    train: Callable[[str, str], Model], estimator: str, rows: pa.Table, tmp_path: Path
+) -> None:
+    if estimator not in ("xgboost.gbtree", "DNNClassifier"):
+        pytest.skip("one estimator of each library is enough")
+    model = train(estimator, "three")
+    (tmp_path / "model.zip").write_bytes(model.to_bundle())
+    with pa.ipc.new_file(str(tmp_path / "rows.arrow"), rows.schema) as writer:
+        writer.write_table(rows)
+    script = dedent(
+        """
+        import sys
+        from pathlib import Path
+        import pyarrow as pa
+        from sqlflow_dagster.ml.model import Model
+        model = Model.from_bundle(Path(sys.argv[1], "model.zip").read_bytes())
+        with pa.OSFile(str(Path(sys.argv[1], "rows.arrow"))) as source:
+            print(model.predict(pa.ipc.open_file(source).read_all()).to_pylist())
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout.strip() == str(model.predict(rows).to_pylist())

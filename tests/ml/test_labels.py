@@ -1,0 +1,80 @@
+"""Labels to class indexes and amounts, and back."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.ml.base import Task
+from sqlflow_dagster.ml.features.labels import MAX_CLASSES, decode, encode_label, fit_label
+
+
+@pytest.mark.parametrize(
+    ("values", "classes", "type_"),
+    [
+        pytest.param(["b", "a", "b"], ("a", "b"), pa.string(), id="text"),
+        pytest.param([9, 5, 9], (5, 9), pa.int64(), id="integers"),
+        pytest.param(pa.array([9, 5, 9], pa.int8()), (5, 9), pa.int64(), id="small integers"),
+        pytest.param([2.0, 1.0, 2.0], (1.0, 2.0), pa.float64(), id="whole doubles"),
+        pytest.param([True, False, True], (False, True), pa.bool_(), id="booleans"),
+        pytest.param(
+            pa.array(["b", "a", "b"]).dictionary_encode(), ("a", "b"), pa.string(), id="dictionary"
+        ),
+    ],
+)
+def test_classes_come_back_as_they_were(
+    values: Any, classes: tuple[Any, ...], type_: pa.DataType
+) -> None:
+    table = pa.table({"y": values})
+    spec = fit_label(table.column("y"), "y", task=Task.CLASSIFICATION)
+    assert (spec.classes, spec.counts) == (classes, (1, 2))
+    indexes = encode_label(table, "y", spec)
+    assert indexes.tolist() == [1, 0, 1]
+    decoded = decode(np.eye(2)[indexes], spec)
+    assert decoded.type == type_
+    assert decoded.to_pylist() == table.column("y").to_pylist()
+
+
+def test_amounts_are_doubles() -> None:
+    table = pa.table({"y": pa.array([1, 3])})
+    spec = fit_label(table.column("y"), "y", task=Task.REGRESSION)
+    assert (spec.mean, spec.std) == (2.0, 1.0)
+    assert decode(np.array([1.5]), spec).to_pylist() == [1.5]
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "message"),
+    [
+        pytest.param([1, None], Task.CLASSIFICATION, "is NULL in 1 of 2 rows", id="NULL"),
+        pytest.param([1, 1], Task.CLASSIFICATION, "is 1 in every training row", id="one class"),
+        pytest.param([0.5, 1.0], Task.CLASSIFICATION, "fractions such as 0.5", id="fractions"),
+        pytest.param(
+            [float("inf"), 1.0], Task.REGRESSION, "infinite or not a number", id="infinite"
+        ),
+        pytest.param([[1], [2]], Task.CLASSIFICATION, "has type list<item: int64>", id="list"),
+        pytest.param(
+            list(range(MAX_CLASSES + 1)), Task.CLASSIFICATION, "1001 different values", id="many"
+        ),
+    ],
+)
+def test_labels_that_cannot_be_learnt_are_refused(values: Any, task: Task, message: str) -> None:
+    with pytest.raises(TerminalError) as caught:
+        fit_label(pa.chunked_array([pa.array(values)]), "y", task=task)
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        pytest.param(["a", "c"], "values that the model was not trained on: 'c'", id="unknown"),
+        pytest.param([1, 2], "but the model predicts 'y' as string", id="another type"),
+    ],
+)
+def test_labels_that_the_model_does_not_know_are_refused(values: Any, message: str) -> None:
+    spec = fit_label(pa.chunked_array([["a", "b"]]), "y", task=Task.CLASSIFICATION)
+    with pytest.raises(TerminalError) as caught:
+        encode_label(pa.table({"y": values}), "y", spec)
+    assert message in caught.value.message
+    assert caught.value.hint
