@@ -4,7 +4,7 @@ A program that does not fit in with the others (an asset key is taken, a circle 
 apart like one that does not compile: the others still load.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -27,12 +27,14 @@ class SegmentSpecs:
         segment: The segment.
         specs: One for each output, or one for a leaf; with their dependencies.
         requires: The keys that must be materialized in the same run.
+        keys: The keys of what its statements read.
     """
 
     program: Program
     segment: Segment
     specs: tuple[dg.AssetSpec, ...]
     requires: frozenset[dg.AssetKey] = frozenset()
+    keys: Mapping[ObjectRef, dg.AssetKey] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ class _Links:
     translator: SqlflowTranslator
     engine: str
     specs: dict[tuple[str, int], tuple[dg.AssetSpec, ...]] = field(default_factory=dict)
-    makers: dict[ObjectRef, dg.AssetKey] = field(default_factory=dict)
+    makers: dict[ObjectRef, tuple[str, dg.AssetKey]] = field(default_factory=dict)
     external: dict[ObjectRef, dg.AssetSpec] = field(default_factory=dict)
 
 
@@ -144,7 +146,7 @@ def _linked(files: Sequence[ProgramFile], engine: str, translator: SqlflowTransl
             links.specs[program.name, segment.index] = specs
             for output, spec in zip(segment.outputs, specs, strict=False):
                 if output.version == 0:
-                    links.makers[output.ref] = spec.key
+                    links.makers[output.ref] = (program.name, spec.key)
     segments = [
         _linked_segment(program, segment, links)
         for program in programs
@@ -161,7 +163,8 @@ def _linked(files: Sequence[ProgramFile], engine: str, translator: SqlflowTransl
 def _linked_segment(program: Program, segment: Segment, links: _Links) -> SegmentSpecs:
     own = links.specs[program.name, segment.index]
     keys = {key for index in segment.waits_for for key in _keys(program, segment, index, links)}
-    keys |= set(_input_keys(segment, links))
+    inputs = _input_keys(program, segment, links)
+    keys |= set(inputs.values())
     deps = sorted(keys - {spec.key for spec in own})
     return SegmentSpecs(
         program=program,
@@ -170,7 +173,21 @@ def _linked_segment(program: Program, segment: Segment, links: _Links) -> Segmen
         requires=frozenset(
             spec.key for index in segment.requires for spec in links.specs[program.name, index]
         ),
+        keys={**inputs, **_upstream_keys(program, segment, links)},
     )
+
+
+def _upstream_keys(
+    program: Program, segment: Segment, links: _Links
+) -> dict[ObjectRef, dg.AssetKey]:
+    """The keys of what other segments of the program make."""
+    return {
+        output.ref: spec.key
+        for index in segment.upstream
+        for output, spec in zip(
+            program.segments[index].outputs, links.specs[program.name, index], strict=False
+        )
+    }
 
 
 def _keys(program: Program, reader: Segment, index: int, links: _Links) -> Iterator[dg.AssetKey]:
@@ -183,18 +200,23 @@ def _keys(program: Program, reader: Segment, index: int, links: _Links) -> Itera
         yield spec.key
 
 
-def _input_keys(segment: Segment, links: _Links) -> Iterator[dg.AssetKey]:
-    """The keys of what comes from other programs or from outside."""
+def _input_keys(program: Program, segment: Segment, links: _Links) -> dict[ObjectRef, dg.AssetKey]:
+    """The keys of what comes from other programs or from outside.
+
+    What the program reads before it writes it itself has no key: the table's own asset comes later.
+    """
+    found: dict[ObjectRef, dg.AssetKey] = {}
     for ref in sorted(segment.inputs):
-        if ref.kind is ObjectKind.SCHEMA:
+        maker, key = links.makers.get(ref, (None, None))
+        if ref.kind is ObjectKind.SCHEMA or maker == program.name:
             continue
-        if ref in links.makers:
-            yield links.makers[ref]
-            continue
-        if ref not in links.external:
-            node = ExternalNode(ref=ref, engine=links.engine)
-            links.external[ref] = links.translator.get_asset_spec(node)
-        yield links.external[ref].key
+        if key is None:
+            if ref not in links.external:
+                node = ExternalNode(ref=ref, engine=links.engine)
+                links.external[ref] = links.translator.get_asset_spec(node)
+            key = links.external[ref].key
+        found[ref] = key
+    return found
 
 
 def _last_in_circle(graph: AssetGraph) -> Program | None:

@@ -179,6 +179,10 @@ def _materializations(
     for output, spec in zip(outputs, item.specs, strict=True):
         directory = Path(context.instance.storage_directory(), "sqlflow", context.run.run_id)
         metadata = segment_metadata(
-            output, results, sql=sql, directory=directory.joinpath(*spec.key.path)
+            output,
+            results,
+            sql=sql,
+            directory=directory.joinpath(*spec.key.path),
+            keys=item.keys,
         )
         yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)

@@ -8,7 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from sqlflow_dagster.graph.objects import ObjectKind
+from sqlflow_dagster.graph.column_lineage import Lineage
+from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.runtime.results import Artifact, StepResult, WrittenTable
@@ -18,7 +19,12 @@ _SHOWN_ROWS = 20
 
 
 def segment_metadata(
-    output: Output | None, results: Sequence[StepResult], *, sql: str, directory: Path
+    output: Output | None,
+    results: Sequence[StepResult],
+    *,
+    sql: str,
+    directory: Path,
+    keys: Mapping[ObjectRef, dg.AssetKey],
 ) -> dict[str, Any]:
     """The metadata of one materialization.
 
@@ -27,11 +33,14 @@ def segment_metadata(
         results: Of the segment's steps, in order.
         sql: What was run.
         directory: Where a plot too large for the event log is put.
+        keys: The asset keys of what the statements read, for the lineage of columns.
     """
     # The page shows them in this order: what a reader looks for first comes first.
     metadata: dict[str, Any] = {}
     for result in results:
         metadata.update(_result_metadata(result, directory))
+        if output is not None and result.column_lineage:
+            metadata.update(_lineage_metadata(result.column_lineage, keys))
         if output is None:
             continue
         if output.ref.kind is ObjectKind.MODEL and result.model is not None:
@@ -53,6 +62,26 @@ def _table_metadata(table: WrittenTable) -> dict[str, Any]:
     if table.rows is not None:
         metadata["dagster/row_count"] = table.rows
     return metadata
+
+
+def _lineage_metadata(lineage: Lineage, keys: Mapping[ObjectRef, dg.AssetKey]) -> dict[str, Any]:
+    """The lineage as Dagster types it, and as a table: the open-source page shows no other form."""
+    typed = {
+        column: [
+            dg.TableColumnDep(asset_key=keys[source.table], column_name=source.column)
+            for source in sources
+            if source.table in keys
+        ]
+        for column, sources in lineage.items()
+    }
+    rows = [
+        {"column": column, "from": ", ".join(f"{s.table.name}.{s.column}" for s in sources)}
+        for column, sources in lineage.items()
+    ]
+    return {
+        "dagster/column_lineage": dg.TableColumnLineage(deps_by_column=typed),
+        "lineage of the columns": dg.MetadataValue.md(_markdown(["column", "from"], rows)),
+    }
 
 
 def _result_metadata(result: StepResult, directory: Path) -> dict[str, Any]:

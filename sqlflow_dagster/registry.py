@@ -69,7 +69,7 @@ class Registry(Generic[T]):
             raise PluginError(f"unknown {self.noun} {name!r}", hint=self.hint(name))
         try:
             plugin: T = point.load()
-        except ImportError as error:
+        except (ImportError, AttributeError) as error:
             raise PluginError(
                 f"{self.noun} {name!r} cannot be loaded: {error}",
                 hint="install the library it names",
@@ -79,7 +79,8 @@ class Registry(Generic[T]):
     def _find(self, name: str) -> EntryPoint | None:
         points = _entry_points(self.group)
         folded = name.lower()
-        return points.get(folded) or points.get(f"{folded.split('.', 1)[0]}.*")
+        family, dot, _ = folded.partition(".")
+        return points.get(folded) or (points.get(f"{family}.*") if dot else None)
 
 
 class Group:

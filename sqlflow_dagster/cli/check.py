@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlflow_dagster.graph.program import Program
 
 
-@click.command()
+@click.command(short_help="Tell every problem of programs; nothing runs.")
 @click.argument("files", nargs=-1, required=True, type=PROGRAM_FILE, metavar="FILE…")
 @datasource_option
 @compile_options

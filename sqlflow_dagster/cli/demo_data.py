@@ -14,7 +14,7 @@ _HOUSES = 1000
 _SEED = 20260101
 
 
-@click.command("demo-data")
+@click.command("demo-data", short_help="Load the tables that the examples read.")
 @datasource_option
 def demo_data(datasource: str | None) -> None:
     """Load the tables that the examples read, in place of what has their names.

@@ -12,7 +12,7 @@ from sqlflow_dagster.cli.options import (
 )
 
 
-@click.command()
+@click.command(short_help="Show what a program makes out of what.")
 @click.argument("file", type=PROGRAM_FILE)
 @click.option(
     "--format",

@@ -13,7 +13,7 @@ from sqlflow_dagster.cli.options import (
 )
 
 
-@click.command()
+@click.command(short_help="Show what `run --resume` would do, and why.")
 @click.argument("file", type=PROGRAM_FILE)
 @datasource_option
 @compile_options

@@ -8,7 +8,6 @@ import pyarrow as pa
 from sqlflow_dagster.cli.tables import TextTable
 from sqlflow_dagster.graph.formats import step_label
 from sqlflow_dagster.graph.program import Step
-from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.base import Metrics
 from sqlflow_dagster.runtime.results import StepResult
 
@@ -19,7 +18,7 @@ def tables_of(step: Step, result: StepResult) -> list[TextTable]:
     if result.rows is not None:
         tables.append(rows_table(result.rows, title=_rows_title(step, result)))
     if result.metrics is not None:
-        tables.append(_metrics_table(step, result.metrics))
+        tables.append(_metrics_table(step, result, result.metrics))
     return tables
 
 
@@ -59,10 +58,10 @@ def _cell(value: Any) -> str:
             return str(value)
 
 
-def _metrics_table(step: Step, metrics: Metrics) -> TextTable:
-    what = _judged_rows(step)
+def _metrics_table(step: Step, result: StepResult, metrics: Metrics) -> TextTable:
+    rows = f"{result.judged_on} rows" if result.judged_on else "rows"
     return TextTable(
-        title=f"{step_label(step)}: {metrics.rows} {what}rows",
+        title=f"{step_label(step)}: {metrics.rows} {rows}",
         header=("metric", "value", "baseline"),
         rows=tuple(
             (name, _number(value), _number(metrics.baseline.get(name, math.nan)))
@@ -70,13 +69,6 @@ def _metrics_table(step: Step, metrics: Metrics) -> TextTable:
         ),
         right=frozenset({1, 2}),
     )
-
-
-def _judged_rows(step: Step) -> str:
-    if not isinstance(step.statement, TrainStatement):
-        return ""
-    names = {item.name.lower() for item in step.statement.attributes}
-    return "validation " if "validation.select" in names else "training "
 
 
 def _number(value: float) -> str:

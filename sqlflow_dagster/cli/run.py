@@ -39,7 +39,7 @@ class ChosenSteps:
         return [step for step in self.program.steps if step.index in self.indexes]
 
 
-@click.command()
+@click.command(short_help="Run programs on this machine.")
 @click.argument("files", nargs=-1, required=True, type=PROGRAM_FILE, metavar="FILE…")
 @datasource_option
 @click.option(
@@ -192,8 +192,8 @@ def _run_all(
             concurrent=concurrent,
         )
         summaries.append(summary)
-        unmade = (item.program.steps[i].writes for i in summary.outcomes if i not in summary.results)
-        lost |= dict.fromkeys(frozenset[ObjectRef]().union(*unmade), item.program)
+        for index in summary.outcomes.keys() - summary.results.keys():
+            lost |= dict.fromkeys(item.program.steps[index].writes, item.program)
     return summaries
 
 

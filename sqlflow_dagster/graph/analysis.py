@@ -166,18 +166,22 @@ def _statement(span: Span, clause: int | None, state: _Analysis) -> None:
         return state.add(show, Effects(reads=reads))
     _refuse_misplaced_clause(span, state)
     sql = span.text
-    effects = keyword_effects(sql)
-    if effects is None:
-        tree = parse_sql(sql, state.names.dialect)
-        parsed = None if isinstance(tree, Rejection) else sql_effects(tree, state.names)
-        effects = set_effects(sql, parsed, state.names) or parsed
-        if effects is None and isinstance(tree, Rejection):
-            late = _late_clause(span, state)
-            if late is not None:
-                return _query_statement(span, late, state)
-            state.problems.append(_unparsed(tree, span, ""))
-            effects = loose_effects(sql, state.names)
+    effects = keyword_effects(sql) or _parsed_effects(sql, state.names)
+    if isinstance(effects, Rejection):
+        late = _late_clause(span, state)
+        if late is not None:
+            return _query_statement(span, late, state)
+        state.problems.append(_unparsed(effects, span, ""))
+        effects = loose_effects(sql, state.names)
     return _sql_statement(SqlStatement(sql=sql, span=span), effects, state)
+
+
+def _parsed_effects(sql: str, names: Names) -> Effects | Rejection:
+    tree = parse_sql(sql, names.dialect)
+    if isinstance(tree, Rejection):
+        return set_effects(sql, None, names) or tree
+    parsed = sql_effects(tree, names)
+    return set_effects(sql, parsed, names) or parsed
 
 
 def _unparsed(rejection: Rejection, span: Span, what: str) -> Diagnostic:

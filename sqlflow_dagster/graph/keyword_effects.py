@@ -5,12 +5,14 @@ from dataclasses import replace
 
 from sqlflow_dagster.graph.effects import Effects
 from sqlflow_dagster.graph.objects import Names
+from sqlflow_dagster.lang.scanner import BODY_START
 
 _END = r"(?:\s+(?:WORK|TRANSACTION))?\s*\Z"
 _KEYWORDS = re.compile(
     r"(?P<begin>START\s+TRANSACTION\b)"
     rf"|(?P<commit>END{_END})"
     rf"|(?P<rollback>ABORT{_END})"
+    rf"|(?P<body>{BODY_START.pattern})"
     r"|(?P<nothing>SAVEPOINT\b|RELEASE\b|ROLLBACK\s+(?:WORK\s+|TRANSACTION\s+)?TO\b|CHECKPOINT\b)",
     re.IGNORECASE,
 )
@@ -27,8 +29,14 @@ def keyword_effects(sql: str) -> Effects | None:
     match = _KEYWORDS.match(sql)
     if match is None:
         return None
-    edge = match.lastgroup
-    return Effects() if edge == "nothing" else Effects(transaction=edge)
+    match match.lastgroup:
+        case "nothing":
+            return Effects()
+        case "body":
+            # What a procedure or trigger does shows when it is called.
+            return Effects(barrier=True)
+        case edge:
+            return Effects(transaction=edge)
 
 
 def set_effects(sql: str, parsed: Effects | None, names: Names) -> Effects | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.graph.effects import Effects
-from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
+from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
 from sqlflow_dagster.lang.statements import Statement, TemporaryTableStatement
 from sqlflow_dagster.source import Source
 
@@ -21,6 +21,7 @@ class Step:
         waits_for: The indexes of the steps that must finish first.
         prefix: The session statements (USE, SET) to run before it.
         temporary_tables: The generated tables that it reads, to be rebuilt where one is missing.
+        names: How its names are resolved.
         code_version: Changes when what the statement computes changes, as far as its text tells.
     """
 
@@ -31,6 +32,7 @@ class Step:
     waits_for: frozenset[int] = frozenset()
     prefix: tuple[str, ...] = ()
     temporary_tables: tuple[TemporaryTableStatement, ...] = field(default=(), repr=False)
+    names: Names = field(default=Names(dialect="duckdb"), repr=False)
     code_version: str = field(default="", repr=False)
 
     @property

@@ -1,6 +1,6 @@
-"""Choose steps of a program by the tables and models they make."""
+"""Choose steps of programs by the tables and models they make."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlflow_dagster.errors import CompileError, Diagnostic, did_you_mean
 from sqlflow_dagster.graph.program import Program, Segment
@@ -16,27 +16,57 @@ def select_steps(program: Program, selectors: Iterable[str]) -> frozenset[int]:
     Raises:
         CompileError: A selector names nothing of the program.
     """
-    chosen: set[int] = set()
+    return select_from([program], selectors)[0]
+
+
+def select_from(programs: Sequence[Program], selectors: Iterable[str]) -> list[frozenset[int]]:
+    """The indexes of the steps that selectors name, for each of several programs.
+
+    ``+name`` and ``name+`` stay within the program that has the name.
+
+    Raises:
+        CompileError: A selector names nothing of any program.
+    """
+    chosen: list[set[int]] = [set() for _ in programs]
     problems = []
     for selector in selectors:
-        name = selector.strip("+")
-        found = [segment for segment in program.segments if name in _names(segment, program)]
-        if not found:
-            known = [item for segment in program.segments for item in _names(segment, program)]
-            message = f"nothing of the program is called {name!r}"
-            hint = did_you_mean(name, known) or f"known: {', '.join(sorted(set(known)))}"
-            problems.append(Diagnostic(message=message, hint=hint))
-        for segment in found:
-            chosen.add(segment.index)
-            if selector.startswith("+"):
-                chosen |= _before(segment.index, program)
-            if selector.endswith("+"):
-                chosen |= _after(segment.index, program)
+        found = [_selected(program, selector) for program in programs]
+        if not any(found):
+            problems.append(_unknown(selector.strip("+"), programs))
+        for all_of_program, new in zip(chosen, found, strict=True):
+            all_of_program |= new
     if problems:
         raise CompileError(problems)
-    for index in tuple(chosen):
-        chosen |= _required(index, program)
-    return frozenset(step for index in chosen for step in program.segments[index].steps)
+    return [
+        frozenset(step for index in indexes for step in program.segments[index].steps)
+        for program, indexes in zip(programs, chosen, strict=True)
+    ]
+
+
+def _selected(program: Program, selector: str) -> set[int]:
+    """The segments of a program that a selector names."""
+    name = selector.strip("+")
+    named = {item.index for item in program.segments if name in _names(item, program)}
+    chosen = set(named)
+    if selector.startswith("+"):
+        chosen |= _closure(named, {item.index: item.upstream for item in program.segments})
+    if selector.endswith("+"):
+        chosen |= _after(named, program)
+    return chosen | _closure(chosen, {item.index: item.requires for item in program.segments})
+
+
+def _unknown(name: str, programs: Sequence[Program]) -> Diagnostic:
+    known = {
+        item
+        for program in programs
+        for segment in program.segments
+        for item in _names(segment, program)
+    }
+    what = "the program" if len(programs) == 1 else "the programs"
+    return Diagnostic(
+        message=f"nothing of {what} is called {name!r}",
+        hint=did_you_mean(name, known) or f"known: {', '.join(sorted(known))}",
+    )
 
 
 def _names(segment: Segment, program: Program) -> set[str]:
@@ -44,20 +74,21 @@ def _names(segment: Segment, program: Program) -> set[str]:
     return outputs | {program.steps[index].name for index in segment.steps}
 
 
-def _before(index: int, program: Program) -> set[int]:
-    found = set(program.segments[index].upstream)
-    return found.union(*(_before(other, program) for other in found))
+def _closure(start: Iterable[int], before: dict[int, frozenset[int]]) -> set[int]:
+    """All that can be reached from ``start``."""
+    found: set[int] = set()
+    ahead = list(start)
+    while ahead:
+        new = before[ahead.pop()] - found
+        found |= new
+        ahead += new
+    return found
 
 
-def _after(index: int, program: Program) -> set[int]:
-    found = {index}
+def _after(start: set[int], program: Program) -> set[int]:
+    found = set(start)
     # Segments stand after all that they wait for: one walk is enough.
     for segment in program.segments:
         if segment.upstream & found:
             found.add(segment.index)
     return found
-
-
-def _required(index: int, program: Program) -> set[int]:
-    found = set(program.segments[index].requires)
-    return found.union(*(_required(other, program) for other in found))

@@ -126,9 +126,9 @@ def _delete(tree: exp.Expression, names: Names) -> Effects:
     aliases = _aliases(tree.this) if first is not None else {}
     listed = tree.args.get("tables") or []
     # MySQL's DELETE LOW_PRIORITY FROM t parses as if it listed a table of that name.
-    targets = [aliases[node.name.lower()] for node in listed if node.name.lower() in aliases]
-    writes = written(targets or [first], Mode.MODIFY, names)
-    return _effects(tree, [*(targets or [first]), *listed], writes, names)
+    named = [aliases[node.name.lower()] for node in listed if node.name.lower() in aliases]
+    targets: list[exp.Expression | None] = [*named] or [first]
+    return _effects(tree, [*targets, *listed], written(targets, Mode.MODIFY, names), names)
 
 
 def _merge(tree: exp.Expression, names: Names) -> Effects:

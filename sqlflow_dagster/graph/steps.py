@@ -47,6 +47,7 @@ def make_steps(
             waits_for=waits_for[index],
             prefix=item.prefix,
             temporary_tables=item.temporary_tables,
+            names=item.names,
             code_version=_code_version(item, dialect),
         )
         for index, item in enumerate(statements)

@@ -94,7 +94,7 @@ def read_refs(
             found.update(_membership_table(node, names))
         elif isinstance(node, exp.Table) and id(node) not in written:
             found.update(_function_files(node))
-            ref = None if scoped and _is_cte(node, names) else table_ref(node, names)
+            ref = None if scoped and is_cte(node, names) else table_ref(node, names)
             if ref is not None:
                 found.add(ref)
     return frozenset(found)
@@ -107,7 +107,7 @@ def _membership_table(node: exp.In, names: Names) -> Iterator[ObjectRef]:
         yield names.table([field.name], quoted=[bool(field.this.quoted)])
 
 
-def _is_cte(table: exp.Table, names: Names) -> bool:
+def is_cte(table: exp.Table, names: Names) -> bool:
     """Whether an unqualified name stands for a common table expression that is visible there."""
     parts = identifier_parts(table)
     if len(parts) != 1:

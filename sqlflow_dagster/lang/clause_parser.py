@@ -62,6 +62,8 @@ _PRECEDENCE = {
     "**": 8,
 }
 _NOT, _NEGATION = 3, 7
+# Far more than anyone writes, far less than what Python's own stack allows.
+_MAX_DEPTH = 64
 
 
 class ClauseError(Exception):
@@ -87,6 +89,7 @@ class _Parser:
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
         self._index = 0
+        self._depth = 0
 
     @property
     def _current(self) -> Token:
@@ -254,7 +257,7 @@ class _Parser:
     def _attribute(self) -> Attribute:
         name = self._word("the name of an attribute")
         self._expect("=", f"'=' after {name}")
-        return Attribute(name=name.text, expression=self._expression(), span=name.span)
+        return Attribute(name=name.value, expression=self._expression(), span=name.span)
 
     def _column_clause(self, keyword: Token, earlier: tuple[ColumnClause, ...]) -> ColumnClause:
         columns = self._list(self._column)
@@ -272,14 +275,13 @@ class _Parser:
         return self._expression()
 
     def _model(self) -> ModelReference:
-        start = self._current.span
         name = self._qualified_name("the name of a model")
         version = None
         if self._accept("@"):
             if not self._current.text.isdigit():
                 raise self._failure("a version number after '@'")
             version = int(self._advance().text)
-        return ModelReference(name=name, version=version, span=start)
+        return ModelReference(name=name, version=version, span=name.span)
 
     def _word(self, wanted: str) -> Token:
         token = self._current
@@ -308,17 +310,26 @@ class _Parser:
         return self._binary(weakest=1)
 
     def _binary(self, weakest: int) -> Expression:
+        depth = self._depth
+        self._deepen()
         left = self._operand()
         while True:
             operator = self._current.text.upper()
             strength = _PRECEDENCE.get(operator, 0)
             if self._current.kind is TokenKind.STRING or strength < weakest:
+                self._depth = depth
                 return left
+            self._deepen()
             self._advance()
             right = self._binary(strength + 1)
-            span = left.span
             name = "!=" if operator == "<>" else operator
-            left = Binary(operator=name, left=left, right=right, span=span)
+            left = Binary(operator=name, left=left, right=right, span=left.span)
+
+    def _deepen(self) -> None:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            message = f"this expression is nested more than {_MAX_DEPTH} deep"
+            raise ClauseError(Diagnostic(message=message, span=self._current.span))
 
     def _operand(self) -> Expression:
         token = self._current

@@ -44,7 +44,7 @@ QUERY_START = re.compile(r"(?:SELECT|WITH|FROM|VALUES|TABLE)\b|\(", re.IGNORECAS
 
 CLAUSE_STRING = r"""(?:"(?:[^"\\]|\\.|"")*+"|'(?:[^'\\]|\\.|'')*+')"""
 # A statement with a body: its semicolons belong to it.
-_BODY_START = re.compile(
+BODY_START = re.compile(
     r"CREATE\s+(?:OR\s+(?:REPLACE|ALTER)\s+)?(?:DEFINER\s*=\s*\S+\s+)?(?:TEMP(?:ORARY)?\s+|AGGREGATE\s+)?"
     r"(?:PROCEDURE|FUNCTION|TRIGGER|EVENT)\b",
     re.IGNORECASE,
@@ -123,7 +123,7 @@ def scan(source: Source, dialect: str) -> tuple[list[Piece], list[Diagnostic]]:
 
 
 def _piece(text: str, start: int, content: int, rules: Lexis, delimiter: str) -> Piece:
-    if _BODY_START.match(text, content):
+    if BODY_START.match(text, content):
         return _piece_with_body(text, start, content, rules, delimiter)
     pattern = sql_lexemes(rules, delimiter)
     position, depth = content, 0

@@ -5,6 +5,7 @@ it cannot parse is still sent to the engine.
 """
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,5 +80,27 @@ def _rejection(error: ParseError, sql: str) -> Rejection:
     end = sum(len(line) + 1 for line in lines[: first["line"] - 1]) + first["col"]
     end = min(end, len(sql))
     start = max(0, end - len(first.get("highlight") or ""))
-    message = str(first["description"]).rstrip(".")
-    return Rejection(message=message[0].lower() + message[1:], start=start, end=end)
+    return Rejection(
+        message=_message(str(first["description"]), sql[start:end]), start=start, end=end
+    )
+
+
+_TOKEN = re.compile(
+    r"<Token token_type: (?P<kind>\S+), text: (?P<text>.*?), line: \d+.*>", re.DOTALL
+)
+_INCOMPLETE = re.compile(r"Required keyword: '\w+' missing for <class '[\w.]+\.(\w+)'>")
+
+
+def _message(description: str, offending: str) -> str:
+    """The parser's words, without the names of its classes."""
+    if description.startswith("Invalid expression"):
+        return f"unexpected {offending!r}"
+    incomplete = _INCOMPLETE.search(description)
+    if incomplete:
+        return f"something is missing in {incomplete[1].upper()} near {offending!r}"
+    text = _TOKEN.sub(_token_text, description).rstrip(".")
+    return text[0].lower() + text[1:]
+
+
+def _token_text(token: re.Match[str]) -> str:
+    return "the end of the text" if token["kind"].endswith("SENTINEL") else f"{token['text']!r}"

@@ -12,12 +12,14 @@ _TEMPLATE = re.compile(
     r"\$\{\s*(?:(?P<date>yyyyMMdd)\s*(?:(?P<sign>[+-])\s*(?P<days>\d+)\s*d)?|(?P<name>[^\W\d]\w*))\s*\}"
 )
 
+_DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
+
 
 def substitute(source: Source, variables: Mapping[str, str]) -> tuple[Source, list[Diagnostic]]:
     """Fill in the templates of a program.
 
     ``${yyyyMMdd}``, with ``+ Nd`` or ``- Nd`` for days after or before, is relative to the variable
-    ``BIZDATE`` (its first eight characters, such as ``20260131``).
+    ``BIZDATE``, which starts with a date such as ``20260131`` or ``2026-01-31``.
 
     Args:
         source: The program as written.
@@ -67,12 +69,22 @@ def _value(match: re.Match[str], variables: Mapping[str, str]) -> str | Diagnost
     value = variables[name]
     if match["name"]:
         return value
-    try:
-        day = date.fromisoformat(value[:8])
-    except ValueError:
+    days = int(match["days"] or 0)
+    day = _day(value, -days if match["sign"] == "-" else days)
+    if day is None:
         return Diagnostic(
             message=f"{match[0]} needs a date in {RUN_DATE}, which is {value!r}",
             hint="write the date as yyyyMMdd, such as 20260131",
         )
-    days = int(match["days"] or 0)
-    return f"{day + timedelta(days=-days if match['sign'] == '-' else days):%Y%m%d}"
+    return f"{day:%Y%m%d}"
+
+
+def _day(value: str, shift: int) -> date | None:
+    """The day that a text starts with, ``shift`` days later; None where there is no such day."""
+    written = _DATE.match(value)
+    if written is None:
+        return None
+    try:
+        return date(*map(int, written.groups())) + timedelta(days=shift)
+    except (ValueError, OverflowError):
+        return None

@@ -17,9 +17,9 @@ class Explanation:
 
     Attributes:
         rows: One row a prediction, in the order of the input: a double for each source column,
-            which is what it added, and ``base_value``. They add up to the raw prediction: a regression
-            value, the log-odds of the second of two classes, or the score of the predicted class of
-            more, which ``explained_class`` then names.
+            which is what it added, and ``base_value``. They add up to the raw prediction: a
+            regression value, the log-odds of the second of two classes, or the score of the
+            predicted class of more, which ``explained_class`` then names.
         summary: ``feature`` and ``mean_abs_contribution``, the greatest first.
         png: A plot of the summary, less than 100 KB.
     """

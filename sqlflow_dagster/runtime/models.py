@@ -20,6 +20,7 @@ from sqlflow_dagster.runtime.inputs import (
     read_all,
     rebuild_missing_tables,
 )
+from sqlflow_dagster.runtime.lineage import feature_lineage, step_lineage
 from sqlflow_dagster.runtime.results import StepResult
 
 
@@ -40,6 +41,7 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
         select = _validation_query(statement)
         if select is not None:
             _check_validation(session, select, statement)
+        lineage = step_lineage(step, statement.query.sql, session, context)
         training = read_all(session, statement.query)
         validation = read_all(session, select) if select is not None else None
     context.progress.note(f"training {statement.estimator} on {training.num_rows} rows")
@@ -59,7 +61,11 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
     context.progress.note(f"stored {version.name} version {version.version}")
     judged_on, metrics = next(iter(manifest.metrics.items()))
     return StepResult(
-        input_rows=training.num_rows, model=version, metrics=metrics, judged_on=judged_on
+        input_rows=training.num_rows,
+        model=version,
+        metrics=metrics,
+        judged_on=judged_on,
+        column_lineage=feature_lineage(model, lineage),
     )
 
 

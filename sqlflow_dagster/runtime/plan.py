@@ -1,11 +1,13 @@
 """What a run of a program would do, and why."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
-from sqlflow_dagster.graph.program import Program, Segment, Step
+from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.history import FinishedStep
 
@@ -25,37 +27,73 @@ class PlannedStep:
     reason: str
 
 
-def plan(program: Program, context: RunContext) -> tuple[PlannedStep, ...]:
+def plan(
+    program: Program, context: RunContext, *, changed: frozenset[ObjectRef] = frozenset()
+) -> tuple[PlannedStep, ...]:
     """Which steps are out of date.
 
     A step is up to date when it has finished with the same text, after all that it waits for, and what it
-    made is still there. Tables that no statement of the program makes count as unchanged.
+    made is still there. The steps of one table's segment run together or not at all: what a second INSERT
+    would add to must be made anew. Tables that no statement of the program makes count as unchanged.
+
+    Args:
+        program: The program.
+        context: Where its history and its tables are.
+        changed: What is made anew before the program runs.
     """
-    finished = context.history.finished(context.program) if context.history else {}
-    missing = _missing(program, context)
-    stale: set[int] = set()
-    planned = []
+    state = _State(
+        program=program,
+        finished=context.history.finished(context.program) if context.history else {},
+        missing=_missing(program, context),
+        changed=changed,
+        writers=_writers(program),
+    )
     for step in program.steps:
-        reason = _why_stale(step, program, finished, missing, stale)
-        if reason is not None:
-            stale.add(step.index)
-        planned.append(
-            PlannedStep(
-                step=step,
-                stale=reason is not None,
-                reason=reason or f"up to date since {_clock(finished[step.name].finished_at)}",
-            )
-        )
-    return tuple(planned)
+        _mark(state, step.index, _own_reason(step, state))
+    while _spread(state):
+        pass
+    return tuple(_planned(step, state) for step in program.steps)
 
 
-def _clock(moment: datetime) -> str:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+@dataclass(slots=True, kw_only=True)
+class _State:
+    """What is known of the steps; ``reasons`` has those that are stale, and grows."""
+
+    program: Program
+    finished: Mapping[str, FinishedStep]
+    missing: frozenset[ObjectRef]
+    changed: frozenset[ObjectRef]
+    writers: Mapping[ObjectRef, list[int]]
+    reasons: dict[int, str] = field(default_factory=dict)
+
+    def name(self, index: int) -> str:
+        return self.program.steps[index].name
+
+    def finish_of(self, index: int) -> datetime | None:
+        last = self.finished.get(self.name(index))
+        return last.finished_at if last else None
+
+
+def _planned(step: Step, state: _State) -> PlannedStep:
+    reason = state.reasons.get(step.index)
+    if reason is not None:
+        return PlannedStep(step=step, stale=True, reason=reason)
+    since = state.finished[step.name].finished_at.astimezone()
+    return PlannedStep(step=step, stale=False, reason=f"up to date since {since:%Y-%m-%d %H:%M:%S}")
+
+
+def _writers(program: Program) -> dict[ObjectRef, list[int]]:
+    """The indexes of the steps that write each object, in program order."""
+    found: dict[ObjectRef, list[int]] = defaultdict(list)
+    for step in program.steps:
+        for ref in step.writes:
+            found[ref].append(step.index)
+    return found
 
 
 def _missing(program: Program, context: RunContext) -> frozenset[ObjectRef]:
-    """The tables and models of a program that are not there."""
-    made = {ref for segment in program.segments for ref in _outputs(segment)}
+    """The tables and models that the program makes and that are not there now."""
+    made = {write.ref for step in program.steps for write in step.effects.writes}
     with context.engine.session() as session:
         tables = {
             ref
@@ -70,30 +108,78 @@ def _missing(program: Program, context: RunContext) -> frozenset[ObjectRef]:
     return frozenset(tables | models)
 
 
-def _outputs(segment: Segment) -> list[ObjectRef]:
-    return [output.ref for output in segment.outputs]
-
-
-def _why_stale(
-    step: Step,
-    program: Program,
-    finished: Mapping[str, FinishedStep],
-    missing: frozenset[ObjectRef],
-    stale: set[int],
-) -> str | None:
-    """Why a step has to run; None where it is up to date."""
-    last = finished.get(step.name)
+def _own_reason(step: Step, state: _State) -> str | None:
+    """Why a step has to run, whatever becomes of the others; None where nothing asks for it."""
+    last = state.finished.get(step.name)
     if last is None:
         return "never ran"
     if last.code_version != step.code_version:
         return "its text has changed"
-    gone = sorted(str(ref) for ref in step.writes & missing)
+    gone = sorted(ref for ref in step.writes & state.missing if _is_kept(ref, state))
     if gone:
-        return f"{', '.join(gone)} is missing"
+        return f"{gone[0]} is missing"
+    anew = sorted(step.reads & state.changed)
+    if anew:
+        return f"{anew[0]} is made anew"
     for index in sorted(step.waits_for):
-        before = program.steps[index]
-        if index in stale:
-            return f"{before.name} runs again"
-        if finished[before.name].finished_at > last.finished_at:
-            return f"{before.name} has run since"
+        before = state.finish_of(index)
+        if before is not None and before > last.finished_at:
+            return f"{state.name(index)} has run since"
     return None
+
+
+def _is_kept(ref: ObjectRef, state: _State) -> bool:
+    """Whether an object is there when the program has ended: nothing drops it last."""
+    last = state.program.steps[state.writers[ref][-1]]
+    modes = [write.mode for write in last.effects.writes if write.ref == ref]
+    return modes[-1] is not Mode.DROP
+
+
+def _mark(state: _State, index: int, reason: str | None) -> bool:
+    """Call a step stale; whether that is news."""
+    if reason is None or index in state.reasons:
+        return False
+    state.reasons[index] = reason
+    return True
+
+
+def _spread(state: _State) -> bool:
+    """Call stale what has to run because other steps run; whether there was any."""
+    news = [
+        _mark(state, index, reason)
+        for step in state.program.steps
+        for index, reason in _drawn_in(step, state)
+    ]
+    return any(news)
+
+
+def _drawn_in(step: Step, state: _State) -> Iterator[tuple[int, str]]:
+    """The steps that have to run because ``step`` does, and ``step`` itself because of another."""
+    for index in sorted(step.waits_for & state.reasons.keys()):
+        yield step.index, f"{state.name(index)} runs again"
+    if step.index not in state.reasons:
+        return
+    segment = state.program.segment_of(step.index)
+    together = [segment, *(state.program.segments[index] for index in segment.requires)]
+    for index in (index for item in together for index in item.steps if index != step.index):
+        yield index, f"{step.name} runs again"
+    for ref in step.reads:
+        maker = _maker(ref, step, state)
+        if maker is not None and not _holds_what(maker, ref, step, state):
+            yield maker, f"{step.name} needs {ref} again"
+
+
+def _maker(ref: ObjectRef, step: Step, state: _State) -> int | None:
+    """The step whose output a later step reads; None for what the program does not make before."""
+    before = [index for index in state.writers.get(ref, ()) if index < step.index]
+    return before[-1] if before else None
+
+
+def _holds_what(maker: int, ref: ObjectRef, step: Step, state: _State) -> bool:
+    """Whether an object still is what ``maker`` left: it is there and no later step has written it."""
+    if ref in state.missing:
+        return False
+    made = state.finish_of(maker)
+    after = [index for index in state.writers[ref] if index >= step.index]
+    later = [finish for index in after if (finish := state.finish_of(index)) is not None]
+    return made is None or all(finish <= made for finish in later)

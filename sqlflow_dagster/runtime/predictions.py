@@ -26,6 +26,7 @@ from sqlflow_dagster.runtime.inputs import (
     read_all,
     rebuild_missing_tables,
 )
+from sqlflow_dagster.runtime.lineage import all_features, feature_lineage, step_lineage
 from sqlflow_dagster.runtime.results import Artifact, StepResult
 from sqlflow_dagster.runtime.sql import written_tables
 
@@ -41,6 +42,7 @@ def run_predict(step: Step, statement: PredictStatement, context: RunContext) ->
     version, model = load_model(step, context)
     with context.engine.session(prefix=step.prefix) as session:
         _checked_columns(step, statement, model, session, context)
+        lineage = step_lineage(step, statement.query.sql, session, context)
         reader = session.read(statement.query.sql)
         if step.writes & step.reads:
             # The table that is read is the one that is replaced: it must be read to its end first.
@@ -54,7 +56,13 @@ def run_predict(step: Step, statement: PredictStatement, context: RunContext) ->
         rows = pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))
         session.replace_table(statement.into.parts, rows)
         tables = written_tables(step, session, context)
-    return StepResult(tables=tables, input_rows=counter.rows, model=version)
+    kept = {name: lineage[name] for name in first.schema.names if name in lineage}
+    return StepResult(
+        tables=tables,
+        input_rows=counter.rows,
+        model=version,
+        column_lineage={**kept, target: all_features(model, lineage)},
+    )
 
 
 class _Counter:
@@ -140,6 +148,7 @@ def run_explain(step: Step, statement: ExplainStatement, context: RunContext) ->
     version, model = load_model(step, context)
     with context.engine.session(prefix=step.prefix) as session:
         _checked_columns(step, statement, model, session, context)
+        lineage = step_lineage(step, statement.query.sql, session, context)
         rows = read_all(session, statement.query)
     limit = attribute(statement, "explain.rows")
     limited = rows.slice(0, int(str(limit.value)) if limit else DEFAULT_EXPLAINED_ROWS)
@@ -163,6 +172,7 @@ def run_explain(step: Step, statement: ExplainStatement, context: RunContext) ->
         input_rows=rows.num_rows,
         model=version,
         artifacts=(plot,),
+        column_lineage=feature_lineage(model, lineage),
         details={"mean absolute contribution": explanation.summary.to_pylist()},
     )
 

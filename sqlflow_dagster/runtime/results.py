@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from sqlflow_dagster.engines.base import Column
+from sqlflow_dagster.graph.column_lineage import Lineage
 from sqlflow_dagster.ml.base import Metrics
 from sqlflow_dagster.model_store.base import ModelVersion
 
@@ -54,6 +55,7 @@ class StepResult:
         model: The model version that was trained or used.
         metrics: Of the model.
         judged_on: Which rows the metrics were computed on: ``validation``, ``training``, ``evaluation``.
+        column_lineage: Where the columns of the written table, or the features of the model, come from.
         artifacts: Plots.
         details: Whatever else is worth knowing, JSON values.
         seconds: How long the step ran.
@@ -67,6 +69,7 @@ class StepResult:
     model: ModelVersion | None = None
     metrics: Metrics | None = None
     judged_on: str | None = None
+    column_lineage: Lineage = field(default_factory=dict, repr=False)
     artifacts: tuple[Artifact, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0

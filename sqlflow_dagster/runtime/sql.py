@@ -17,6 +17,7 @@ from sqlflow_dagster.lang.statements import (
     TransactionStatement,
 )
 from sqlflow_dagster.runtime.context import RunContext
+from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import StepResult, WrittenTable
 
 
@@ -29,9 +30,14 @@ def run_sql(step: Step, statement: SqlStatement, context: RunContext) -> StepRes
     with context.engine.session(prefix=step.prefix) as session:
         if not step.effects.writes and _gives_rows(statement.sql, context.engine.dialect):
             return _shown(session, statement, context)
+        lineage = step_lineage(step, statement.sql, session, context)
         with _made_anew(step, session):
             changed = session.execute(statement.sql)
-        return StepResult(tables=written_tables(step, session, context), changed_rows=changed)
+        return StepResult(
+            tables=written_tables(step, session, context),
+            changed_rows=changed,
+            column_lineage=lineage,
+        )
 
 
 def run_transaction(step: Step, statement: TransactionStatement, context: RunContext) -> StepResult:
@@ -49,7 +55,10 @@ def run_temporary_table(
     """Compute a SELECT into its generated table."""
     with context.engine.session(prefix=step.prefix) as session:
         session.create_table_as(statement.table.parts, statement.query.sql)
-        return StepResult(tables=written_tables(step, session, context))
+        return StepResult(
+            tables=written_tables(step, session, context),
+            column_lineage=step_lineage(step, statement.query.sql, session, context),
+        )
 
 
 def written_tables(step: Step, session: Session, context: RunContext) -> tuple[WrittenTable, ...]:

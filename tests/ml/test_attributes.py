@@ -138,6 +138,22 @@ def test_attributes_that_are_known_are_accepted(
         ),
         pytest.param(
             "xgboost.gbtree",
+            'objective="reg:quantileerror", quantile_alpha=[0.1, 0.9]',
+            "[",
+            "quantile_alpha with 2 values is not supported",
+            "train one model for each value",
+            id="two quantiles",
+        ),
+        pytest.param(
+            "xgboost.gblinear",
+            'early_stopping_rounds=3, validation.select="SELECT 1"',
+            "early_stopping_rounds",
+            "xgboost.gblinear cannot stop early",
+            "",
+            id="no earlier rounds",
+        ),
+        pytest.param(
+            "xgboost.gbtree",
             "booster=dart",
             "booster",
             "xgboost.gbtree says which booster is meant, but booster is 'dart'",

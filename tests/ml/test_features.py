@@ -190,6 +190,20 @@ def test_a_specification_survives_json(layout: Layout, parse: Parse, people: pa.
     np.testing.assert_array_equal(encode(table, again).matrix, encode(table, spec).matrix)
 
 
+def test_categories_of_every_type_are_known_again(parse: Parse) -> None:
+    table = pa.table(
+        {
+            "day": [date(2024, 1, 1), date(2024, 1, 2)],
+            "flag": [True, False],
+            "code": pa.array([7, 9]).cast(pa.decimal128(19, 0)),
+            "y": [0, 0],
+        }
+    )
+    spec = specify(parse, table, "CATEGORY_ID(day), CATEGORY_ID(flag), CATEGORY_ID(code)")
+    later = pa.table({"day": ["2024-01-02"], "flag": [0], "code": [9]})
+    same(rows(spec, later), {"day": [1], "flag": [0], "code": [1]})
+
+
 def test_scaling_is_that_of_scikit_learn(parse: Parse, diabetes: tuple[pa.Table, pa.Table]) -> None:
     training, test = diabetes
     training = training.rename_columns([*training.column_names[:-1], "y"])

@@ -242,6 +242,53 @@ def test_training_goes_on_from_another_model(
 
 
 @pytest.mark.parametrize(
+    ("clause", "message"),
+    [
+        pytest.param(
+            "TO TRAIN xgboost.dart WITH num_class=3 LABEL class USING m INTO m",
+            "xgboost.dart cannot go on from a model of DNNClassifier",
+            id="another estimator",
+        ),
+        pytest.param(
+            "TO TRAIN DNNClassifier WITH hidden_units=[3] LABEL class USING m INTO m",
+            "DNNClassifier cannot go on from a model of another shape",
+            id="another shape",
+        ),
+    ],
+)
+@pytest.mark.torch
+def test_training_goes_on_only_from_a_model_of_its_kind(
+    clause: str, message: str, parse: Parse, iris: Tables
+) -> None:
+    base = train_model(
+        statement=parse("TO TRAIN DNNClassifier WITH train.epoch=1 LABEL class INTO m"),
+        training=iris[0],
+    )
+    with pytest.raises(TerminalError, match=message):
+        train_model(statement=parse(clause), training=iris[0], base=base)
+
+
+@pytest.mark.parametrize(
+    "objective", ["binary:logistic", "binary:hinge", "binary:logitraw", "multi:softmax"]
+)
+def test_every_objective_of_classes_answers_with_a_class(
+    objective: str, parse: Parse, people: pa.Table
+) -> None:
+    clause = (
+        f'TO TRAIN xgboost.gbtree WITH objective="{objective}", num_class=2 LABEL bought INTO m'
+    )
+    model = train_model(statement=parse(clause), training=people)
+    found = model.evaluate(people, metrics=["accuracy"])
+    assert found.values["accuracy"] > 0.95
+    assert set(model.predict(people).to_pylist()) == {"yes", "no"}
+
+
+def test_judging_and_explaining_nothing_is_refused(iris_model: Model, iris: Tables) -> None:
+    with pytest.raises(TerminalError, match="the evaluation wants rows"):
+        iris_model.evaluate(iris[0].slice(0, 0))
+
+
+@pytest.mark.parametrize(
     "estimator",
     ["xgboost.gbtree", "xgboost.gblinear", pytest.param("DNNClassifier", marks=torch)],
 )

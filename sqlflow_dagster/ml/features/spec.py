@@ -29,8 +29,8 @@ class Layout(StrEnum):
     """How columns become numbers.
 
     ``TREES``: one slot a number, NULL is NaN; one slot a category column, which holds the code of
-    the category. ``SCALED``, for networks and linear models: numbers less their mean, in units of their
-    standard deviation, NULL is the mean and a flag; one slot a category.
+    the category. ``SCALED``, for networks and linear models: numbers less their mean, in units of
+    their standard deviation, NULL is the mean and a flag; one slot a category.
     """
 
     TREES = "trees"

@@ -1,0 +1,43 @@
+"""Where the columns come from that a step writes, with the columns that the tables really have."""
+
+from sqlglot.errors import SqlglotError
+
+from sqlflow_dagster.engines.base import Session
+from sqlflow_dagster.graph.column_lineage import ColumnRef, Lineage, query_lineage
+from sqlflow_dagster.graph.objects import ObjectKind
+from sqlflow_dagster.graph.program import Step
+from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.runtime.context import RunContext
+
+
+def step_lineage(step: Step, sql: str, session: Session, context: RunContext) -> Lineage:
+    """The lineage of the columns of a statement's SELECT; empty where it cannot be told.
+
+    Lineage is knowledge about a step, never a reason for it to fail.
+    """
+    if not step.effects.writes or step.effects.loose or step.effects.barrier:
+        return {}
+    tables = {
+        ref: columns
+        for ref in step.reads
+        if ref.kind is ObjectKind.TABLE and (columns := session.columns(ref.parts)) is not None
+    }
+    schema = {ref: [column.name for column in columns] for ref, columns in tables.items()}
+    try:
+        return query_lineage(sql, step.names, schema)
+    except (SqlglotError, RecursionError) as error:
+        context.progress.note(f"the lineage of the columns is not known: {error}")
+        return {}
+
+
+def feature_lineage(model: Model, lineage: Lineage) -> Lineage:
+    """The lineage of each feature of a model, from that of the SELECT it was taken from."""
+    folded = {name.lower(): sources for name, sources in lineage.items()}
+    names = dict.fromkeys(feature.column for feature in model.feature_columns())
+    return {name: folded.get(name.lower(), ()) for name in names}
+
+
+def all_features(model: Model, lineage: Lineage) -> tuple[ColumnRef, ...]:
+    """What a prediction comes from: the columns of all features."""
+    found = feature_lineage(model, lineage).values()
+    return tuple(sorted({source for sources in found for source in sources}))
