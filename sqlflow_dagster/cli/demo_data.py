@@ -1,7 +1,7 @@
 """``sqlflow demo-data``: tables to try the examples on."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _HOUSES = 1000
 _SEED = 20260101
+_LISTED_COLUMNS = 8
 
 
 @click.command("demo-data", short_help="Load the tables that the examples read.")
@@ -24,12 +25,25 @@ def demo_data(datasource: str | None) -> None:
     """
     from sqlflow_dagster.engines.base import open_engine
 
+    from sqlflow_dagster.cli.output import print_table
+    from sqlflow_dagster.cli.tables import TextTable
+
     engine = open_engine(required(datasource))
+    loaded = []
     with engine.session() as session:
         for name, rows in demo_tables():
             session.create_schema(name[0])
             count = session.replace_table(name, rows.to_reader())
-            click.echo(f"{'.'.join(name)}: {count} rows, columns {', '.join(rows.column_names)}")
+            loaded.append((".".join(name), str(count), _listed(rows.column_names)))
+    header = ("table", "rows", "columns")
+    print_table(TextTable(header=header, rows=tuple(loaded), right=frozenset({1})))
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names of columns; of many, the first and the last."""
+    if len(names) <= _LISTED_COLUMNS:
+        return ", ".join(names)
+    return f"{', '.join(names[:3])}, … {len(names) - 4} more …, {names[-1]}"
 
 
 def demo_tables() -> "Iterator[tuple[tuple[str, str], pa.Table]]":
@@ -57,7 +71,7 @@ def demo_tables() -> "Iterator[tuple[tuple[str, str], pa.Table]]":
     yield ("housing", "raw"), houses()
 
 
-def _numbered(names, columns) -> "pa.Table":  # type: ignore[no-untyped-def]
+def _numbered(names: Sequence[str], columns: Any) -> "pa.Table":
     """A table with the column ``id`` from 1 and these columns, their names made fit for SQL."""
     import pyarrow as pa
 
@@ -67,7 +81,8 @@ def _numbered(names, columns) -> "pa.Table":  # type: ignore[no-untyped-def]
     return pa.table(table)
 
 
-def _with_target(data, target) -> "pa.Table":  # type: ignore[no-untyped-def]
+def _with_target(data: Any, target: str) -> "pa.Table":
+    """A data set of scikit-learn as one table."""
     import pyarrow as pa
 
     whole = data.target.dtype.kind == "i"
@@ -94,7 +109,11 @@ def houses() -> "pa.Table":
     worth = {"harbour": 45.0, "hill": 25.0, "old town": 60.0, "station": -20.0, "suburb": 0.0}
     district = random.choice(list(worth), _HOUSES)
     price = (
-        60 + 2.4 * area + 9 * rooms - 0.7 * age - 3.5 * distance
+        60
+        + 2.4 * area
+        + 9 * rooms
+        - 0.7 * age
+        - 3.5 * distance
         + np.array([worth[str(name)] for name in district])
         + random.normal(0, 15, _HOUSES)
     )

@@ -128,6 +128,7 @@ class RunDisplay:
         self.say(f"{self.prefix(self.row(step))} … {duration(result.seconds)}")
         for table in tables_of(step, result):
             print_table(table)
+            click.echo()
 
     def failed(self, step: Step, error: StepError) -> None:
         """A step has failed; what went wrong is told at the end of the run."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -28,19 +28,16 @@ _BAR_WIDTH = 16
 _MARGIN = 3
 
 
-def shows_live(console: Console) -> bool:
-    """Whether a terminal can redraw lines."""
-    return console.is_terminal and not console.is_dumb_terminal
-
-
 class LiveDisplay(RunDisplay):
     """A run on a terminal; what its steps have to show appears above their lines."""
 
     def __init__(self, chosen: Iterable[tuple[Program, Sequence[Step]]]) -> None:
         super().__init__(chosen)
         self._spinner = Spinner("dots")
+        self._console = log_console()
+        self._over = False
         self._live = Live(
-            console=log_console(),
+            console=self._console,
             get_renderable=self._drawn,
             redirect_stdout=False,
             redirect_stderr=False,
@@ -57,13 +54,14 @@ class LiveDisplay(RunDisplay):
         trace: TracebackType | None,
     ) -> None:
         """Leave the lines on the screen as they are at the end."""
+        self._over = True
         self._live.stop()
 
     def succeeded(self, step: Step, result: StepResult) -> None:
         """A step has finished."""
         self._ended(step, State.DONE, result.seconds)
         for table in tables_of(step, result):
-            print_table(table, self._live.console)
+            print_table(table, self._console)
 
     def say(self, line: str) -> None:
         """Nothing: the lines of the steps show it."""
@@ -75,7 +73,7 @@ class LiveDisplay(RunDisplay):
         grid.add_column(justify="right", no_wrap=True)
         grid.add_column(no_wrap=True)
         grid.add_column(no_wrap=True, overflow="ellipsis", ratio=3)
-        shown = self._fitting(self._live.console.height - _MARGIN)
+        shown = self._fitting(self._console.height - _MARGIN)
         for row in shown:
             grid.add_row(*self._cells(row))
         hidden = len(self.rows) - len(shown)
@@ -86,7 +84,7 @@ class LiveDisplay(RunDisplay):
     def _fitting(self, height: int) -> list[Row]:
         """The rows for a screen of this height: the running ones, then what ended last and waits."""
         rows = self.rows
-        if len(rows) <= height or not self._live.is_started:
+        if len(rows) <= height or self._over:
             return rows
         rank = {State.RUNNING: 0, State.FAILED: 1, State.WAITING: 2, State.DONE: 3}
         kept = sorted(rows, key=lambda row: (rank.get(row.state, 4), -row.number))[:height]

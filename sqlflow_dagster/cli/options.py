@@ -10,6 +10,7 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
+_DATASOURCE_HELP = "The data source, such as duckdb:///data.duckdb."
 PROGRAM_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -45,21 +46,29 @@ class CompileSettings:
 
 
 def _of_parent(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
-    """A data source given before the command's name counts for the command."""
     if value is None and ctx.parent is not None:
         return ctx.parent.params.get("datasource")
     return value
 
 
 def datasource_option(command: Command) -> Command:
-    """``--datasource URL``, which is also read from the environment."""
+    """``--datasource URL`` of a subcommand; else it is what the whole command was given."""
+    return click.option(
+        "--datasource",
+        metavar="URL",
+        callback=_of_parent,
+        help=f"{_DATASOURCE_HELP}  [env var: {DATASOURCE_VARIABLE}]",
+    )(command)
+
+
+def root_datasource_option(command: Command) -> Command:
+    """``--datasource URL`` before the name of a subcommand, also read from the environment."""
     return click.option(
         "--datasource",
         metavar="URL",
         envvar=DATASOURCE_VARIABLE,
         show_envvar=True,
-        callback=_of_parent,
-        help="The data source, such as duckdb:///data.duckdb.",
+        help=_DATASOURCE_HELP,
     )(command)
 
 

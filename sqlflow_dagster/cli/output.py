@@ -35,12 +35,10 @@ def print_table(table: TextTable, console: Console | None = None) -> None:
     if data_console().is_terminal:
         (console or data_console()).print(rich_table(table), soft_wrap=False)
     else:
-        click.echo(plain_text(table) + "\n")
+        click.echo(plain_text(table))
 
 
-def print_diagnostics(
-    diagnostics: Iterable[Diagnostic], console: Console | None = None
-) -> None:
+def print_diagnostics(diagnostics: Iterable[Diagnostic], console: Console | None = None) -> None:
     """Print diagnostics, each with its place, to standard error or to ``console``."""
     for number, item in enumerate(diagnostics):
         if number:

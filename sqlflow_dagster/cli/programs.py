@@ -31,9 +31,7 @@ class CompiledFiles:
         return [item for item in self.diagnostics if item.severity is Severity.ERROR]
 
 
-def compile_files(
-    paths: Iterable[Path], settings: CompileSettings, dialect: str
-) -> CompiledFiles:
+def compile_files(paths: Iterable[Path], settings: CompileSettings, dialect: str) -> CompiledFiles:
     """Compile files; two that write one table are an error of the later one."""
     programs: list[Program] = []
     diagnostics: list[Diagnostic] = []

@@ -7,7 +7,7 @@ import click
 from sqlflow_dagster.cli.check import check
 from sqlflow_dagster.cli.demo_data import demo_data
 from sqlflow_dagster.cli.graph import graph
-from sqlflow_dagster.cli.options import datasource_option, required
+from sqlflow_dagster.cli.options import required, root_datasource_option
 from sqlflow_dagster.cli.plan import plan
 from sqlflow_dagster.cli.run import run
 from sqlflow_dagster.cli.statement import decoded, run_statement
@@ -61,7 +61,7 @@ def _report(error: SqlflowError) -> int:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 75 a later attempt may succeed.",
 )
-@datasource_option
+@root_datasource_option
 @click.option(
     "--run",
     "statement",

@@ -61,6 +61,7 @@ class ChosenSteps:
 )
 @compile_options
 def run(
+    *,
     files: tuple[Path, ...],
     datasource: str | None,
     selectors: tuple[str, ...],

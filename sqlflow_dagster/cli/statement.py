@@ -63,7 +63,7 @@ def run_statement(text: str, path: Path | None, datasource: str) -> None:
         # What a pod finishes is the business of the orchestrator that started it.
         result = execute(step, replace(context, history=None))
         for table in tables_of(step, result):
-            print_table(table)
+            print_table(replace(table, title=None))
 
 
 def _check_single(program: "Program") -> None:

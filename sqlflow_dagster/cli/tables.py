@@ -1,6 +1,6 @@
 """Small tables of text, drawn for a terminal or aligned as plain text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -48,7 +48,12 @@ def _lines(row: Sequence[str]) -> Iterator[tuple[str, ...]]:
     yield from zip_longest(*(cell.expandtabs(4).split("\n") for cell in row), fillvalue="")
 
 
-def _aligned(line, widths, right, cell_len) -> str:  # type: ignore[no-untyped-def]
+def _aligned(
+    line: Sequence[str],
+    widths: Sequence[int],
+    right: frozenset[int],
+    cell_len: Callable[[str], int],
+) -> str:
     cells = []
     for place, (text, width) in enumerate(zip(line, widths, strict=True)):
         blanks = " " * (width - cell_len(text))

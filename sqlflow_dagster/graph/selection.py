@@ -33,8 +33,8 @@ def select_from(programs: Sequence[Program], selectors: Iterable[str]) -> list[f
         found = [_selected(program, selector) for program in programs]
         if not any(found):
             problems.append(_unknown(selector.strip("+"), programs))
-        for all_of_program, new in zip(chosen, found, strict=True):
-            all_of_program |= new
+        for of_program, new in zip(chosen, found, strict=True):
+            of_program.update(new)
     if problems:
         raise CompileError(problems)
     return [

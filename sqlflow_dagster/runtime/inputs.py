@@ -7,7 +7,7 @@ import pyarrow as pa
 from sqlflow_dagster.engines.base import Column, Session
 from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.graph.program import Step
-from sqlflow_dagster.lang.statements import Query
+from sqlflow_dagster.lang.statements import ModelReference, Query
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.runtime.context import RunContext
@@ -62,15 +62,14 @@ def no_rows(query: Query) -> TerminalError:
     )
 
 
-def load_model(step: Step, context: RunContext) -> tuple[ModelVersion, Model]:
-    """The model that a step uses.
+def load_model(reference: ModelReference, context: RunContext) -> tuple[ModelVersion, Model]:
+    """The model that a statement names.
 
     Raises:
         TerminalError: There is no such model or version, or it is damaged.
     """
-    reference = step.statement.model  # type: ignore[union-attr]  # only statements with a model come here
     try:
         version, bundle = context.models.load(str(reference.name), reference.version)
+        return version, Model.from_bundle(bundle, threads=context.threads)
     except StepError as error:
         raise error.at(reference.span) from error
-    return version, Model.from_bundle(bundle, threads=context.threads)

@@ -5,11 +5,13 @@ No orchestrator is involved. A failed step takes what waits for it down with it 
 
 import multiprocessing
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Protocol
@@ -191,9 +193,22 @@ def _spawn(step: Step, run: _Run) -> _Running:
         threads=threads_per_step(run.concurrent),
     )
     process = context.Process(target=run_job, args=(job, child_end), name=step.name, daemon=True)
-    process.start()
+    with _interrupts_held_back():
+        process.start()
     child_end.close()
     return _Running(step=step, process=process, messages=messages)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """A block whose new processes Ctrl-C never reaches, not even while they import their modules."""
+    # The tracker lets SIGINT through again when it starts, so it must have started before.
+    resource_tracker.ensure_running()
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 def _listen(run: _Run) -> None:

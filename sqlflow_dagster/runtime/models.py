@@ -16,6 +16,7 @@ from sqlflow_dagster.ml.model import check_statement, train_model
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import (
     column_types,
+    load_model,
     query_columns,
     read_all,
     rebuild_missing_tables,
@@ -29,12 +30,7 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
 
     The rows are read, then the connection is closed: none is held while the model trains.
     """
-    if statement.base_model is not None:
-        raise TerminalError(
-            "training that starts from another model is not supported by this version",
-            statement.base_model.span,
-            hint="leave USING out",
-        )
+    base = load_model(statement.base_model, context)[1] if statement.base_model else None
     with context.engine.session(prefix=step.prefix) as session:
         rebuild_missing_tables(step, session, context)
         check_statement(statement, column_types(query_columns(session, statement.query)))
@@ -53,6 +49,7 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
             threads=context.threads,
             progress=context.progress.advance,
             seed=context.seed,
+            base=base,
         )
     except StepError as error:
         raise error.at(statement.estimator_span) from error
@@ -91,12 +88,7 @@ def _check_validation(session: Session, select: Query, statement: TrainStatement
 
 def run_show_train(step: Step, statement: ShowTrainStatement, context: RunContext) -> StepResult:
     """The statement that trained a model, as a table of one row."""
-    reference = statement.model
-    name = str(reference.name)
-    try:
-        version, _ = context.models.load(name, reference.version)
-    except StepError as error:
-        raise error.at(reference.span) from error
-    text = str(version.metadata.get("statement", ""))
-    rows = pa.table({"Model": [f"{name}@{version.version}"], "Train Statement": [text]})
+    version, model = load_model(statement.model, context)
+    name = f"{version.name}@{version.version}"
+    rows = pa.table({"Model": [name], "Train Statement": [model.manifest.statement or ""]})
     return StepResult(rows=rows, model=version)

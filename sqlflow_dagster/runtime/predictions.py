@@ -39,7 +39,7 @@ def run_predict(step: Step, statement: PredictStatement, context: RunContext) ->
     The table has the columns of the SELECT in their order, without the model's label and without a
     column of the prediction's own name, then the prediction. Rows flow through the model in batches.
     """
-    version, model = load_model(step, context)
+    version, model = load_model(statement.model, context)
     with context.engine.session(prefix=step.prefix) as session:
         _checked_columns(step, statement, model, session, context)
         lineage = step_lineage(step, statement.query.sql, session, context)
@@ -92,7 +92,7 @@ def _predicted(
 
 def run_evaluate(step: Step, statement: EvaluateStatement, context: RunContext) -> StepResult:
     """Judge a model on rows whose label is known; with INTO, write one row with a column a metric."""
-    version, model = load_model(step, context)
+    version, model = load_model(statement.model, context)
     label = _label(statement, model)
     with context.engine.session(prefix=step.prefix) as session:
         columns = _checked_columns(step, statement, model, session, context)
@@ -145,7 +145,7 @@ def _judged(statement: EvaluateStatement, model: Model, rows: pa.Table, label: s
 
 def run_explain(step: Step, statement: ExplainStatement, context: RunContext) -> StepResult:
     """Say how much each feature adds to each prediction: a plot and, with INTO, a table of rows."""
-    version, model = load_model(step, context)
+    version, model = load_model(statement.model, context)
     with context.engine.session(prefix=step.prefix) as session:
         _checked_columns(step, statement, model, session, context)
         lineage = step_lineage(step, statement.query.sql, session, context)

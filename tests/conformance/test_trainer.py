@@ -2,27 +2,42 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
-from importlib.util import find_spec
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from _pytest.mark import ParameterSet
 
 from sqlflow_dagster.lang.expressions import Name
 from sqlflow_dagster.lang.statements import QualifiedName, Query, TrainStatement
 from sqlflow_dagster.ml.base import trainers
 from sqlflow_dagster.ml.model import Model, check_inputs, check_statement, train_model
 
-NEEDS_TORCH = [
-    pytest.mark.torch,
-    pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed"),
-]
-ESTIMATORS = [
-    pytest.param(name, marks=NEEDS_TORCH if name.startswith("DNN") else [])
+LABELS = ("number", "two", "three")
+
+
+def fits(estimator: str, label: str) -> bool:
+    """A regressor predicts no text, a classifier no fractions."""
+    kinds = {"two": "Regressor", "number": "Classifier"}
+    return label not in kinds or not estimator.endswith(kinds[label])
+
+
+def marks(estimator: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.torch] if estimator.startswith("DNN") else []
+
+
+def parameters(estimators: Iterable[str]) -> list[ParameterSet]:
+    return [pytest.param(name, marks=marks(name), id=name) for name in estimators]
+
+
+CASES = [
+    pytest.param((name, label), marks=marks(name), id=f"{name}-{label}")
     for name in trainers.names()
+    for label in LABELS
+    if fits(name, label)
 ]
 
 
@@ -47,20 +62,17 @@ def rows() -> pa.Table:
     )
 
 
-@pytest.fixture(scope="module", params=ESTIMATORS)
+@pytest.fixture(scope="module", params=parameters(trainers.names()))
 def estimator(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
 
 
-@pytest.fixture(scope="module", params=["number", "two", "three"])
-def label(request: pytest.FixtureRequest, estimator: str) -> str:
-    name: str = request.param
-    if name == "two" and estimator.endswith("Regressor"):
-        pytest.skip("a regressor predicts no text")
-    if name == "number" and estimator.endswith("Classifier"):
-        pytest.skip("a classifier predicts no fractions")
-    return name
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """An estimator and a label that it can predict."""
+    names: tuple[str, str] = request.param
+    return names
 
 
 def statement_of(estimator: str, label: str) -> TrainStatement:
@@ -91,8 +103,8 @@ def train(rows: pa.Table) -> Callable[[str, str], Model]:
 
 
 @pytest.fixture(scope="module")
-def model(train: Callable[[str, str], Model], estimator: str, label: str) -> Model:
-    return train(estimator, label)
+def model(train: Callable[[str, str], Model], case: tuple[str, str]) -> Model:
+    return train(*case)
 
 
 def answers(model: Model, rows: pa.Table) -> np.ndarray:
@@ -103,8 +115,9 @@ def answers(model: Model, rows: pa.Table) -> np.ndarray:
 
 
 def test_a_statement_is_accepted_before_any_row_is_read(
-    estimator: str, label: str, rows: pa.Table
+    case: tuple[str, str], rows: pa.Table
 ) -> None:
+    estimator, label = case
     table = features_and(rows, label)
     schema = list(zip(table.column_names, table.schema.types, strict=True))
     check_statement(statement_of(estimator, label), schema)
@@ -116,8 +129,9 @@ def test_the_model_is_better_than_its_baseline(model: Model) -> None:
 
 
 def test_training_again_gives_the_same_model(
-    model: Model, estimator: str, label: str, rows: pa.Table
+    model: Model, case: tuple[str, str], rows: pa.Table
 ) -> None:
+    estimator, label = case
     again = train_model(
         statement=statement_of(estimator, label), training=features_and(rows, label)
     )
@@ -195,11 +209,10 @@ def test_no_file_of_a_model_is_a_pickle(model: Model) -> None:
     assert not any(data.startswith(b"\x80") for data in files.values())
 
 
+@pytest.mark.parametrize("estimator", parameters(["xgboost.gbtree", "DNNClassifier"]))
 def test_a_new_process_answers_the_same(
     train: Callable[[str, str], Model], estimator: str, rows: pa.Table, tmp_path: Path
 ) -> None:
-    if estimator not in ("xgboost.gbtree", "DNNClassifier"):
-        pytest.skip("one estimator of each library is enough")
     model = train(estimator, "three")
     (tmp_path / "model.zip").write_bytes(model.to_bundle())
     with pa.ipc.new_file(str(tmp_path / "rows.arrow"), rows.schema) as writer:

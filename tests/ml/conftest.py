@@ -1,7 +1,6 @@
 """Statements as users write them, and small data sets that ship with scikit-learn."""
 
 from collections.abc import Callable
-from importlib.util import find_spec
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +13,6 @@ from sqlflow_dagster.source import Source
 
 Parse = Callable[[str], TrainStatement]
 IRIS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if find_spec("torch") is None:
-        for item in items:
-            if item.get_closest_marker("torch"):
-                item.add_marker(pytest.mark.skip(reason="PyTorch is not installed"))
 
 
 @pytest.fixture(scope="session")

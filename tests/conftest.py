@@ -1,0 +1,26 @@
+"""What holds for every test."""
+
+from collections.abc import Generator
+from importlib.util import find_spec
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if find_spec("torch") is None:
+        for item in items:
+            if item.get_closest_marker("torch"):
+                item.add_marker(pytest.mark.skip(reason="PyTorch is not installed"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test is skipped where it needs PyTorch and there is none, and for no other reason."""
+    report = yield
+    needs_torch = item.get_closest_marker("torch") is not None
+    if report.skipped and not hasattr(report, "wasxfail") and not needs_torch:
+        report.outcome = "failed"
+        report.longrepr = f"skipped without need of PyTorch: {report.longrepr}"
+    return report
