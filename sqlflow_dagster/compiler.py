@@ -10,22 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlflow_dagster.errors import CompileError, Diagnostic, Severity, did_you_mean
+from sqlflow_dagster.errors import CompileError, Diagnostic, Severity
 from sqlflow_dagster.graph.analysis import AnalyzedStatement, analyze
 from sqlflow_dagster.graph.dependencies import Waits, dependencies
 from sqlflow_dagster.graph.objects import Names
 from sqlflow_dagster.graph.program import Program, Segment, Step
 from sqlflow_dagster.graph.segments import segments
 from sqlflow_dagster.graph.sql_graph import SQLGraph, SQLNode
+from sqlflow_dagster.graph.static_checks import unknown_attributes, unknown_columns
 from sqlflow_dagster.graph.steps import make_steps
-from sqlflow_dagster.lang.expressions import Call, Expression, ListExpression, Name
 from sqlflow_dagster.lang.scanner import Piece, scan
 from sqlflow_dagster.lang.sql_text import content_end
 from sqlflow_dagster.lang.standard import quiet_parser
 from sqlflow_dagster.lang.statements import (
-    EvaluateStatement,
-    ExplainStatement,
-    PredictStatement,
     QueryStatement,
     TrainStatement,
 )
@@ -97,50 +94,17 @@ def check_estimators(draft: Draft) -> None:
 def check_columns(draft: Draft) -> None:
     """COLUMN and LABEL name columns of the SELECT, where its text alone tells which it has."""
     for item in draft.statements:
-        if not isinstance(item.statement, QueryStatement) or item.query is None:
-            continue
-        columns = item.query.shape.columns
-        if columns is None:
-            continue
-        known = {name.lower() for name in columns}
-        for name in _named_columns(item.statement):
-            if name.name.rsplit(".", 1)[-1].lower() not in known:
-                hint = did_you_mean(name.name, columns)
-                draft.diagnostics.append(
-                    Diagnostic(
-                        message=f"column {name.name!r} is not among the columns of the SELECT: "
-                        + ", ".join(columns),
-                        span=name.span,
-                        hint=hint,
-                    )
-                )
+        if isinstance(item.statement, QueryStatement) and item.query is not None:
+            columns = item.query.shape.columns
+            if columns is not None:
+                draft.diagnostics += unknown_columns(item.statement, columns)
 
 
-def _named_columns(statement: QueryStatement) -> Iterator[Name]:
-    match statement:
-        case TrainStatement(columns=clauses, label=label):
-            for clause in clauses:
-                for column in clause.columns:
-                    yield from _names(column)
-            yield from _names(label)
-        case EvaluateStatement(label=label):
-            yield from _names(label)
-        case PredictStatement() | ExplainStatement():
-            return
-
-
-def _names(expression: Expression | None) -> Iterator[Name]:
-    match expression:
-        case Name(name=name) if name != "*":
-            yield expression
-        case ListExpression(items=items):
-            for item in items:
-                yield from _names(item)
-        case Call(arguments=arguments) if arguments:
-            # The column comes first; what follows are sizes, delimiters and combiners.
-            yield from _names(arguments[0])
-        case _:
-            return
+def check_attributes(draft: Draft) -> None:
+    """The attributes of PREDICT, EVALUATE and EXPLAIN are known."""
+    for item in draft.statements:
+        if isinstance(item.statement, QueryStatement):
+            draft.diagnostics += unknown_attributes(item.statement)
 
 
 def add_tables(draft: Draft) -> None:
@@ -186,6 +150,7 @@ PASSES: tuple[Pass, ...] = (
     find_effects,
     check_estimators,
     check_columns,
+    check_attributes,
     add_tables,
     connect,
     cut_segments,

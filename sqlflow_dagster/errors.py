@@ -56,24 +56,33 @@ class Diagnostic:
         if self.span is None:
             lines = [f"{self.severity}: {self.message}"]
         else:
-            source = self.span.source
-            number, column = source.position(self.span.start)
-            text = source.line(number)
-            last_line, last_column = source.position(max(self.span.start, self.span.end))
-            width = last_column - column if last_line == number else len(text) - column + 1
-            gutter = f"{number} | "
-            before = "".join("\t" if c == "\t" else " " for c in text[: column - 1])
-            lines = [
-                f"{self.span}: {self.severity}: {self.message}",
-                f"{gutter}{text}",
-                f"{' ' * len(gutter)}{before}{'^' * max(width, 1)}",
-            ]
+            lines = [f"{self.span}: {self.severity}: {self.message}", *_shown(self.span)]
         if self.hint:
             lines.append(f"hint: {self.hint}")
         return "\n".join(lines)
 
     def __str__(self) -> str:
         return self.render()
+
+
+_MAX_SHOWN = 120
+
+
+def _shown(span: Span) -> tuple[str, str]:
+    """The line of a place, cut where it is too long to read, and the carets under the place."""
+    source = span.source
+    number, column = source.position(span.start)
+    text = source.line(number)
+    last_line, last_column = source.position(max(span.start, span.end))
+    width = last_column - column if last_line == number else len(text) - column + 1
+    start = column - 1
+    left = max(0, start - _MAX_SHOWN // 3) if len(text) > _MAX_SHOWN else 0
+    right = left + _MAX_SHOWN
+    before, after = "…" if left else "", "…" if len(text) > right else ""
+    indent = " " * len(before) + "".join("\t" if c == "\t" else " " for c in text[left:start])
+    carets = "^" * max(min(width, right - start), 1)
+    gutter = f"{number} | "
+    return f"{gutter}{before}{text[left:right]}{after}", f"{' ' * len(gutter)}{indent}{carets}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

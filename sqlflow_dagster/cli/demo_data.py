@@ -23,10 +23,9 @@ def demo_data(datasource: str | None) -> None:
     iris, diabetes, breast_cancer and wine are the data sets that come with scikit-learn. housing is made
     up: random houses, always the same, whose price follows a formula with noise.
     """
-    from sqlflow_dagster.engines.base import open_engine
-
     from sqlflow_dagster.cli.output import print_table
     from sqlflow_dagster.cli.tables import TextTable
+    from sqlflow_dagster.engines.base import open_engine
 
     engine = open_engine(required(datasource))
     loaded = []

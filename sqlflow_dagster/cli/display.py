@@ -138,7 +138,8 @@ class RunDisplay:
 
     def skipped(self, step: Step, because: Step) -> None:
         """A step does not run because one that it waits for has failed or was skipped."""
-        self.left_out(step, f"{step_label(because)} {self.row(because).state}")
+        end = "was skipped" if self.row(because).state is State.SKIPPED else "failed"
+        self.left_out(step, f"{step_label(because)} {end}")
 
     def left_out(self, step: Step, reason: str) -> None:
         """A step does not run."""

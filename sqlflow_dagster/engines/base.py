@@ -112,6 +112,7 @@ class Engine(Protocol):
         shared: Whether processes on other machines can reach the same data.
         max_identifier_length: The longest table name, in characters.
         default_schema: The schema of an unqualified table; None where the engine has no schemas.
+        transactional_ddl: Whether the creation of a table can be undone like any other change.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Engine(Protocol):
     shared: bool
     max_identifier_length: int
     default_schema: str | None
+    transactional_ddl: bool
 
     def session(self, *, prefix: Sequence[str] = ()) -> AbstractContextManager[Session]:
         """Open a connection, after running the session statements of ``prefix`` (USE, SET)."""

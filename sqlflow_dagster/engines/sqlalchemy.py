@@ -40,6 +40,7 @@ class SQLAlchemyEngine(ABC, Generic[S]):
     shared: bool = True
     max_identifier_length: int
     default_schema: str | None = None
+    transactional_ddl: bool = True
     session_type: type[S]
 
     def __init__(self, url: sa.URL) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, assert_never
 
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
-from sqlflow_dagster.graph.program import Program, Segment, Step
+from sqlflow_dagster.graph.program import Output, Program, Segment, Step
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,
@@ -58,7 +58,7 @@ def to_text(program: Program) -> str:
     outside = sorted(program.inputs)
     lines = [f"{program.name}: {_count(len(program.segments), 'asset')}, {program.dialect}"]
     if outside:
-        lines += ["", "made elsewhere", *(f"  {ref}" for ref in outside)]
+        lines += ["", "made elsewhere", *(f"  {ref.kind} {ref.name}" for ref in outside)]
     for segment in program.segments:
         lines += ["", *_text_of(segment, program)]
     return "\n".join(lines) + "\n"
@@ -72,7 +72,8 @@ def _text_of(segment: Segment, program: Program) -> Iterator[str]:
     steps = [program.steps[index] for index in segment.steps]
     yield f"{_title(segment)}  (line {_line(steps[0])})"
     yield from (f"  {step_label(step)}" for step in steps)
-    reads = sorted(str(ref) for ref in _reads(segment, program))
+    made = [_title(program.segments[index]) for index in sorted(segment.upstream)]
+    reads = [*made, *(f"{ref.kind} {ref.name}" for ref in sorted(segment.inputs))]
     if reads:
         yield f"  reads {', '.join(reads)}"
     after = [_title(program.segments[index]) for index in sorted(_order_only(segment))]
@@ -83,25 +84,16 @@ def _text_of(segment: Segment, program: Program) -> Iterator[str]:
 
 
 def _title(segment: Segment) -> str:
-    if not segment.outputs:
-        return segment.name
-    return ", ".join(
-        f"{output.ref.kind} {_output_name(output.parts)}" for output in segment.outputs
-    )
+    names = [f"{output.ref.kind} {_output_name(output)}" for output in segment.outputs]
+    return ", ".join(names) or f"statement {segment.name}"
 
 
-def _output_name(parts: tuple[str, ...]) -> str:
-    return ".".join(parts)
+def _output_name(output: Output) -> str:
+    return ".".join(output.parts)
 
 
 def _line(step: Step) -> int | None:
     return step.statement.span.line if step.statement.span else None
-
-
-def _reads(segment: Segment, program: Program) -> frozenset[ObjectRef]:
-    """What a segment reads, without what it only reads of itself."""
-    own = {output.ref for output in segment.outputs} - segment.inputs
-    return frozenset().union(*(program.steps[index].reads for index in segment.steps)) - own
 
 
 def _order_only(segment: Segment) -> frozenset[int]:
@@ -118,7 +110,8 @@ def to_json(program: Program) -> str:
     * ``inputs``: the objects that the program reads and does not make first, ``{kind, name}`` each.
     * ``segments``: the assets. ``index``; ``name``; ``outputs`` (``{kind, name, object}``: ``name`` is
       ``t__v1`` for an earlier version of the object ``t``); ``steps``, ``upstream`` and ``waits_for``,
-      lists of indexes; ``inputs``; ``rerunnable``; ``line`` of its first statement, from 1.
+      lists of indexes; ``inputs``; ``rerunnable``; ``requires``, the indexes of the segments that a run of it must include;
+      ``line`` of its first statement, from 1.
     * ``steps``: the statements. ``index``; ``name``; ``label``; ``line`` and ``column``, from 1; ``sql``;
       ``reads`` (``{kind, name}``); ``writes`` (``{kind, name, mode}``); ``waits_for``, a list of indexes;
       ``code_version``, which changes when the statement's meaning does.
@@ -158,7 +151,7 @@ def _json_segment(segment: Segment, program: Program) -> dict[str, Any]:
         "outputs": [
             {
                 "kind": str(output.ref.kind),
-                "name": _output_name(output.parts),
+                "name": _output_name(output),
                 "object": output.ref.name,
             }
             for output in segment.outputs
@@ -168,6 +161,7 @@ def _json_segment(segment: Segment, program: Program) -> dict[str, Any]:
         "waits_for": sorted(segment.waits_for),
         "inputs": _objects(segment.inputs),
         "rerunnable": segment.rerunnable,
+        "requires": sorted(segment.requires),
         "line": _line(program.steps[segment.steps[0]]),
     }
 
@@ -235,7 +229,7 @@ def _nodes(program: Program) -> Iterator[tuple[str, str, ObjectKind | None]]:
     for number, ref in enumerate(_outside(program)):
         yield f"i{number}", ref.name, ref.kind
     for segment in program.segments:
-        names = [_output_name(output.parts) for output in segment.outputs]
+        names = [_output_name(output) for output in segment.outputs]
         kind = segment.outputs[0].ref.kind if segment.outputs else None
         yield f"s{segment.index}", ", ".join(names) or segment.name, kind
 

@@ -62,7 +62,8 @@ def parse_sql(sql: str, dialect: str) -> exp.Expression | Rejection:
     except ParseError as error:
         return _rejection(error, sql)
     except TokenError as error:
-        return Rejection(message=str(error).splitlines()[0], start=0, end=len(sql))
+        cause = str(error.__cause__ or error).splitlines()[0]
+        return Rejection(message=cause[0].lower() + cause[1:], start=0, end=len(sql))
     except RecursionError:
         return Rejection(message="nested too deeply for this parser", start=0, end=len(sql))
     found = [tree for tree in trees if tree is not None]

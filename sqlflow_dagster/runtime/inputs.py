@@ -6,8 +6,9 @@ import pyarrow as pa
 
 from sqlflow_dagster.engines.base import Column, Session
 from sqlflow_dagster.errors import StepError, TerminalError
+from sqlflow_dagster.graph.analysis import VALIDATION_SELECT
 from sqlflow_dagster.graph.program import Step
-from sqlflow_dagster.lang.statements import ModelReference, Query
+from sqlflow_dagster.lang.statements import ModelReference, Query, QueryStatement, attribute
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.runtime.context import RunContext
@@ -31,6 +32,14 @@ def query_columns(session: Session, query: Query) -> tuple[Column, ...]:
         return session.describe(query.sql)
     except StepError as error:
         raise error.at(query.span) from error
+
+
+def validation_query(statement: QueryStatement) -> Query | None:
+    """The SELECT of ``validation.select``; None without one."""
+    item = attribute(statement, VALIDATION_SELECT)
+    if item is None or not item.value:
+        return None
+    return Query(sql=str(item.value).strip().rstrip(";"), span=item.expression.span or item.span)
 
 
 def column_types(columns: Iterable[Column]) -> list[tuple[str, pa.DataType]]:

@@ -4,13 +4,11 @@ import pyarrow as pa
 
 from sqlflow_dagster.engines.base import Session
 from sqlflow_dagster.errors import StepError, TerminalError
-from sqlflow_dagster.graph.analysis import VALIDATION_SELECT
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.statements import (
     Query,
     ShowTrainStatement,
     TrainStatement,
-    attribute,
 )
 from sqlflow_dagster.ml.model import check_statement, train_model
 from sqlflow_dagster.runtime.context import RunContext
@@ -20,6 +18,7 @@ from sqlflow_dagster.runtime.inputs import (
     query_columns,
     read_all,
     rebuild_missing_tables,
+    validation_query,
 )
 from sqlflow_dagster.runtime.lineage import feature_lineage, step_lineage
 from sqlflow_dagster.runtime.results import StepResult
@@ -34,7 +33,7 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
     with context.engine.session(prefix=step.prefix) as session:
         rebuild_missing_tables(step, session, context)
         check_statement(statement, column_types(query_columns(session, statement.query)))
-        select = _validation_query(statement)
+        select = validation_query(statement)
         if select is not None:
             _check_validation(session, select, statement)
         lineage = step_lineage(step, statement.query.sql, session, context)
@@ -64,13 +63,6 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
         judged_on=judged_on,
         column_lineage=feature_lineage(model, lineage),
     )
-
-
-def _validation_query(statement: TrainStatement) -> Query | None:
-    item = attribute(statement, VALIDATION_SELECT)
-    if item is None or not item.value:
-        return None
-    return Query(sql=str(item.value).strip().rstrip(";"), span=item.expression.span or item.span)
 
 
 def _check_validation(session: Session, select: Query, statement: TrainStatement) -> None:

@@ -9,6 +9,7 @@ from sqlflow_dagster.errors import StepError, TerminalError, did_you_mean
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.expressions import Literal, Name
 from sqlflow_dagster.lang.statements import (
+    Attribute,
     EvaluateStatement,
     ExplainStatement,
     PredictStatement,
@@ -31,6 +32,7 @@ from sqlflow_dagster.runtime.results import Artifact, StepResult
 from sqlflow_dagster.runtime.sql import written_tables
 
 DEFAULT_EXPLAINED_ROWS = 10_000
+DEFAULT_SHOWN_FEATURES = 20
 
 
 def run_predict(step: Step, statement: PredictStatement, context: RunContext) -> StepResult:
@@ -151,15 +153,20 @@ def run_explain(step: Step, statement: ExplainStatement, context: RunContext) ->
         lineage = step_lineage(step, statement.query.sql, session, context)
         rows = read_all(session, statement.query)
     limit = attribute(statement, "explain.rows")
-    limited = rows.slice(0, int(str(limit.value)) if limit else DEFAULT_EXPLAINED_ROWS)
+    limited = rows.slice(0, _count(limit) if limit else DEFAULT_EXPLAINED_ROWS)
     if limited.num_rows < rows.num_rows:
         context.progress.note(
             f"explaining the first {limited.num_rows} of {rows.num_rows} rows; "
             "WITH explain.rows=… changes how many"
         )
     kind = attribute(statement, "summary.plot_type")
+    display = attribute(statement, "summary.max_display")
     try:
-        explanation = model.explain(limited, plot_type=str(kind.value) if kind else "bar")
+        explanation = model.explain(
+            limited,
+            plot_type=str(kind.value) if kind else "bar",
+            max_display=_count(display) if display else DEFAULT_SHOWN_FEATURES,
+        )
     except StepError as error:
         raise error.at(kind.span if kind else statement.span) from error
     with context.engine.session(prefix=step.prefix) as session:
@@ -175,6 +182,15 @@ def run_explain(step: Step, statement: ExplainStatement, context: RunContext) ->
         column_lineage=feature_lineage(model, lineage),
         details={"mean absolute contribution": explanation.summary.to_pylist()},
     )
+
+
+def _count(item: Attribute) -> int:
+    """The value of an attribute that counts something."""
+    value = item.value
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        message = f"{item.name} must be a whole number from 1, and is {value!r}"
+        raise TerminalError(message, item.span)
+    return value
 
 
 def _checked_columns(

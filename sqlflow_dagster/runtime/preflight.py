@@ -1,6 +1,6 @@
 """Before anything of a program runs: is everything there that it reads but does not make?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlflow_dagster.engines.base import Engine, Session
 from sqlflow_dagster.errors import Diagnostic, TerminalError, did_you_mean
@@ -30,32 +30,30 @@ def missing_inputs(
         made: What programs that run before make.
     """
     chosen = [step for step in program.steps if steps is None or step.index in steps]
-    wanted = _wanted(program, chosen, made)
-    return [*_missing_tables(wanted, context), *_missing_models(wanted, context)]
-
-
-def _wanted(
-    program: Program, chosen: list[Step], made: frozenset[ObjectRef]
-) -> dict[ObjectRef, Step]:
-    """What must be there when the chosen steps begin, and the first step that needs it."""
+    missing = _not_there(_wanted(chosen, made), context)
+    # A generated table that is missing is computed again, from what it is made of.
     sources = _sources_of_generated(program)
+    generated = {ref: step for ref, step in missing.items() if ref in sources}
+    needed = {source: step for ref, step in generated.items() for source in sources[ref] - made}
+    missing = {ref: step for ref, step in missing.items() if ref not in generated}
+    missing = _not_there(needed, context) | missing
+    makers = {ref: step for step in program.steps for ref in step.writes}
+    return _diagnostics(missing, makers, context)
+
+
+def _wanted(chosen: Sequence[Step], made: frozenset[ObjectRef]) -> dict[ObjectRef, Step]:
+    """What must be there when the chosen steps begin, and the first step that needs it."""
     there = set(made)
     wanted: dict[ObjectRef, Step] = {}
     for step in chosen:
         if step.effects.barrier:
-            break  # It may have made anything, attached a database for example.
+            break  # It may have made anything.
         if not step.effects.loose:  # A guess from words is no ground to refuse a program.
-            for ref in sorted(_needs(step) - there):
-                # A generated table that is missing is computed again from what it is made of.
-                for source in sources.get(ref, {ref}) - there:
-                    wanted.setdefault(source, step)
+            filled = {write.ref for write in step.effects.writes if write.mode in _FILLS}
+            for ref in (step.reads | filled) - there:
+                wanted.setdefault(ref, step)
         there |= step.writes
     return wanted
-
-
-def _needs(step: Step) -> frozenset[ObjectRef]:
-    filled = {write.ref for write in step.effects.writes if write.mode in _FILLS}
-    return step.reads | filled
 
 
 def _sources_of_generated(program: Program) -> dict[ObjectRef, frozenset[ObjectRef]]:
@@ -67,25 +65,25 @@ def _sources_of_generated(program: Program) -> dict[ObjectRef, frozenset[ObjectR
     }
 
 
-def _missing_tables(wanted: Mapping[ObjectRef, Step], context: RunContext) -> Iterator[Diagnostic]:
-    engine = context.engine
+def _not_there(wanted: Mapping[ObjectRef, Step], context: RunContext) -> dict[ObjectRef, Step]:
+    """Those of some tables and models that are missing."""
+    missing = {
+        ref: step
+        for ref, step in wanted.items()
+        if ref.kind is ObjectKind.MODEL and not context.models.versions(ref.name)
+    }
     tables = {ref: step for ref, step in wanted.items() if ref.kind is ObjectKind.TABLE}
-    for prefix in dict.fromkeys(step.prefix for step in tables.values()):
-        with engine.session(prefix=prefix) as session:
-            missing = [
-                (ref, step)
+    for prefix in {step.prefix for step in tables.values()}:
+        with context.engine.session(prefix=prefix) as session:
+            missing |= {
+                ref: step
                 for ref, step in tables.items()
-                if step.prefix == prefix and not _is_there(ref, session, engine)
-            ]
-            there = session.tables() if missing else []
-        known = [".".join(part for part in name if part != engine.default_schema) for name in there]
-        for ref, step in missing:
-            hint = did_you_mean(ref.name, known) or f"the data source is {engine.display_url}"
-            message = f"there is no table {ref.name!r} in the data source"
-            yield Diagnostic(message=message, span=step.statement.span, hint=hint)
+                if step.prefix == prefix and not _has_table(ref, session, context.engine)
+            }
+    return missing
 
 
-def _is_there(ref: ObjectRef, session: Session, engine: Engine) -> bool:
+def _has_table(ref: ObjectRef, session: Session, engine: Engine) -> bool:
     if session.relation_kind(ref.parts) is not None:
         return True
     try:
@@ -96,9 +94,31 @@ def _is_there(ref: ObjectRef, session: Session, engine: Engine) -> bool:
     return True
 
 
-def _missing_models(wanted: Mapping[ObjectRef, Step], context: RunContext) -> Iterator[Diagnostic]:
-    for ref, step in wanted.items():
-        if ref.kind is ObjectKind.MODEL and context.models.find(ref.name) is None:
-            hint = did_you_mean(ref.name, context.models.names()) or "train it first"
-            message = f"there is no model {ref.name!r}"
-            yield Diagnostic(message=message, span=step.statement.span, hint=hint)
+def _diagnostics(
+    missing: Mapping[ObjectRef, Step], makers: Mapping[ObjectRef, Step], context: RunContext
+) -> list[Diagnostic]:
+    engine = context.engine
+    names: dict[ObjectKind, list[str]] = {ObjectKind.TABLE: [], ObjectKind.MODEL: []}
+    if missing:
+        with engine.session() as session:
+            tables = session.tables()
+        names[ObjectKind.TABLE] = [
+            ".".join(part for part in name if part != engine.default_schema) for name in tables
+        ]
+        names[ObjectKind.MODEL] = context.models.names()
+    found = []
+    for ref, step in sorted(missing.items(), key=lambda item: (item[1].index, item[0])):
+        maker = makers.get(ref)
+        hint = did_you_mean(ref.name, names[ref.kind])
+        if maker is not None:
+            hint = f"{maker.statement.span} makes it; run that first"
+        elif hint is None:
+            hint = f"the data source is {engine.display_url}"
+        found.append(
+            Diagnostic(
+                message=f"there is no {ref.kind} {ref.name!r} in the data source",
+                span=step.statement.span,
+                hint=hint,
+            )
+        )
+    return found

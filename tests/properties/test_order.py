@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from sqlflow_dagster.compiler import compile_program
@@ -124,6 +124,12 @@ def random_program(seed: int) -> str:
     return ";\n".join(statements)
 
 
+def compiled(seed: int) -> Program:
+    text = random_program(seed)
+    note(text)
+    return compile_program(text)
+
+
 def executed(steps: Sequence[Step]) -> tuple[Data, dict[int, object]]:
     """The tables after the steps ran in this order, and what each reading step saw."""
     shown: dict[int, object] = {}
@@ -171,7 +177,7 @@ def segments_in_order(program: Program, draw: random.Random) -> list[Segment]:
 @settings(max_examples=200, deadline=None)
 @given(seed=st.integers(0, 2**32), shuffle=st.integers(0, 2**32))
 def test_any_order_of_steps_or_segments_leaves_the_same_data(seed: int, shuffle: int) -> None:
-    program = compile_program(random_program(seed))
+    program = compiled(seed)
     expected = executed(program.steps)
     draw = random.Random(shuffle)
     assert executed(steps_in_order(program, draw)) == expected
@@ -183,10 +189,10 @@ def test_any_order_of_steps_or_segments_leaves_the_same_data(seed: int, shuffle:
     assert executed(of_segments) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_segments_partition_the_steps_and_stand_in_a_valid_order(seed: int) -> None:
-    program = compile_program(random_program(seed))
+    program = compiled(seed)
     steps = sorted(index for segment in program.segments for index in segment.steps)
     assert steps == list(range(len(program.steps)))
     for segment in program.segments:
@@ -196,10 +202,10 @@ def test_segments_partition_the_steps_and_stand_in_a_valid_order(seed: int) -> N
     assert len(set(names)) == len(names)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_no_order_only_edge_is_implied_by_others(seed: int) -> None:
-    program = compile_program(random_program(seed))
+    program = compiled(seed)
     reached: list[set[int]] = []
     for segment in program.segments:
         direct = [reached[before] | {before} for before in segment.waits_for]
@@ -209,10 +215,10 @@ def test_no_order_only_edge_is_implied_by_others(seed: int) -> None:
             assert before not in set().union(*others)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_a_rerunnable_segment_leaves_the_same_data_when_it_runs_twice(seed: int) -> None:
-    program = compile_program(random_program(seed))
+    program = compiled(seed)
     steps: list[Step] = []
     for segment in program.segments:
         twice = segment.rerunnable and not any(step_drops(program.steps[i]) for i in segment.steps)

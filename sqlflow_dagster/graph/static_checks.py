@@ -1,0 +1,94 @@
+"""What can be said against a machine-learning statement before anything runs."""
+
+from collections.abc import Iterator, Sequence
+
+from sqlflow_dagster.errors import Diagnostic, did_you_mean
+from sqlflow_dagster.lang.expressions import Call, Expression, ListExpression, Name
+from sqlflow_dagster.lang.statements import (
+    EvaluateStatement,
+    ExplainStatement,
+    PredictStatement,
+    QueryStatement,
+    TrainStatement,
+)
+
+# The attributes of TRAIN are the estimator's: its trainer checks them.
+_EVERYWHERE = ("resources.",)
+_KNOWN: dict[type[QueryStatement], tuple[str, ...]] = {
+    PredictStatement: (),
+    EvaluateStatement: ("validation.metrics",),
+    ExplainStatement: (
+        "explain.rows",
+        "summary.plot_type",
+        "summary.max_display",
+        # SQLFlow wanted to be told the label; the model knows it.
+        "label_col",
+        "label_column",
+    ),
+}
+
+
+def unknown_columns(statement: QueryStatement, columns: Sequence[str]) -> list[Diagnostic]:
+    """A diagnostic for each column that COLUMN or LABEL names and the SELECT does not give.
+
+    Args:
+        statement: The statement.
+        columns: The columns of its SELECT.
+    """
+    known = {name.lower() for name in columns}
+    return [
+        Diagnostic(
+            message=f"column {name.name!r} is not among the columns of the SELECT: "
+            + ", ".join(columns),
+            span=name.span,
+            hint=did_you_mean(name.name, columns),
+        )
+        for name in _named_columns(statement)
+        if name.name.rsplit(".", 1)[-1].lower() not in known
+    ]
+
+
+def _named_columns(statement: QueryStatement) -> Iterator[Name]:
+    match statement:
+        case TrainStatement(columns=clauses, label=label):
+            for clause in clauses:
+                for column in clause.columns:
+                    yield from _names(column)
+            yield from _names(label)
+        case EvaluateStatement(label=label):
+            yield from _names(label)
+        case PredictStatement() | ExplainStatement():
+            return
+
+
+def _names(expression: Expression | None) -> Iterator[Name]:
+    match expression:
+        case Name(name=name) if name != "*":
+            yield expression
+        case ListExpression(items=items):
+            for item in items:
+                yield from _names(item)
+        case Call(arguments=arguments) if arguments:
+            # The column comes first; what follows are sizes, delimiters and combiners.
+            yield from _names(arguments[0])
+        case _:
+            return
+
+
+def unknown_attributes(statement: QueryStatement) -> list[Diagnostic]:
+    """A diagnostic for each attribute of PREDICT, EVALUATE or EXPLAIN that means nothing there."""
+    known = _KNOWN.get(type(statement))
+    if known is None:
+        return []
+    return [
+        Diagnostic(
+            message=f"unknown attribute {item.name!r}",
+            span=item.span,
+            hint=did_you_mean(item.name, known)
+            or (
+                f"known here: {', '.join(known)}" if known else "there is none here; leave WITH out"
+            ),
+        )
+        for item in statement.attributes
+        if item.name.lower() not in known and not item.name.lower().startswith(_EVERYWHERE)
+    ]

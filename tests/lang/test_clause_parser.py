@@ -1,0 +1,404 @@
+"""The machine-learning clause: every production, in any order of its parts, and its errors."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sqlflow_dagster.lang.clause_parser import ClauseError, parse_clause, parse_show_train
+from sqlflow_dagster.lang.expressions import (
+    Binary,
+    Call,
+    Expression,
+    ListExpression,
+    Literal,
+    Name,
+    Unary,
+    expression_text,
+    expression_value,
+)
+from sqlflow_dagster.lang.statements import (
+    Attribute,
+    ColumnClause,
+    EvaluateStatement,
+    ExplainStatement,
+    ModelReference,
+    PredictStatement,
+    QualifiedName,
+    Query,
+    QueryStatement,
+    ShowTrainStatement,
+    TrainStatement,
+    attribute,
+)
+from sqlflow_dagster.source import Source
+
+QUERY = Query(sql="SELECT * FROM t")
+
+
+def parsed(text: str) -> QueryStatement:
+    source = Source(text=text)
+    return parse_clause(source, 0, len(text), QUERY, source.span(0, len(text)))
+
+
+def failure(text: str) -> tuple[str, str, str | None]:
+    """The message of a bad clause, the text under its caret and its hint."""
+    with pytest.raises(ClauseError) as caught:
+        parsed(text)
+    diagnostic = caught.value.diagnostic
+    assert diagnostic.span is not None
+    return diagnostic.message, diagnostic.span.text, diagnostic.hint
+
+
+def name(*parts: str) -> QualifiedName:
+    return QualifiedName(parts=parts)
+
+
+def model(*parts: str, version: int | None = None) -> ModelReference:
+    return ModelReference(name=name(*parts), version=version)
+
+
+def value(text: str) -> Expression:
+    """The expression of an attribute."""
+    return parsed(f"TO TRAIN e WITH a={text} INTO m").attributes[0].expression
+
+
+TRAIN = TrainStatement(
+    query=QUERY,
+    estimator="DNNClassifier",
+    attributes=(
+        Attribute(name="model.n", expression=Literal(value=3)),
+        Attribute(name="o", expression=Name(name="Adam")),
+    ),
+    columns=(ColumnClause(columns=(Name(name="a"), Name(name="b"))),),
+    label=Name(name="class"),
+    base_model=model("base"),
+    into=name("s", "m"),
+)
+
+
+@pytest.mark.parametrize(
+    "clauses",
+    [
+        "WITH model.n=3, o=Adam COLUMN a, b LABEL class USING base INTO s.m",
+        "INTO s.m USING base LABEL class COLUMN a, b WITH model.n=3, o=Adam",
+        "label class into s.m with model.n = 3 , o = Adam using base column a , b",
+        "COLUMN a,b WITH model.n=3,o=Adam OUTPUT class USING base INTO s.m -- end",
+        "/* c */ COLUMN a, b -- d\n WITH model.n=3, o=Adam LABEL class INTO s.m USING base",
+    ],
+)
+def test_train_with_its_clauses_in_any_order(clauses: str) -> None:
+    assert parsed(f"TO TRAIN DNNClassifier {clauses}") == TRAIN
+    assert parsed(f"TRAIN DNNClassifier {clauses}") == TRAIN
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            "TO TRAIN xgboost.gbtree INTO m",
+            TrainStatement(query=QUERY, estimator="xgboost.gbtree", into=name("m")),
+            id="train alone",
+        ),
+        pytest.param(
+            'TO TRAIN "hub/x:v1/My Model" LABEL "the class" INTO m',
+            TrainStatement(
+                query=QUERY,
+                estimator="hub/x:v1/My Model",
+                label=Literal(value="the class"),
+                into=name("m"),
+            ),
+            id="quoted names",
+        ),
+        pytest.param(
+            "TO TRAIN hub.io/x:v0.2/Model LABEL a, b INTO m",
+            TrainStatement(
+                query=QUERY,
+                estimator="hub.io/x:v0.2/Model",
+                label=ListExpression(items=(Name(name="a"), Name(name="b"))),
+                into=name("m"),
+            ),
+            id="several labels",
+        ),
+        pytest.param(
+            "TO TRAIN w COLUMN a FOR wide COLUMN *, EMBEDDING(b, 8, sum) FOR deep INTO m",
+            TrainStatement(
+                query=QUERY,
+                estimator="w",
+                columns=(
+                    ColumnClause(columns=(Name(name="a"),), target="wide"),
+                    ColumnClause(
+                        columns=(
+                            Name(name="*"),
+                            Call(
+                                function="EMBEDDING",
+                                arguments=(Name(name="b"), Literal(value=8), Name(name="sum")),
+                            ),
+                        ),
+                        target="deep",
+                    ),
+                ),
+                into=name("m"),
+            ),
+            id="columns for two inputs",
+        ),
+        pytest.param(
+            "TO PREDICT iris.predict.class WITH p=1 USING m@3",
+            PredictStatement(
+                query=QUERY,
+                into=name("iris", "predict"),
+                column="class",
+                model=model("m", version=3),
+                attributes=(Attribute(name="p", expression=Literal(value=1)),),
+            ),
+            id="predict",
+        ),
+        pytest.param(
+            "TO PREDICT p USING s.m",
+            PredictStatement(query=QUERY, into=name("p"), column=None, model=model("s", "m")),
+            id="predict into a table alone",
+        ),
+        pytest.param(
+            'TO PREDICT "my.schema"."p q".class USING m',
+            PredictStatement(
+                query=QUERY, into=name("my.schema", "p q"), column="class", model=model("m")
+            ),
+            id="predict into quoted names",
+        ),
+        pytest.param(
+            "TO EVALUATE m", EvaluateStatement(query=QUERY, model=model("m")), id="evaluate alone"
+        ),
+        pytest.param(
+            'TO EVALUATE m INTO s.r LABEL y WITH validation.metrics="accuracy_score"',
+            EvaluateStatement(
+                query=QUERY,
+                model=model("m"),
+                attributes=(
+                    Attribute(
+                        name="validation.metrics", expression=Literal(value="accuracy_score")
+                    ),
+                ),
+                label=Name(name="y"),
+                into=name("s", "r"),
+            ),
+            id="evaluate",
+        ),
+        pytest.param(
+            "TO EXPLAIN m", ExplainStatement(query=QUERY, model=model("m")), id="explain alone"
+        ),
+        pytest.param(
+            "TO EXPLAIN m USING TreeExplainer INTO r WITH p=bar",
+            ExplainStatement(
+                query=QUERY,
+                model=model("m"),
+                attributes=(Attribute(name="p", expression=Name(name="bar")),),
+                explainer="TreeExplainer",
+                into=name("r"),
+            ),
+            id="explain",
+        ),
+    ],
+)
+def test_productions(text: str, expected: QueryStatement) -> None:
+    assert parsed(text) == expected
+
+
+def test_show_train() -> None:
+    text = "SHOW TRAIN s.m@2"
+    source = Source(text=text)
+    show = parse_show_train(source, source.span(0, len(text)))
+    assert show == ShowTrainStatement(model=model("s", "m", version=2))
+    assert str(show.model) == "s.m@2"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1", Literal(value=1)),
+        ("1.5", Literal(value=1.5)),
+        (".5", Literal(value=0.5)),
+        ("2.", Literal(value=2.0)),
+        ("1e-7", Literal(value=1e-07)),
+        ("-1", Unary(operator="-", operand=Literal(value=1))),
+        ("true", Literal(value=True)),
+        ("FALSE", Literal(value=False)),
+        ("null", Literal(value=None)),
+        ("None", Literal(value=None)),
+        ('"1"', Literal(value="1")),
+        ("'a \"b\"'", Literal(value='a "b"')),
+        ('"it\'s"', Literal(value="it's")),
+        ("'it''s'", Literal(value="it's")),
+        ('"say ""x"""', Literal(value='say "x"')),
+        ('"\\"\\\\"', Literal(value='"\\')),
+        ('"C:\\new"', Literal(value="C:\\new")),
+        ('"a\nb"', Literal(value="a\nb")),
+        ("reg:squarederror", Name(name="reg:squarederror")),
+        ("price-cost", Name(name="price-cost")),
+        ("_x", Name(name="_x")),
+        ("[]", ListExpression(items=())),
+        ("[10, [a], 'b']", ListExpression(items=(
+            Literal(value=10), ListExpression(items=(Name(name="a"),)), Literal(value="b")))),
+        ("f()", Call(function="f", arguments=())),
+        ("((1))", Literal(value=1)),
+        ("1 + 2 * 3", Binary(operator="+", left=Literal(value=1), right=Binary(
+            operator="*", left=Literal(value=2), right=Literal(value=3)))),
+        ("a <> 1 OR NOT b AND c", Binary(
+            operator="OR",
+            left=Binary(operator="!=", left=Name(name="a"), right=Literal(value=1)),
+            right=Binary(operator="AND", left=Unary(operator="NOT", operand=Name(name="b")),
+                         right=Name(name="c")))),
+        ("- a ** 2", Unary(operator="-", operand=Binary(
+            operator="**", left=Name(name="a"), right=Literal(value=2)))),
+        ("8 - 4 - 2", Binary(operator="-", right=Literal(value=2), left=Binary(
+            operator="-", left=Literal(value=8), right=Literal(value=4)))),
+    ],
+    ids=lambda item: item if isinstance(item, str) else "",
+)  # fmt: skip
+def test_expressions(text: str, expected: Expression) -> None:
+    assert value(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-1.5", -1.5),
+        ("[1, [a, 'b']]", (1, ("a", "b"))),
+        ("accuracy >= 0.9", "accuracy >= 0.9"),
+        ("a > 1 AND NOT b", "(a > 1) AND (NOT b)"),
+        ("NOT a", "NOT a"),
+        ("f(x, true, null)", "f(x, true, NULL)"),
+        ("-x", "-x"),
+    ],
+)
+def test_values(text: str, expected: object) -> None:
+    assert parsed(f"TO TRAIN e WITH a={text} INTO m").attributes[0].value == expected
+
+
+def test_attributes_are_found_without_case() -> None:
+    statement = parsed('TO TRAIN e WITH Train.Epoch=3, "x y"=4 INTO m')
+    found = [attribute(statement, key) for key in ("train.epoch", "X Y", "z")]
+    assert [item and item.value for item in found] == [3, 4, None]
+
+
+def trees() -> st.SearchStrategy[Expression]:
+    words = st.from_regex(r"[a-zA-Z_]\w{0,5}(?:[.:/]\w{1,3})?", fullmatch=True).filter(
+        lambda word: (
+            word.upper()
+            not in {"WITH", "COLUMN", "LABEL", "OUTPUT", "USING", "INTO", "FOR", "NOT", "AND", "OR",
+                    "TRUE", "FALSE", "NULL", "NONE"}
+        )
+    )  # fmt: skip
+    leaves: st.SearchStrategy[Expression] = st.one_of(
+        st.integers(0, 10**9).map(lambda number: Literal(value=number)),
+        st.floats(0, 1e12, allow_nan=False).map(lambda number: Literal(value=number)),
+        st.text(max_size=8).map(lambda text: Literal(value=text)),
+        st.sampled_from([True, False, None]).map(lambda flag: Literal(value=flag)),
+        words.map(lambda word: Name(name=word)),
+    )
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3).map(lambda items: ListExpression(items=tuple(items))),
+            st.builds(
+                lambda function, items: Call(function=function, arguments=tuple(items)),
+                words,
+                st.lists(inner, max_size=3),
+            ),
+            st.builds(
+                lambda operator, operand: Unary(operator=operator, operand=operand),
+                st.sampled_from(["-", "NOT"]),
+                inner,
+            ),
+            st.builds(
+                lambda operator, left, right: Binary(operator=operator, left=left, right=right),
+                st.sampled_from(["OR", "AND", "=", "<", ">=", "!=", "+", "-", "*", "/", "%", "**"]),
+                inner,
+                inner,
+            ),
+        ),
+        max_leaves=12,
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(expression=trees())
+def test_the_text_of_an_expression_parses_back_to_it(expression: Expression) -> None:
+    assert value(expression_text(expression)) == expression
+    expression_value(expression)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "under_caret", "hint"),
+    [
+        ("TO FLY x", "expected TRAIN, PREDICT, EVALUATE or EXPLAIN after TO, found 'FLY'", "FLY", None),
+        ("TO TRIAN x", "expected TRAIN, PREDICT, EVALUATE or EXPLAIN after TO, found 'TRIAN'", "TRIAN",
+         "did you mean 'TRAIN'?"),
+        ("TO RUN img CMD 'x'", "TO RUN is not supported by this version", "RUN",
+         "supported: TO TRAIN, TO PREDICT, TO EVALUATE, TO EXPLAIN"),
+        ("TO TRAIN", "expected the name of an estimator after TRAIN, found the end of the statement", "", None),
+        ("TO TRAIN 3 INTO m", "expected the name of an estimator after TRAIN, found '3'", "3", None),
+        ("TO TRAIN e LABEL y", "expected INTO and the name of the model, found the end of the statement",
+         "", None),
+        ("TO TRAIN e INTO", "expected a name after INTO, found the end of the statement", "", None),
+        ("TO TRAIN e INTO 'm'.", "expected a name after '.', found the end of the statement", "", None),
+        ("TO TRAIN e INTO m LABLE y",
+         "expected WITH, COLUMN, LABEL, USING, the end of the statement, found 'LABLE'", "LABLE",
+         "did you mean 'LABEL'?"),
+        ("TO TRAIN e INTO m INTO n", "INTO is given twice", "INTO", None),
+        ("TO TRAIN e LABEL a OUTPUT b INTO m", "LABEL is given twice", "OUTPUT", None),
+        ("TO TRAIN e WITH a=1, A=2 INTO m", "attribute 'A' is given twice", "A", None),
+        ("TO TRAIN e WITH =1 INTO m", "expected the name of an attribute, found '='", "=", None),
+        ("TO TRAIN e WITH a 1 INTO m", "expected '=' after 'a', found '1'", "1", None),
+        ("TO TRAIN e WITH a= INTO m", "expected a value, found 'INTO'", "INTO", None),
+        ("TO TRAIN e WITH a=1, INTO m", "expected the name of an attribute, found 'INTO'", "INTO", None),
+        ("TO TRAIN e WITH a=[1 INTO m", "expected ',' or ']', found 'INTO'", "INTO", None),
+        ("TO TRAIN e WITH a=f(1 INTO m", "expected ',' or ')', found 'INTO'", "INTO", None),
+        ("TO TRAIN e WITH a=(1 INTO m", "expected ')', found 'INTO'", "INTO", None),
+        ("TO TRAIN e WITH a=`b` INTO m", "expected a value, found '`'", "`", None),
+        ("TO TRAIN e COLUMN INTO m", "expected a value, found 'INTO'", "INTO", None),
+        ("TO TRAIN e COLUMN a COLUMN b INTO m", "COLUMN is given twice", "COLUMN",
+         "name the input that each COLUMN feeds: COLUMN … FOR name"),
+        ("TO TRAIN e COLUMN a FOR x COLUMN b FOR x INTO m", "COLUMN … FOR x is given twice", "COLUMN",
+         "name the input that each COLUMN feeds: COLUMN … FOR name"),
+        ("TO TRAIN e COLUMN a FOR 3 INTO m", "expected a name after FOR, found '3'", "3", None),
+        ("TO TRAIN e USING m@x INTO n", "expected a version number after '@', found 'x'", "x", None),
+        ("TO PREDICT USING m",
+         "expected a table and a column, as in table.column, after PREDICT, found 'USING'", "USING", None),
+        ("TO PREDICT t.c", "expected USING and the name of the model, found the end of the statement", "",
+         None),
+        ("TO PREDICT t.c USING m LABEL y",
+         "expected WITH, the end of the statement, found 'LABEL'", "LABEL", None),
+        ("TO EVALUATE INTO r", "expected the name of a model, found 'INTO'", "INTO", None),
+        ("TO EVALUATE m COLUMN a",
+         "expected WITH, LABEL, INTO, the end of the statement, found 'COLUMN'", "COLUMN", None),
+        ("TO EXPLAIN m USING", "expected the name of a model, found the end of the statement", "", None),
+        ("TO TRAIN e WITH a=" + "(" * 80 + "1", "this expression is nested more than 64 deep", "(", None),
+        ("TO TRAIN e WITH a=1" + " + 1" * 80, "this expression is nested more than 64 deep", "1", None),
+    ],
+    ids=lambda item: item[:40] if isinstance(item, str) and item.startswith("TO ") else "",
+)  # fmt: skip
+def test_errors(text: str, message: str, under_caret: str, hint: str | None) -> None:
+    assert failure(text) == (message, under_caret, hint)
+
+
+@pytest.mark.parametrize("text", ["SHOW TRAIN", "SHOW TRAIN m bad"])
+def test_errors_of_show_train(text: str) -> None:
+    source = Source(text=text)
+    with pytest.raises(ClauseError, match="expected"):
+        parse_show_train(source, source.span(0, len(text)))
+
+
+def test_spans_are_where_the_words_are() -> None:
+    text = 'TO TRAIN est WITH  a.b = 1 COLUMN x, f(y) FOR z LABEL  l USING s.b INTO "n"."m"'
+    statement = parsed(text)
+    assert isinstance(statement, TrainStatement)
+    spans = [
+        statement.estimator_span,
+        statement.attributes[0].span,
+        statement.columns[0].span,
+        statement.columns[0].columns[1].span,
+        statement.label.span if statement.label else None,
+        statement.base_model.span if statement.base_model else None,
+        statement.into.span,
+    ]
+    expected = ["est", "a.b", "COLUMN", "f", "l", "s.b", '"n"."m"']
+    assert [span and span.text for span in spans] == expected

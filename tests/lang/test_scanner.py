@@ -1,0 +1,319 @@
+"""Splitting a program and finding where its machine-learning clauses start."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sqlflow_dagster.errors import CompileError
+from sqlflow_dagster.lang.dialects import LEXIS, lexis
+from sqlflow_dagster.lang.scanner import content_start, scan
+from sqlflow_dagster.lang.sql_text import bare_sql, content_end, normalized_sql
+from sqlflow_dagster.source import Source
+
+DIALECTS = sorted(LEXIS)
+TRAIN = "TO TRAIN DNNClassifier LABEL class INTO m"
+
+
+def texts(sql: str, dialect: str) -> list[str]:
+    """The statements of a program, each cut free of blanks and comments."""
+    pieces, problems = scan(Source(text=sql), dialect)
+    assert not problems, problems[0].render()
+    return [
+        sql[piece.content : content_end(sql, piece.content, piece.end, dialect)]
+        for piece in pieces
+        if piece.content < piece.end
+    ]
+
+
+def clause(sql: str, dialect: str = "duckdb") -> str | None:
+    """The machine-learning clause that the scanner finds in one statement."""
+    pieces, problems = scan(Source(text=sql), dialect)
+    assert not problems, problems[0].render()
+    assert len(pieces) == 1
+    return None if pieces[0].clause is None else sql[pieces[0].clause : pieces[0].end]
+
+
+NASTY = st.sampled_from(
+    [
+        ";", "'", '"', "`", "[", "]", "(", ")", "$$", "$t$", "$1", "--", "/*", "*/", "#", "//", "\\", "\n",
+        "\r\n", "\r", "\t", " ", "\ufeff", "\xa0", "é", "x", "E'", "'''", '"""', "SELECT ", "a", " TO ",
+        "TO TRAIN m WITH ", " INTO ", "it's", "BEGIN ", " END", " CASE ", "CREATE TRIGGER t ", "DELIMITER //\n",
+        "CREATE FUNCTION f ", "DELIMITER ;\n",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(fragments=st.lists(NASTY, max_size=30), dialect=st.sampled_from(DIALECTS))
+def test_pieces_joined_are_the_text(fragments: list[str], dialect: str) -> None:
+    text = "".join(fragments)
+    pieces, problems = scan(Source(text=text), dialect)
+    assert "".join(text[piece.start : piece.stop] for piece in pieces) == text
+    for piece in pieces:
+        assert piece.start <= piece.content <= piece.stop
+        assert piece.start <= piece.end <= piece.stop
+        assert piece.clause is None or piece.content <= piece.clause < piece.end
+    for problem in problems:
+        assert problem.span is not None
+        assert 0 <= problem.span.start < problem.span.end <= len(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(fragments=st.lists(NASTY, max_size=30), dialect=st.sampled_from(DIALECTS))
+def test_views_of_any_text_keep_their_promises(fragments: list[str], dialect: str) -> None:
+    text = "".join(fragments)
+    assert len(bare_sql(text, dialect)) <= len(text)
+    start = content_start(text, 0, len(text), dialect)
+    assert start <= content_end(text, start, len(text), dialect) <= len(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    words=st.lists(
+        st.sampled_from(
+            ["SELECT", "a", ",", "'x  -- y'", '"B  c"', "(", ")", "/* c */", "-- d\n", " "]
+        ),
+        max_size=12,
+    ),
+    dialect=st.sampled_from(DIALECTS),
+)
+def test_a_normal_form_is_its_own_normal_form(words: list[str], dialect: str) -> None:
+    normal = normalized_sql(" ".join(words), dialect)
+    assert normalized_sql(normal, dialect) == normal
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        pytest.param("", [], id="empty"),
+        pytest.param(" ;\n;; ", [], id="only semicolons"),
+        pytest.param("SELECT 1", ["SELECT 1"], id="no semicolon"),
+        pytest.param("SELECT 1;SELECT 2;", ["SELECT 1", "SELECT 2"], id="no blank between"),
+        pytest.param("SELECT ';';\nSELECT 2", ["SELECT ';'", "SELECT 2"], id="in a string"),
+        pytest.param("SELECT 'it''s;'; SELECT 2", ["SELECT 'it''s;'", "SELECT 2"], id="doubled quote"),
+        pytest.param('SELECT "a;b"', ['SELECT "a;b"'], id="in double quotes"),
+        pytest.param("SELECT 1 -- a;b\n; SELECT 2", ["SELECT 1", "SELECT 2"], id="in a line comment"),
+        pytest.param("SELECT /* ; */ 1; SELECT 2", ["SELECT /* ; */ 1", "SELECT 2"], id="in a comment"),
+        pytest.param("-- only a comment", [], id="comment only"),
+        pytest.param("/* c */ SELECT 1 /* d */ ; -- e", ["SELECT 1"], id="comments around"),
+        pytest.param("SELECT 1\r\n;\r\nSELECT 2\r\n", ["SELECT 1", "SELECT 2"], id="CRLF"),
+        pytest.param("\ufeffSELECT 1", ["SELECT 1"], id="byte-order mark"),
+        pytest.param("SELECT (1; SELECT 2", ["SELECT (1", "SELECT 2"], id="parenthesis not closed"),
+    ],
+)  # fmt: skip
+def test_splitting_in_every_dialect(sql: str, expected: list[str], dialect: str) -> None:
+    assert texts(sql, dialect) == expected
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql", "expected"),
+    [
+        ("postgres", "SELECT $$a;b$$; SELECT 2", ["SELECT $$a;b$$", "SELECT 2"]),
+        ("duckdb", "SELECT $t$ $$;$$ $t$; SELECT 2", ["SELECT $t$ $$;$$ $t$", "SELECT 2"]),
+        ("duckdb", "SELECT $1; SELECT $2", ["SELECT $1", "SELECT $2"]),
+        ("duckdb", "SELECT E'\\';'; SELECT 2", ["SELECT E'\\';'", "SELECT 2"]),
+        ("duckdb", "SELECT 'a\\'; SELECT 2", ["SELECT 'a\\'", "SELECT 2"]),
+        ("mysql", "SELECT 'a\\';b'; SELECT 2", ["SELECT 'a\\';b'", "SELECT 2"]),
+        ("mysql", "SELECT 5--1; SELECT 2", ["SELECT 5--1", "SELECT 2"]),
+        ("mysql", "SELECT 1 # a;b\n; SELECT 2", ["SELECT 1", "SELECT 2"]),
+        ("bigquery", "SELECT '''a;\n'b'''; SELECT 2", ["SELECT '''a;\n'b'''", "SELECT 2"]),
+        ("snowflake", "SELECT 1 // a;b\n; SELECT 2", ["SELECT 1", "SELECT 2"]),
+        ("sqlite", "SELECT [a;b]; SELECT 2", ["SELECT [a;b]", "SELECT 2"]),
+        ("duckdb", "SELECT [1,2]; SELECT 2", ["SELECT [1,2]", "SELECT 2"]),
+        ("hive", "SELECT `a;b`; SELECT 2", ["SELECT `a;b`", "SELECT 2"]),
+        ("postgres", "/* /* ; */ ; */ SELECT 1", ["SELECT 1"]),
+        ("sqlite", "/* /* ; */ SELECT 1; SELECT 2", ["SELECT 1", "SELECT 2"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)  # fmt: skip
+def test_splitting_by_the_rules_of_a_dialect(dialect: str, sql: str, expected: list[str]) -> None:
+    assert texts(sql, dialect) == expected
+
+
+TRIGGER = "CREATE TRIGGER g AFTER INSERT ON t BEGIN UPDATE u SET x = 1; DELETE FROM v; END"
+NESTED = """CREATE OR REPLACE PROCEDURE p() BEGIN
+  IF x THEN SELECT CASE WHEN 1 THEN 2 END; END IF;
+  CASE x WHEN 1 THEN SELECT 1; END CASE;
+  BEGIN TRANSACTION; COMMIT;
+  BEGIN SELECT ';'; END;
+END"""
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        pytest.param("sqlite", TRIGGER, id="trigger"),
+        pytest.param("bigquery", NESTED, id="nested blocks"),
+        pytest.param("mysql", "CREATE DEFINER = `a`@`b` FUNCTION f() RETURNS INT BEGIN RETURN 1; END",
+                     id="definer"),
+        pytest.param("duckdb", "CREATE FUNCTION f(x) AS CASE WHEN x THEN 1 ELSE 2 END", id="macro"),
+        pytest.param("postgres", "CREATE FUNCTION f() RETURNS int AS $$ BEGIN; $$ LANGUAGE plpgsql",
+                     id="dollar-quoted body"),
+        pytest.param("postgres", "CREATE FUNCTION f() /* /* BEGIN */ */ RETURNS int AS 'x'",
+                     id="comment in the head"),
+    ],
+)  # fmt: skip
+def test_a_body_is_one_statement(dialect: str, body: str) -> None:
+    assert texts(f"SELECT 1;\n{body};\nSELECT 2;", dialect) == ["SELECT 1", body, "SELECT 2"]
+
+
+def test_delimiter_is_a_command_of_the_client() -> None:
+    sql = "DELIMITER //\nCREATE PROCEDURE p() SELECT 1; SELECT 2//\ndelimiter ;\nSELECT 3; SELECT 4"
+    expected = ["CREATE PROCEDURE p() SELECT 1; SELECT 2", "SELECT 3", "SELECT 4"]
+    assert texts(sql, "mysql") == expected
+    assert texts(sql, "duckdb") != expected
+
+
+def test_a_clause_ends_at_the_delimiter_in_force() -> None:
+    sql = f"DELIMITER //\nSELECT * FROM t {TRAIN}// SELECT 2//"
+    pieces, _ = scan(Source(text=sql), "mysql")
+    assert [piece.clause is not None for piece in pieces] == [False, True, False]
+    assert texts(sql, "mysql") == [f"SELECT * FROM t {TRAIN}", "SELECT 2"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect", "message", "opening", "hint"),
+    [
+        ("SELECT 'a", "duckdb", "this quote is never closed", "'", "close it with '"),
+        ('SELECT "a; SELECT 2', "duckdb", "this quote is never closed", '"', 'close it with "'),
+        ("SELECT 1; /* a", "duckdb", "this comment is never closed", "/*", "close it with */"),
+        ("SELECT /* a", "sqlite", "this comment is never closed", "/*", "close it with */"),
+        ("SELECT /* /* */", "duckdb", "this comment is never closed", "/*", "close it with */"),
+        ("SELECT `a", "mysql", "this quoted name is never closed", "`", "close it with `"),
+        ("SELECT [a", "sqlite", "this quoted name is never closed", "[", "close it with ]"),
+        ("SELECT $x$ a", "postgres", "this dollar quote is never closed", "$x$", "close it with $x$"),
+        (f'SELECT 1 {TRAIN} WITH a="x', "duckdb", "this quote is never closed", '"', 'close it with "'),
+        (f"SELECT 1 {TRAIN} /* x", "duckdb", "this comment is never closed", "/*", "close it with */"),
+        ("CREATE TRIGGER t BEGIN SELECT 1;", "sqlite", "this BEGIN is never closed", "BEGIN",
+         "close it with END"),
+        ("CREATE TRIGGER t BEGIN SELECT '", "sqlite", "this quote is never closed", "'",
+         "close it with '"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value.startswith(("SELECT", "CREATE")) else "",
+)  # fmt: skip
+def test_what_is_never_closed_is_shown_where_it_opens(
+    sql: str, dialect: str, message: str, opening: str, hint: str
+) -> None:
+    pieces, problems = scan(Source(text=sql), dialect)
+    assert [(item.message, item.span.text, item.hint) for item in problems if item.span] == [
+        (message, opening, hint)
+    ]
+    assert pieces[-1].stop == len(sql)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param(f"SELECT * FROM t {TRAIN}", id="plain"),
+        pytest.param(f"-- c\n/* d */ WITH x AS (SELECT 1) SELECT * FROM x {TRAIN}", id="after comments"),
+        pytest.param(f"(SELECT * FROM t) {TRAIN}", id="in parentheses"),
+        pytest.param(f"SELECT * FROM t WHERE a IN (SELECT to FROM u)\n{TRAIN}", id="to as a column"),
+        pytest.param(f"SELECT a FROM t) {TRAIN}", id="one parenthesis too many"),
+    ],
+)  # fmt: skip
+def test_a_clause_is_found_in_every_dialect(sql: str, dialect: str) -> None:
+    assert clause(sql, dialect) == TRAIN
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("FROM t to train a.b with x=1", "to train a.b with x=1"),
+        ("SELECT 1 TO /* c */ TRAIN -- d\n m INTO x", "TO /* c */ TRAIN -- d\n m INTO x"),
+        ("SELECT * FROM t TO PREDICT a.b.c USING m", "TO PREDICT a.b.c USING m"),
+        ("SELECT * FROM t TO PREDICT a . b USING m", "TO PREDICT a . b USING m"),
+        ('SELECT * FROM t TO PREDICT "a"."b" USING m', 'TO PREDICT "a"."b" USING m'),
+        ("SELECT * FROM t TO EVALUATE m INTO r", "TO EVALUATE m INTO r"),
+        ("SELECT * FROM t TO EXPLAIN m", "TO EXPLAIN m"),
+        ("SELECT * FROM t TO EXPLAIN m -- end", "TO EXPLAIN m -- end"),
+        ("SELECT * FROM t TO RUN img CMD 'x'", "TO RUN img CMD 'x'"),
+        ("SELECT * FROM t TO MAXIMIZE SUM(a) WITH x=1", "TO MAXIMIZE SUM(a) WITH x=1"),
+        ("SELECT * FROM t TO MINIMIZE -a WITH x=1", "TO MINIMIZE -a WITH x=1"),
+        ("SELECT * FROM train TO TRAIN m LABEL x INTO y", "TO TRAIN m LABEL x INTO y"),
+        ("SELECT to, train FROM predict to TO TRAIN m INTO y", "TO TRAIN m INTO y"),
+        ("SELECT 1 TO TRAIN m INTO y -- it's\n", "TO TRAIN m INTO y -- it's\n"),
+        ('SELECT 1 TO TRAIN m WITH a="it\'s; x" INTO y', 'TO TRAIN m WITH a="it\'s; x" INTO y'),
+        ("SELECT 1 TO TRAIN m WITH a='x\\';' INTO y", "TO TRAIN m WITH a='x\\';' INTO y"),
+    ],
+    ids=lambda value: None,
+)
+def test_where_a_clause_starts(sql: str, expected: str) -> None:
+    assert clause(sql) == expected
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT to train FROM t",
+        "SELECT a to, b train FROM t",
+        "SELECT * FROM to train WHERE x = 1",
+        "SELECT * FROM to train JOIN u USING (k)",
+        "SELECT * FROM t to",
+        "GRANT SELECT ON t TO run WITH GRANT OPTION",
+        "ALTER TABLE t RENAME TO train",
+        "COPY t TO 'train.csv'",
+        "COPY (SELECT * FROM t) TO 'x' (FORMAT csv)",
+        f"SELECT * FROM (SELECT 1 {TRAIN})",
+        f"SELECT '{TRAIN}'",
+        f'SELECT "{TRAIN}"',
+        f"SELECT 1 -- {TRAIN}",
+        f"SELECT 1 /* {TRAIN} */",
+        f"SELECT $$ {TRAIN} $$",
+        "SELECT x TO TRAINING y WITH z",
+        "SELECT INTERVAL '1' YEAR TO MONTH",
+        "SELECT a TO TRAIN WITH b",
+    ],
+)
+def test_what_looks_like_a_clause_and_is_none(sql: str) -> None:
+    assert clause(sql) is None
+
+
+def test_leading_comments_of_a_dialect_do_not_hide_a_clause() -> None:
+    assert clause(f"# it's\nSELECT * FROM t {TRAIN}", "mysql") == TRAIN
+    assert clause(f"// it's\nSELECT * FROM t {TRAIN}", "snowflake") == TRAIN
+    assert clause(f"/* /* */ it's */ SELECT * FROM t {TRAIN}", "duckdb") == TRAIN
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql", "expected"),
+    [
+        ("duckdb", "SELECT  a,\n\tb -- c\nFROM t /* d */ WHERE x", "SELECT a, b FROM t WHERE x"),
+        ("duckdb", "SELECT 'a  b',  \"c  d\"", "SELECT 'a  b', \"c  d\""),
+        ("duckdb", "SELECT a/**/b", "SELECT a b"),
+        ("duckdb", "/* /* x */ */ SELECT 1", "SELECT 1"),
+        ("mysql", "SELECT 5--1 # c", "SELECT 5--1"),
+        ("bigquery", "SELECT 1 # c\n+ 2", "SELECT 1 + 2"),
+    ],
+)
+def test_normal_form(dialect: str, sql: str, expected: str) -> None:
+    assert normalized_sql(sql, dialect) == expected
+
+
+def test_normal_form_of_a_large_statement() -> None:
+    rows = ", ".join(f"('name {i}', {i})" for i in range(20_000))
+    assert normalized_sql(f"INSERT INTO t VALUES {rows}", "duckdb").count("'") == 40_000
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT 1 -- a\n /* b */ ", "SELECT 1"),
+        ("SELECT '-- a' ", "SELECT '-- a'"),
+        ("SELECT 1 /* a */ + 2 -- b", "SELECT 1 /* a */ + 2"),
+        ("SELECT 1 /* /* */ */", "SELECT 1"),
+        ("SELECT a AS \"x\" -- c", 'SELECT a AS "x"'),
+    ],
+)  # fmt: skip
+def test_the_end_of_a_statement_is_before_its_last_comments(sql: str, expected: str) -> None:
+    assert sql[: content_end(sql, 0, len(sql), "duckdb")] == expected
+
+
+def test_an_unknown_dialect_is_an_error_with_a_hint() -> None:
+    with pytest.raises(
+        CompileError, match=r"unknown SQL dialect 'postgre'\nhint: did you mean 'postgres'"
+    ):
+        lexis("postgre")
+    with pytest.raises(CompileError, match="known: duckdb, sqlite"):
+        lexis("quux")

@@ -1,0 +1,118 @@
+"""The engine checks a whole program before anything of it runs, and nothing is left of the check."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from sqlflow_dagster.compiler import compile_program
+from sqlflow_dagster.runtime.context import RunContext, open_context
+from sqlflow_dagster.runtime.rehearsal import rehearse
+
+TRAIN = "TO TRAIN xgboost.gbtree"
+
+
+@pytest.fixture(params=["duckdb", "sqlite"])
+def context(request: pytest.FixtureRequest, tmp_path: Path) -> RunContext:
+    context = open_context(f"{request.param}:///{tmp_path / 'data.db'}")
+    with context.engine.session() as session:
+        table = pa.table({"id": [1, 2, 3], "size": [1.0, 2.0, 3.0]})
+        session.replace_table(("raw",), table.to_reader())
+    return context
+
+
+def found(sql: str, context: RunContext) -> list[tuple[str, str]]:
+    """The first words of each problem with the text it points to."""
+    program = compile_program(sql, dialect=context.engine.dialect)
+    return [
+        (item.message, item.span.text if item.span else "") for item in rehearse(program, context)
+    ]
+
+
+def test_a_good_program_passes_and_leaves_nothing(context: RunContext) -> None:
+    sql = f"""
+        CREATE TABLE a AS SELECT id, size * 2 AS double FROM raw;
+        CREATE VIEW v AS SELECT double FROM a;
+        INSERT INTO a SELECT 1, 2.0;
+        SELECT v.double, a.id FROM a JOIN v ON v.double = a.double {TRAIN} LABEL id INTO m;
+        SELECT * FROM a TO PREDICT p.id USING m;
+        SELECT * FROM p;
+        DROP TABLE raw;
+    """
+    assert found(sql, context) == []
+    with context.engine.session() as session:
+        assert [name[-1] for name in session.tables()] == ["raw"]
+        assert session.count("SELECT * FROM raw") == 3
+
+
+@pytest.mark.parametrize(
+    ("sql", "message", "place"),
+    [
+        pytest.param(
+            f"CREATE TABLE a AS SELECT id FROM raw; SELECT nosuch FROM a {TRAIN} INTO m",
+            "nosuch",
+            "SELECT nosuch FROM a",
+            id="a column of a table that does not exist yet",
+        ),
+        pytest.param(
+            f"CREATE TABLE a AS SELECT * FROM raw; SELECT * FROM a {TRAIN} LABEL sise INTO m",
+            "column 'sise' is not among the columns of the SELECT: id, size",
+            "sise",
+            id="a label of a star over such a table",
+        ),
+        pytest.param(
+            f"SELECT r.id, q.nosuch FROM raw r JOIN raw q ON r.id = q.id {TRAIN} LABEL id INTO m",
+            "nosuch",
+            "SELECT r.id, q.nosuch FROM raw r JOIN raw q ON r.id = q.id",
+            id="a SELECT that gets a generated table",
+        ),
+        pytest.param(
+            f"SELECT * FROM raw {TRAIN} WITH validation.select='SELECT oops FROM raw' "
+            "LABEL id INTO m",
+            "oops",
+            "'SELECT oops FROM raw'",
+            id="validation.select",
+        ),
+        pytest.param(
+            "CREATE VIEW v AS SELECT id FROM raw; SELECT size FROM v",
+            "size",
+            "SELECT size FROM v",
+            id="a column of a view",
+        ),
+        pytest.param(
+            "UPDATE raw SET nosuch = 1", "nosuch", "UPDATE raw SET nosuch = 1", id="an update"
+        ),
+    ],
+)
+def test_what_the_engine_refuses(sql: str, message: str, place: str, context: RunContext) -> None:
+    [(said, where)] = found(sql, context)
+    assert message in said
+    assert where == place
+
+
+def test_every_problem_is_reported(context: RunContext) -> None:
+    sql = "SELECT a FROM raw; SELECT id FROM raw; SELECT b FROM raw"
+    assert [place for _, place in found(sql, context)] == ["SELECT a FROM raw", "SELECT b FROM raw"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param(
+            f"SELECT * FROM raw {TRAIN} LABEL id INTO m; SELECT * FROM raw TO PREDICT p.x USING m; "
+            "SELECT whatever FROM p",
+            id="what a model writes",
+        ),
+        pytest.param("ALTER TABLE raw ADD COLUMN c INT; SELECT c FROM raw", id="an altered table"),
+        pytest.param("ATTACH 'x' AS y; SELECT nosuch FROM raw; USE z; SELECT 1", id="USE between"),
+    ],
+)
+def test_what_nobody_can_tell_is_not_judged(sql: str, context: RunContext) -> None:
+    assert found(sql, context) == []
+
+
+def test_only_the_chosen_steps_are_checked(context: RunContext) -> None:
+    program = compile_program("SELECT a FROM raw; SELECT b FROM raw")
+    [problem] = rehearse(program, context, frozenset({1}))
+    assert problem.span is not None
+    assert problem.span.text == "SELECT b FROM raw"
