@@ -5,17 +5,27 @@ apart like one that does not compile: the others still load.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import dagster as dg
+from dagster._utils.warnings import disable_dagster_warnings
 
 from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Segment
-from sqlflow_dagster.program_files import ProgramFile, errors_only
-from sqlflow_dagster.translator import ExternalNode, SegmentNode, SqlflowTranslator, safe_name
+from sqlflow_dagster.program_files import ProgramFile, errors_only, set_apart
+from sqlflow_dagster.translator import (
+    ExternalNode,
+    SegmentNode,
+    SqlflowTranslator,
+    fenced,
+    op_name,
+    program_group,
+)
+
+TABLE_NAME = "dagster/table_name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +36,20 @@ class SegmentSpecs:
         program: The program.
         segment: The segment.
         specs: One for each output, or one for a leaf; with their dependencies.
-        requires: The keys that must be materialized in the same run.
+        requires: The segments that must run before it in the same run.
         keys: The keys of what its statements read.
     """
 
     program: Program
     segment: Segment
     specs: tuple[dg.AssetSpec, ...]
-    requires: frozenset[dg.AssetKey] = frozenset()
+    requires: tuple["SegmentSpecs", ...] = ()
     keys: Mapping[ObjectRef, dg.AssetKey] = field(default_factory=dict)
+
+    @property
+    def op_name(self) -> str:
+        """The op that runs the segment."""
+        return op_name(self.program, self.segment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +85,11 @@ class _Links:
 
 
 def asset_graph(
-    files: Sequence[ProgramFile], *, engine: str, translator: SqlflowTranslator | None = None
+    files: Sequence[ProgramFile],
+    *,
+    engine: str,
+    translator: SqlflowTranslator | None = None,
+    declare_external: bool = True,
 ) -> AssetGraph:
     """The specs of the assets of compiled programs.
 
@@ -78,23 +97,24 @@ def asset_graph(
         files: The programs, in the order in which they own names.
         engine: The engine's name, which the page shows on tables.
         translator: How nodes become specs.
+        declare_external: Whether what no program makes gets specs of its own.
     """
     translator = translator or SqlflowTranslator()
     files = _with_own_names(files, engine, translator)
     while True:
-        graph = _linked(files, engine, translator)
-        in_circle = _last_in_circle(graph)
-        if in_circle is None:
-            return graph
-        problem = Diagnostic(
-            message="its tables and those of another program are made from each other in a circle",
-            hint="move the statements of the circle into one program",
-        )
-        files = [_set_apart(f, problem) if f.program is in_circle else f for f in files]
-
-
-def _set_apart(file: ProgramFile, problem: Diagnostic) -> ProgramFile:
-    return replace(file, program=None, diagnostics=(*file.diagnostics, problem))
+        links, segments = _linked(files, engine, translator)
+        found = _circle(segments)
+        if found is None:
+            made = {spec.key for item in segments for spec in item.specs}
+            external = {spec.key: spec for spec in links.external.values() if spec.key not in made}
+            broken = [file for file in files if file.program is None]
+            return AssetGraph(
+                segments=tuple(segments),
+                external=tuple(external.values()) if declare_external else (),
+                broken=tuple(_placeholders(broken, translator, {*made, *external})),
+            )
+        in_circle, problem = found
+        files = [set_apart(f, problem) if f.program is in_circle else f for f in files]
 
 
 def _nodes(program: Program, segment: Segment, engine: str) -> list[SegmentNode]:
@@ -108,35 +128,60 @@ def _nodes(program: Program, segment: Segment, engine: str) -> list[SegmentNode]
 def _with_own_names(
     files: Sequence[ProgramFile], engine: str, translator: SqlflowTranslator
 ) -> list[ProgramFile]:
-    """The files, those set apart whose group or asset keys an earlier one has."""
+    """The files, those set apart whose group or one of whose asset keys something else has."""
     groups: dict[str, str] = {}
-    keys: dict[dg.AssetKey, str] = {}
+    owners: dict[dg.AssetKey, SegmentNode] = {}
     found = []
     for file in files:
         program = file.program
         if program is None:
             found.append(file)
             continue
-        own = [
-            translator.get_asset_spec(node).key
-            for segment in program.segments
-            for node in _nodes(program, segment, engine)
-        ]
-        clash = groups.get(translator.group_name(program)) or next(
-            (keys[key] for key in own if key in keys), None
-        )
-        if clash is not None:
-            message = f"its name or one of its asset keys is that of another program: {clash}"
-            problem = Diagnostic(message=message, hint="rename the file or the table")
-            found.append(_set_apart(file, problem))
+        problems = []
+        group = program_group(program.name)
+        if group in groups:
+            problems.append(_taken_group(group, groups[group], file.path))
+        own: dict[dg.AssetKey, SegmentNode] = {}
+        for segment in program.segments:
+            for node in _nodes(program, segment, engine):
+                key = translator.get_asset_spec(node).key
+                other = owners.get(key) or own.setdefault(key, node)
+                if other is not node:
+                    problems.append(_taken_key(key, node, other))
+        if problems:
+            found.append(set_apart(file, *problems))
             continue
-        groups[translator.group_name(program)] = file.path
-        keys.update(dict.fromkeys(own, file.path))
+        groups[group] = file.path
+        owners |= own
         found.append(file)
     return found
 
 
-def _linked(files: Sequence[ProgramFile], engine: str, translator: SqlflowTranslator) -> AssetGraph:
+def _taken_group(group: str, owner: str, path: str) -> Diagnostic:
+    return Diagnostic(
+        message=f"two programs would have the job and the group {group!r}: {owner} and {path}",
+        hint="rename one of the files",
+    )
+
+
+def _taken_key(key: dg.AssetKey, node: SegmentNode, other: SegmentNode) -> Diagnostic:
+    return Diagnostic(
+        message=f"{_what(node)} would have the asset key {key.to_user_string()!r} "
+        f"of {_what(other)} at {other.steps[0].statement.span}",
+        span=node.steps[0].statement.span,
+        hint="rename one of the two, or give it another key in the translator",
+    )
+
+
+def _what(node: SegmentNode) -> str:
+    if node.output is None:
+        return f"statement {node.segment.name!r}"
+    return f"{node.output.ref.kind} {'.'.join(node.output.parts)!r}"
+
+
+def _linked(
+    files: Sequence[ProgramFile], engine: str, translator: SqlflowTranslator
+) -> tuple[_Links, list[SegmentSpecs]]:
     links = _Links(translator=translator, engine=engine)
     programs = [program for file in files if (program := file.program) is not None]
     for program in programs:
@@ -147,34 +192,45 @@ def _linked(files: Sequence[ProgramFile], engine: str, translator: SqlflowTransl
             for output, spec in zip(segment.outputs, specs, strict=False):
                 if output.version == 0:
                     links.makers[output.ref] = (program.name, spec.key)
-    segments = [
-        _linked_segment(program, segment, links)
-        for program in programs
-        for segment in program.segments
-    ]
-    broken = [file for file in files if file.program is None]
-    return AssetGraph(
-        segments=tuple(segments),
-        external=tuple(links.external.values()),
-        broken=tuple(_placeholders(broken, translator)),
-    )
+    found = []
+    for program in programs:
+        own: list[SegmentSpecs] = []
+        for segment in program.segments:
+            own.append(_linked_segment(program, segment, own, links))
+        found += own
+    return links, found
 
 
-def _linked_segment(program: Program, segment: Segment, links: _Links) -> SegmentSpecs:
+def _linked_segment(
+    program: Program, segment: Segment, earlier: Sequence[SegmentSpecs], links: _Links
+) -> SegmentSpecs:
     own = links.specs[program.name, segment.index]
-    keys = {key for index in segment.waits_for for key in _keys(program, segment, index, links)}
     inputs = _input_keys(program, segment, links)
+    keys = {key for index in segment.waits_for for key in _keys(program, segment, index, links)}
     keys |= set(inputs.values())
-    deps = sorted(keys - {spec.key for spec in own})
+    keys -= {spec.key for spec in own}
+    deps = [_dep(key, links) for key in sorted(keys)]
     return SegmentSpecs(
         program=program,
         segment=segment,
-        specs=tuple(spec.merge_attributes(deps=deps) for spec in own),
-        requires=frozenset(
-            spec.key for index in segment.requires for spec in links.specs[program.name, index]
-        ),
+        specs=tuple(_with_deps(spec, deps) for spec in own),
+        requires=tuple(earlier[index] for index in sorted(segment.requires)),
         keys={**inputs, **_upstream_keys(program, segment, links)},
     )
+
+
+def _dep(key: dg.AssetKey, links: _Links) -> dg.AssetDep:
+    """A dependency; on an external table by its name too, which finds the asset of another library."""
+    external = next((spec for spec in links.external.values() if spec.key == key), None)
+    name = external.metadata.get(TABLE_NAME) if external is not None else None
+    return dg.AssetDep(key, metadata={TABLE_NAME: name} if name is not None else None)
+
+
+def _with_deps(spec: dg.AssetSpec, deps: Sequence[dg.AssetDep]) -> dg.AssetSpec:
+    """The spec with further dependencies; a translator may have added one of them already."""
+    known = {dep.asset_key for dep in spec.deps}
+    with disable_dagster_warnings():
+        return spec.merge_attributes(deps=[dep for dep in deps if dep.asset_key not in known])
 
 
 def _upstream_keys(
@@ -219,11 +275,11 @@ def _input_keys(program: Program, segment: Segment, links: _Links) -> dict[Objec
     return found
 
 
-def _last_in_circle(graph: AssetGraph) -> Program | None:
-    """The last program of a circle of assets; None where there is no circle."""
+def _circle(segments: Sequence[SegmentSpecs]) -> tuple[Program, Diagnostic] | None:
+    """The last program of a circle of assets, and what is wrong with it; None without a circle."""
     program_of: dict[dg.AssetKey, Program] = {}
     upstream: dict[dg.AssetKey, set[dg.AssetKey]] = {}
-    for item in graph.segments:
+    for item in segments:
         # The assets of one segment are made together: each waits for what any of them waits for.
         for spec in item.specs:
             program_of[spec.key] = item.program
@@ -231,26 +287,44 @@ def _last_in_circle(graph: AssetGraph) -> Program | None:
     try:
         TopologicalSorter(upstream).prepare()
     except CycleError as error:
-        circle = [program_of[key] for key in error.args[1]]
-        order = [item.program for item in graph.segments]
-        return max(circle, key=order.index)
+        circle: list[dg.AssetKey] = error.args[1]
+        order = [item.program for item in segments]
+        way = " -> ".join(f"{key.to_user_string()} ({program_of[key].name})" for key in circle)
+        problem = Diagnostic(
+            message=f"tables of several programs are made from each other in a circle: {way}",
+            hint="move the statements of the circle into one program",
+        )
+        return max((program_of[key] for key in circle), key=order.index), problem
     return None
 
 
 def _placeholders(
-    files: Sequence[ProgramFile], translator: SqlflowTranslator
+    files: Sequence[ProgramFile], translator: SqlflowTranslator, taken: set[dg.AssetKey]
 ) -> Iterator[dg.AssetSpec]:
     """An asset that nobody can materialize for each bad program: it shows what is wrong with it."""
-    taken: dict[str, int] = {}
+    taken = set(taken)
     for file in files:
-        group = safe_name(Path(file.path).stem)
-        taken[group] = taken.get(group, 0) + 1
-        suffix = "" if taken[group] == 1 else f"_{taken[group]}"
-        errors = "\n\n".join(item.render() for item in errors_only(file.diagnostics))
-        yield dg.AssetSpec(
-            key=dg.AssetKey([*translator.key_prefix, group, f"compile_error{suffix}"]),
-            group_name=group,
-            description=f"This program cannot be loaded.\n\n```text\n{errors}\n```",
-            kinds={"sqlflow", "error"},
-            metadata={"sqlflow/program": Path(file.path).stem, "sqlflow/path": file.path},
-        )
+        group = program_group(Path(file.path).stem)
+        number, name = 1, "compile_error"
+        while (key := dg.AssetKey([*translator.key_prefix, group, name])) in taken:
+            number += 1
+            name = f"compile_error_{number}"
+        taken.add(key)
+        errors = errors_only(file.diagnostics)
+        text = "\n\n".join(item.render() for item in errors)
+        line = next((item.span.line for item in errors if item.span is not None), 1)
+        with disable_dagster_warnings():  # code references are in beta
+            reference = dg.LocalFileCodeReference(file_path=file.path, line_number=line)
+            yield dg.AssetSpec(
+                key=key,
+                group_name=group,
+                description=f"This program cannot be loaded.\n\n{fenced(text, 'text')}",
+                kinds={"sqlflow", "error"},
+                metadata={
+                    "sqlflow/program": Path(file.path).stem,
+                    "sqlflow/path": file.path,
+                    "dagster/code_references": dg.CodeReferencesMetadataValue(
+                        code_references=[reference]
+                    ),
+                },
+            )

@@ -4,40 +4,45 @@ One op a program would run its statements one after the other, retry all of them
 training the same pod as a copy of a small table.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 from dagster import AssetExecutionContext
+from dagster._core.definitions.definitions_load_context import (
+    DefinitionsLoadContext,
+    DefinitionsLoadType,
+)
 from dagster._utils.warnings import disable_dagster_warnings
 
 from sqlflow_dagster.asset_graph import AssetGraph, SegmentSpecs, asset_graph
-from sqlflow_dagster.errors import PluginError, StepError, TransientError
-from sqlflow_dagster.graph.program import Output, Step
-from sqlflow_dagster.materialization import segment_metadata
-from sqlflow_dagster.program_files import compile_files, read_texts
+from sqlflow_dagster.engines.base import Engine, engines
+from sqlflow_dagster.graph.program import Output
+from sqlflow_dagster.materialization import segment_metadata, step_failures
+from sqlflow_dagster.program_files import Patterns, compile_files, read_texts
 from sqlflow_dagster.resources import (
     DatasourceResource,
     ModelStoreResource,
+    OpResources,
     as_resource,
     op_resources,
-    run_context_of,
 )
-from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.execute import execute
 from sqlflow_dagster.runtime.results import StepResult
-from sqlflow_dagster.translator import SqlflowTranslator, safe_name, statement_text
+from sqlflow_dagster.translator import SqlflowTranslator, statement_text
 
 _RETRIES = dg.RetryPolicy(
     max_retries=2, delay=2.0, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
 )
+_log = logging.getLogger(__name__)
 
 ProgramAssets = dg.AssetsDefinition | dg.AssetSpec
 
 
 def specs_from_sql(
-    path_or_glob: str | Path | Sequence[str | Path],
+    path_or_glob: Patterns,
     *,
     engine: str = "duckdb",
     dialect: str | None = None,
@@ -45,30 +50,38 @@ def specs_from_sql(
     key_prefix: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
     default_schema: str | None = None,
+    declare_external: bool = True,
 ) -> list[dg.AssetSpec]:
     """The asset specs of program files; nothing can be run with them.
 
     Args:
-        path_or_glob: The files.
+        path_or_glob: The files: paths, directories, patterns such as ``programs/*.sql``, or a list of them.
         engine: The engine's name, which the page shows on tables.
         dialect: The SQL dialect; None for the engine's own.
         translator: How nodes become specs.
         key_prefix: Put in front of every asset key; a ``translator`` has its own.
         variables: The values of ``${NAME}`` templates.
         default_schema: The schema of unqualified tables.
+        declare_external: Whether the tables that the programs only read get specs too.
+
+    Raises:
+        FileNotFoundError: A path names no file.
+        ValueError: Both a ``translator`` and a ``key_prefix`` are given.
     """
-    files = compile_files(
-        read_texts(path_or_glob),
-        dialect=dialect or engine,
+    return program_graph(
+        path_or_glob,
+        engine=engine,
+        dialect=dialect,
+        translator=translator,
+        key_prefix=key_prefix,
         variables=variables,
         default_schema=default_schema,
-    )
-    translator = translator or SqlflowTranslator(key_prefix=key_prefix)
-    return asset_graph(files, engine=engine, translator=translator).specs
+        declare_external=declare_external,
+    ).specs
 
 
 def assets_from_sql(
-    path_or_glob: str | Path | Sequence[str | Path],
+    path_or_glob: Patterns,
     *,
     datasource: str | DatasourceResource,
     model_store: ModelStoreResource | None = None,
@@ -77,6 +90,7 @@ def assets_from_sql(
     key_prefix: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
     default_schema: str | None = None,
+    declare_external: bool = True,
 ) -> list[ProgramAssets]:
     """The assets of program files, for the ``assets`` of a :class:`dagster.Definitions`.
 
@@ -84,7 +98,7 @@ def assets_from_sql(
     declared too; a program that cannot be compiled is one asset that shows its errors.
 
     Args:
-        path_or_glob: The files: paths, patterns such as ``programs/*.sql``, or a list of them.
+        path_or_glob: The files: paths, directories, patterns such as ``programs/*.sql``, or a list of them.
         datasource: The URL of the database, or a resource.
         model_store: Where models are kept; by default in the data source.
         dialect: The SQL dialect; None for the data source's own.
@@ -92,80 +106,114 @@ def assets_from_sql(
         key_prefix: Put in front of every asset key; a ``translator`` has its own.
         variables: The values of ``${NAME}`` templates.
         default_schema: The schema of unqualified tables.
+        declare_external: Whether the tables that the programs only read become assets here; False where
+            other assets of the code location make them. Those are found by their key, or by the
+            ``dagster/table_name`` in their metadata.
 
     Raises:
         FileNotFoundError: A path names no file.
         TerminalError: The data source's URL names no engine.
+        ValueError: Both a ``translator`` and a ``key_prefix`` are given.
     """
     resource = as_resource(datasource)
-    engine = resource.declared_engine()
+    graph = program_graph(
+        path_or_glob,
+        engine=resource.declared_engine(),
+        dialect=dialect,
+        translator=translator,
+        key_prefix=key_prefix,
+        variables=variables,
+        default_schema=default_schema,
+        declare_external=declare_external,
+    )
+    return executable_assets(graph, op_resources(resource, model_store))
+
+
+def program_graph(
+    path_or_glob: Patterns,
+    *,
+    engine: Engine | str,
+    dialect: str | None,
+    translator: SqlflowTranslator | None,
+    key_prefix: Sequence[str],
+    variables: Mapping[str, str] | None,
+    default_schema: str | None,
+    declare_external: bool,
+) -> AssetGraph:
+    """The assets of program files, not yet to be run; the arguments are those of :func:`assets_from_sql`."""
+    if translator is not None and key_prefix:
+        raise ValueError("give key_prefix to the translator: it makes the asset keys")
+    name = engine if isinstance(engine, str) else engine.name
     files = compile_files(
         read_texts(path_or_glob),
-        dialect=dialect or engine.dialect,
+        dialect=dialect or (engines.get(engine) if isinstance(engine, str) else engine).dialect,
         variables=variables,
         default_schema=default_schema,
     )
-    translator = translator or SqlflowTranslator(key_prefix=key_prefix)
-    graph = asset_graph(files, engine=engine.name, translator=translator)
-    return executable_assets(graph, translator, op_resources(resource, model_store))
+    graph = asset_graph(
+        files,
+        engine=name,
+        translator=translator or SqlflowTranslator(key_prefix=key_prefix),
+        declare_external=declare_external,
+    )
+    if DefinitionsLoadContext.get().load_type is DefinitionsLoadType.INITIALIZATION:
+        for spec in graph.broken:
+            _report(spec.metadata["sqlflow/path"], spec.description or "")
+    return graph
 
 
-def executable_assets(
-    graph: AssetGraph, translator: SqlflowTranslator, resources: Mapping[str, Any]
-) -> list[ProgramAssets]:
+@cache
+def _report(path: str, problem: str) -> None:
+    """Tell whoever loads the definitions of a bad program, once."""
+    _log.error("%s: %s", path, problem)
+
+
+def executable_assets(graph: AssetGraph, resources: OpResources) -> list[ProgramAssets]:
     """The assets of a graph, each segment with its op.
 
     Args:
         graph: The assets.
-        translator: Names the ops.
-        resources: The resources of the ops, as :func:`op_resources` gives them.
+        resources: The resources of the ops.
     """
     with disable_dagster_warnings():  # resource_defs of an asset is in beta
-        executable = [_executable(item, translator, resources) for item in graph.segments]
+        executable = [_executable(item, resources) for item in graph.segments]
     return [*executable, *graph.external, *graph.broken]
 
 
-def _executable(
-    item: SegmentSpecs, translator: SqlflowTranslator, resources: Mapping[str, Any]
-) -> dg.AssetsDefinition:
+def _executable(item: SegmentSpecs, resources: OpResources) -> dg.AssetsDefinition:
     program, segment = item.program, item.segment
-    steps = [program.steps[index] for index in segment.steps]
 
     @dg.multi_asset(
-        name=safe_name(f"{translator.group_name(program)}__{steps[0].name}"),
+        name=item.op_name,
         specs=item.specs,
         retry_policy=_RETRIES if segment.rerunnable else None,
-        resource_defs=dict(resources),
+        resource_defs=dict(resources.definitions),
     )
     def run_segment(context: AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         _refuse_alone(context, item)
-        run_context = run_context_of(context, program.name)
-        results = [_run_step(step, run_context) for step in steps]
+        with step_failures():
+            run_context = resources.run_context(context, program.name)
+            results = [execute(program.steps[index], run_context) for index in segment.steps]
         yield from _materializations(item, results, context)
 
     return run_segment
 
 
 def _refuse_alone(context: AssetExecutionContext, item: SegmentSpecs) -> None:
-    """A segment that adds to its table runs only together with the segments before it."""
-    selected = context.run.asset_selection
-    if selected is None or item.requires <= selected:
-        return
-    missing = ", ".join(sorted(key.to_user_string() for key in item.requires - selected))
-    raise dg.Failure(
-        description=f"{item.segment.name} adds to what its table holds: run alone, it would add it "
-        f"a second time. Nothing was changed.\nhint: select {missing} too",
-        allow_retries=False,
-    )
+    """A segment that adds to its table runs only after the segments before it, in the same run.
 
-
-def _run_step(step: Step, context: RunContext) -> StepResult:
-    try:
-        return execute(step, context)
-    except TransientError as error:
-        raise dg.Failure(description=str(error), allow_retries=True) from None
-    except (StepError, PluginError) as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from None
+    That holds for a run that was asked for some assets, for a job that has only some, and for a re-execution
+    of some steps.
+    """
+    of_the_run = context.run.step_keys_to_execute or [node.name for node in context.job_def.nodes]
+    absent = [other for other in item.requires if other.op_name not in of_the_run]
+    if absent:
+        missing = ", ".join(spec.key.to_user_string() for other in absent for spec in other.specs)
+        raise dg.Failure(
+            description=f"{item.segment.name} adds to what its table holds: run alone, it would add it "
+            f"a second time. Nothing was changed.\nhint: select {missing} too",
+            allow_retries=False,
+        )
 
 
 def _materializations(

@@ -1,48 +1,47 @@
 """Asset checks that come with a program."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import dagster as dg
 from dagster import AssetCheckExecutionContext
 
-from sqlflow_dagster.asset_graph import AssetGraph
+from sqlflow_dagster.asset_graph import AssetGraph, SegmentSpecs
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.statements import PredictStatement
-from sqlflow_dagster.resources import run_context_of
-from sqlflow_dagster.translator import safe_name
+from sqlflow_dagster.materialization import step_failures
+from sqlflow_dagster.resources import OpResources
+from sqlflow_dagster.runtime.inputs import rebuild_missing_tables
 
 ROW_CHECK = "as_many_rows_as_its_input"
 
 
-def program_checks(
-    graph: AssetGraph, resources: Mapping[str, Any]
-) -> list[dg.AssetChecksDefinition]:
+def program_checks(graph: AssetGraph, resources: OpResources) -> list[dg.AssetChecksDefinition]:
     """The checks of all programs: each prediction table has a row for each row of its SELECT.
 
     Args:
         graph: The assets.
-        resources: The resources of the assets, by key.
+        resources: The resources of the assets.
     """
     found = []
     for item in graph.segments:
         step = item.program.steps[item.segment.steps[-1]]
-        if isinstance(step.statement, PredictStatement) and not step.reads & step.writes:
-            # A table that is predicted in place has replaced its input: nothing is left to compare.
-            statement = step.statement
-            found.append(
-                _row_check(item.program.name, step, statement, item.specs[0].key, resources)
-            )
+        if isinstance(step.statement, PredictStatement) and not _changed_later(step, item):
+            found.append(_row_check(item, step, step.statement, resources))
     return found
 
 
+def _changed_later(step: Step, item: SegmentSpecs) -> bool:
+    """Whether what a prediction was made of, or the prediction itself, is written again.
+
+    Then nothing is left to compare, or it may be gone at any moment of the check.
+    """
+    later = item.program.steps[step.index + 1 :]
+    written = step.writes.union(*(other.writes for other in later))
+    return bool(written & step.reads or any(other.writes & step.writes for other in later))
+
+
 def _row_check(
-    program: str,
-    step: Step,
-    statement: PredictStatement,
-    key: dg.AssetKey,
-    resources: Mapping[str, Any],
+    item: SegmentSpecs, step: Step, statement: PredictStatement, resources: OpResources
 ) -> dg.AssetChecksDefinition:
+    key = item.specs[0].key
     spec = dg.AssetCheckSpec(
         name=ROW_CHECK,
         asset=key,
@@ -50,16 +49,19 @@ def _row_check(
     )
 
     @dg.multi_asset_check(
-        name=safe_name(f"{program}__{step.name}__rows"),
+        name=f"{item.op_name}__rows",
         specs=[spec],
-        resource_defs=dict(resources),
-        required_resource_keys=set(resources),
+        resource_defs=dict(resources.definitions),
+        required_resource_keys=set(resources.definitions),
     )
     def count_rows(context: AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        engine = run_context_of(context, program).engine
-        with engine.session(prefix=step.prefix) as session:
-            written = session.count(f"SELECT * FROM {engine.quote(statement.into.parts)}")
-            given = session.count(statement.query.sql)
+        with step_failures():
+            run_context = resources.run_context(context, item.program.name)
+            engine = run_context.engine
+            with engine.session(prefix=step.prefix) as session:
+                rebuild_missing_tables(step, session, run_context)
+                written = session.count(f"SELECT * FROM {engine.quote(statement.into.parts)}")
+                given = session.count(statement.query.sql)
         return dg.AssetCheckResult(
             asset_key=key,
             check_name=ROW_CHECK,

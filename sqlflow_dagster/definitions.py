@@ -1,6 +1,6 @@
 """The code location that ``workspace.yaml`` names, set up by environment variables.
 
-``SQLFLOW_PROGRAMS``: paths or patterns of program files, separated by the path separator (``:``); default
+``SQLFLOW_PROGRAMS``: program files, directories or patterns, separated by the path separator (``:``); default
 ``examples/*.sql``. ``SQLFLOW_DATASOURCE``: the database's URL; default a DuckDB file in the checkout.
 ``SQLFLOW_EXECUTOR``: ``multiprocess`` (default), ``in_process`` or ``k8s``.
 """
@@ -30,10 +30,12 @@ def _resolve_environment() -> None:
     """Make the settings absolute in this process's environment, which all step processes inherit."""
     default = str(_root() / "examples" / "*.sql")
     patterns = (os.environ.get(PROGRAMS_VARIABLE) or default).split(os.pathsep)
-    os.environ[PROGRAMS_VARIABLE] = os.pathsep.join(str(Path(item).absolute()) for item in patterns)
+    os.environ[PROGRAMS_VARIABLE] = os.pathsep.join(
+        str(Path(item).absolute()) for item in patterns if item
+    )
     url = os.environ.get(DATASOURCE_VARIABLE) or f"duckdb:///{_root() / 'sqlflow.duckdb'}"
     os.environ[DATASOURCE_VARIABLE] = _absolute_url(url)
-    os.environ.setdefault(EXECUTOR_VARIABLE, ExecutorKind.MULTIPROCESS)
+    os.environ[EXECUTOR_VARIABLE] = os.environ.get(EXECUTOR_VARIABLE) or ExecutorKind.MULTIPROCESS
 
 
 def _absolute_url(url: str) -> str:

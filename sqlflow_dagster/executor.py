@@ -1,6 +1,7 @@
 """How the steps of a run are started: in processes of this machine, in this process, or as Kubernetes Jobs."""
 
 from enum import StrEnum
+from functools import cache
 
 import dagster as dg
 from dagster import InitExecutorContext, multiple_process_executor_requirements
@@ -17,6 +18,11 @@ class ExecutorKind(StrEnum):
     IN_PROCESS = "in_process"
     K8S = "k8s"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "ExecutorKind":
+        known = ", ".join(cls)
+        raise ValueError(f"unknown executor {value!r} (SQLFLOW_EXECUTOR); known: {known}")
+
 
 def executor(kind: ExecutorKind | str = ExecutorKind.MULTIPROCESS) -> dg.ExecutorDefinition:
     """The executor of a kind.
@@ -27,7 +33,18 @@ def executor(kind: ExecutorKind | str = ExecutorKind.MULTIPROCESS) -> dg.Executo
     Raises:
         ValueError: There is no such kind.
     """
-    match ExecutorKind(kind):
+    return _executor(ExecutorKind(kind), max_concurrent())
+
+
+def steps_at_once(kind: ExecutorKind) -> int:
+    """The most steps that share a machine under an executor; a Kubernetes pod runs one."""
+    return max_concurrent() if kind is ExecutorKind.MULTIPROCESS else 1
+
+
+# Definitions can be merged only where they share one executor object.
+@cache
+def _executor(kind: ExecutorKind, concurrent: int) -> dg.ExecutorDefinition:
+    match kind:
         case ExecutorKind.IN_PROCESS:
             return dg.in_process_executor
         case ExecutorKind.K8S:
@@ -35,7 +52,7 @@ def executor(kind: ExecutorKind | str = ExecutorKind.MULTIPROCESS) -> dg.Executo
         case ExecutorKind.MULTIPROCESS:
             configured: dg.ExecutorDefinition = dg.multiprocess_executor.configured(
                 {
-                    "max_concurrent": max_concurrent(),
+                    "max_concurrent": concurrent,
                     "start_method": {"forkserver": {"preload_modules": [PRELOAD_MODULE]}},
                 }
             )
@@ -55,8 +72,7 @@ def _k8s_executor() -> dg.ExecutorDefinition:
         if not isinstance(launcher, K8sRunLauncher):
             raise dg.DagsterInvariantViolationError(
                 "SQLFLOW_EXECUTOR=k8s needs the K8sRunLauncher, but this instance has "
-                f"{type(launcher).__name__}; set run_launcher in dagster.yaml as in "
-                "deploy/dagster.yaml"
+                f"{type(launcher).__name__}; set run_launcher in dagster.yaml"
             )
         create = k8s_job_executor.executor_creation_fn
         assert create is not None

@@ -6,17 +6,15 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 
 from sqlflow_dagster.asset_graph import AssetGraph
-from sqlflow_dagster.translator import SqlflowTranslator
+from sqlflow_dagster.translator import program_group
 
 
-def program_jobs(
-    graph: AssetGraph, translator: SqlflowTranslator
-) -> list[UnresolvedAssetJobDefinition]:
+def program_jobs(graph: AssetGraph) -> list[UnresolvedAssetJobDefinition]:
     """A job for each program that can be loaded: all of its assets, under the program's name."""
     keys: dict[str, list[dg.AssetKey]] = {}
     paths: dict[str, str] = {}
     for item in graph.segments:
-        name = translator.group_name(item.program)
+        name = program_group(item.program.name)
         keys.setdefault(name, []).extend(spec.key for spec in item.specs)
         paths[name] = item.program.source.name
     return [

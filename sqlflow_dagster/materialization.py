@@ -1,21 +1,40 @@
-"""What a finished segment tells Dagster: the metadata of its materializations."""
+"""What a segment tells Dagster: the metadata of its materializations, or why it failed."""
 
 import base64
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from sqlflow_dagster.errors import PluginError, StepError, TransientError
 from sqlflow_dagster.graph.column_lineage import Lineage
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.runtime.results import Artifact, StepResult, WrittenTable
+from sqlflow_dagster.translator import fenced
 
 INLINE_BYTES = 100_000
 _SHOWN_ROWS = 20
+_SHOWN_CHARACTERS = 200
+
+
+@contextmanager
+def step_failures() -> Iterator[None]:
+    """A block whose errors of this package fail the Dagster step.
+
+    Dagster's retry policy applies to those that a later attempt may not meet, and to no others.
+    """
+    try:
+        yield
+    except TransientError as error:
+        raise dg.Failure(description=str(error), allow_retries=True) from None
+    except (StepError, PluginError) as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
 
 
 def segment_metadata(
@@ -47,17 +66,17 @@ def segment_metadata(
             metadata.update(_model_metadata(result.model))
         for table in result.tables:
             if table.name == output.ref.parts:
-                metadata.update(_table_metadata(table))
+                metadata.update(_table_metadata(output.ref, table))
     metadata["seconds"] = round(sum(result.seconds for result in results), 3)
-    metadata["sql"] = dg.MetadataValue.md(f"```sql\n{sql}\n```")
+    metadata["sql"] = dg.MetadataValue.md(fenced(sql, "sql"))
     return metadata
 
 
-def _table_metadata(table: WrittenTable) -> dict[str, Any]:
+def _table_metadata(ref: ObjectRef, table: WrittenTable) -> dict[str, Any]:
     columns = [dg.TableColumn(name=item.name, type=item.type) for item in table.columns]
     metadata: dict[str, Any] = {
         "dagster/column_schema": dg.TableSchema(columns=columns),
-        "dagster/table_name": ".".join(table.name),
+        "dagster/table_name": ref.name,
     }
     if table.rows is not None:
         metadata["dagster/row_count"] = table.rows
@@ -93,9 +112,9 @@ def _result_metadata(result: StepResult, directory: Path) -> dict[str, Any]:
         metadata["rows"] = dg.MetadataValue.md(_markdown(shown.column_names, shown.to_pylist()))
     if result.metrics is not None:
         for name, value in result.metrics.values.items():
-            metadata[f"{result.judged_on} {name}"] = float(value)
+            metadata[f"{result.judged_on} {name}"] = _number(value)
         for name, value in result.metrics.baseline.items():
-            metadata[f"baseline {name}"] = float(value)
+            metadata[f"baseline {name}"] = _number(value)
         if result.metrics.confusion is not None:
             metadata["confusion matrix"] = dg.MetadataValue.md(_confusion(result.metrics.confusion))
     if result.model is not None:
@@ -107,6 +126,11 @@ def _result_metadata(result: StepResult, directory: Path) -> dict[str, Any]:
     if result.changed_rows is not None:
         metadata["changed rows"] = result.changed_rows
     return metadata
+
+
+def _number(value: float) -> float | str:
+    """A number as metadata; Dagster's page fails on what JSON cannot write, such as NaN."""
+    return float(value) if math.isfinite(value) else str(value)
 
 
 def _details(value: Any) -> Any:
@@ -151,7 +175,10 @@ def _markdown(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
 
     def cell(value: Any) -> str:
         text = f"{value:.6g}" if isinstance(value, float) else str(value)
-        return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+        if len(text) > _SHOWN_CHARACTERS:
+            text = f"{text[:_SHOWN_CHARACTERS]}…"
+        escaped = re.sub(r"([\\|`*<])", r"\\\1", text)
+        return re.sub(r"\s", " ", escaped)
 
     lines = [[cell(name) for name in columns], ["---"] * len(columns)]
     lines += [[cell(row.get(name)) for name in columns] for row in rows]

@@ -13,8 +13,7 @@ from dagster._core.storage.event_log import sqlite as _event_log  # noqa: F401
 from dagster._core.storage.runs import sqlite as _runs  # noqa: F401
 from dagster._core.storage.schedules import sqlite as _schedules  # noqa: F401
 
-from sqlflow_dagster import definitions as _definitions  # noqa: F401
-from sqlflow_dagster.runtime import worker as _worker  # noqa: F401
+from sqlflow_dagster import asset_graph as _asset_graph  # noqa: F401
 
 with dagster.DagsterInstance.ephemeral():
     pass

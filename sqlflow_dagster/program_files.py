@@ -3,10 +3,13 @@
 import base64
 import hashlib
 import json
+import re
+import traceback
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from glob import glob
+from functools import lru_cache
+from glob import glob, has_magic
 from pathlib import Path
 
 from dagster._core.definitions.definitions_load_context import (
@@ -18,6 +21,11 @@ from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity
 from sqlflow_dagster.graph.conflicts import conflicting_writers
 from sqlflow_dagster.graph.program import Program
+from sqlflow_dagster.source import Source
+
+Patterns = str | Path | Sequence[str | Path]
+_UNDECODED = re.compile("[\udc80-\udcff]")
+"""What a byte that is not UTF-8 is read as: Python's surrogate escapes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,34 +43,45 @@ class ProgramFile:
     diagnostics: tuple[Diagnostic, ...] = field(default=(), repr=False)
 
 
-def find_files(patterns: str | Path | Sequence[str | Path]) -> list[Path]:
+def find_files(patterns: Patterns) -> list[Path]:
     """The files that paths and glob patterns name: absolute, sorted, each once.
 
+    A directory stands for the ``*.sql`` files in it.
+
     Raises:
-        FileNotFoundError: A path without wildcards names no file.
+        FileNotFoundError: A path without wildcards names nothing.
     """
     listed = [patterns] if isinstance(patterns, str | Path) else patterns
     found: set[Path] = set()
-    for pattern in map(str, listed):
-        # Not Path.glob: that takes no absolute patterns.
-        matches = glob(pattern, recursive=True)  # noqa: PTH207
-        if not matches and not any(character in pattern for character in "*?["):
-            raise FileNotFoundError(f"there is no program file {Path(pattern).absolute()}")
-        found.update(Path(match).absolute() for match in matches)
+    for pattern in map(Path, listed):
+        if pattern.is_dir():
+            found.update(pattern.absolute().glob("*.sql"))
+        elif pattern.exists():
+            found.add(pattern.absolute())
+        elif has_magic(str(pattern)):
+            # Not Path.glob: that takes no absolute patterns.
+            matches = glob(str(pattern), recursive=True)  # noqa: PTH207
+            found.update(Path(match).absolute() for match in matches)
+        else:
+            raise FileNotFoundError(f"there is no program file {pattern.absolute()}")
     return sorted(path for path in found if path.is_file())
 
 
-def read_texts(patterns: str | Path | Sequence[str | Path]) -> dict[str, str]:
+def read_texts(patterns: Patterns) -> dict[str, str]:
     """The texts of program files by absolute path, the same in every process of a run.
 
     Every step of a run loads the definitions again. The texts are those that the code location was loaded
-    with, whatever has been edited since: Dagster hands them from the first load to all later ones.
+    with, whatever has been edited since: Dagster hands them from the first load to all later ones. Bytes that
+    are not UTF-8 become surrogates, for :func:`compile_files` to report.
     """
     key = "sqlflow_dagster/programs/" + hashlib.sha256(repr(patterns).encode()).hexdigest()[:16]
     load = DefinitionsLoadContext.get()
     if load.load_type is DefinitionsLoadType.RECONSTRUCTION and key in load.reconstruction_metadata:
         return _unpacked(load.reconstruction_metadata[key])
-    texts = {str(path): path.read_text(encoding="utf-8-sig") for path in find_files(patterns)}
+    texts = {
+        str(path): path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        for path in find_files(patterns)
+    }
     load.add_to_pending_reconstruction_metadata(key, _packed(texts))
     return texts
 
@@ -93,21 +112,54 @@ def compile_files(
         variables: The values of their ``${NAME}`` templates.
         default_schema: The schema of unqualified tables.
     """
-    files = []
-    for path, text in texts.items():
-        try:
-            program = compile_program(
-                text,
-                path=path,
-                dialect=dialect,
-                variables=variables,
-                default_schema=default_schema,
-            )
-        except CompileError as error:
-            files.append(ProgramFile(path=path, program=None, diagnostics=error.diagnostics))
-        else:
-            files.append(ProgramFile(path=path, program=program, diagnostics=program.diagnostics))
+    values = tuple(sorted((variables or {}).items()))
+    files = [_compiled(path, text, dialect, values, default_schema) for path, text in texts.items()]
     return _without_conflicts(files)
+
+
+# Dagster loads the definitions several times in one process.
+@lru_cache(maxsize=256)
+def _compiled(
+    path: str,
+    text: str,
+    dialect: str,
+    variables: tuple[tuple[str, str], ...],
+    default_schema: str | None,
+) -> ProgramFile:
+    undecoded = _undecoded(path, text)
+    if undecoded is not None:
+        return ProgramFile(path=path, program=None, diagnostics=(undecoded,))
+    try:
+        program = compile_program(
+            text,
+            path=path,
+            dialect=dialect,
+            variables=dict(variables),
+            default_schema=default_schema,
+        )
+    except CompileError as error:
+        return ProgramFile(path=path, program=None, diagnostics=error.diagnostics)
+    except Exception:
+        # A bug of the compiler must not take the other programs down; the placeholder shows it.
+        problem = Diagnostic(
+            message=f"the compiler failed on {path}\n{traceback.format_exc().rstrip()}",
+            hint="this is a bug of sqlflow_dagster: please report it with the program",
+        )
+        return ProgramFile(path=path, program=None, diagnostics=(problem,))
+    return ProgramFile(path=path, program=program, diagnostics=program.diagnostics)
+
+
+def _undecoded(path: str, text: str) -> Diagnostic | None:
+    """The diagnostic for a text that is not UTF-8."""
+    found = _UNDECODED.search(text)
+    if found is None:
+        return None
+    shown = Source(text=_UNDECODED.sub("\N{REPLACEMENT CHARACTER}", text), path=path)
+    return Diagnostic(
+        message=f"the byte 0x{ord(found.group()) - 0xDC00:02x} is not UTF-8",
+        span=shown.span(found.start(), found.end()),
+        hint="save the file as UTF-8",
+    )
 
 
 def _without_conflicts(files: list[ProgramFile]) -> tuple[ProgramFile, ...]:
@@ -117,11 +169,14 @@ def _without_conflicts(files: list[ProgramFile]) -> tuple[ProgramFile, ...]:
     for index, problem in conflicting_writers(programs):
         conflicts.setdefault(good[index], []).append(problem)
     return tuple(
-        replace(item, program=None, diagnostics=(*item.diagnostics, *conflicts[index]))
-        if index in conflicts
-        else item
+        set_apart(item, *conflicts[index]) if index in conflicts else item
         for index, item in enumerate(files)
     )
+
+
+def set_apart(file: ProgramFile, *problems: Diagnostic) -> ProgramFile:
+    """A file whose program is not to be loaded, and why."""
+    return replace(file, program=None, diagnostics=(*file.diagnostics, *problems))
 
 
 def errors_only(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:

@@ -1,16 +1,14 @@
 """Everything of a set of programs for one code location: assets, jobs, checks, resources, executor."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import dagster as dg
 
-from sqlflow_dagster.asset_graph import asset_graph
-from sqlflow_dagster.assets_from_sql import executable_assets
+from sqlflow_dagster.assets_from_sql import executable_assets, program_graph
 from sqlflow_dagster.checks import program_checks
-from sqlflow_dagster.executor import ExecutorKind, executor
+from sqlflow_dagster.executor import ExecutorKind, executor, steps_at_once
 from sqlflow_dagster.jobs import program_jobs
-from sqlflow_dagster.program_files import compile_files, read_texts
+from sqlflow_dagster.program_files import Patterns
 from sqlflow_dagster.resources import (
     DatasourceResource,
     ModelStoreResource,
@@ -21,7 +19,7 @@ from sqlflow_dagster.translator import SqlflowTranslator
 
 
 def definitions_from_sql(
-    path_or_glob: str | Path | Sequence[str | Path],
+    path_or_glob: Patterns,
     *,
     datasource: str | DatasourceResource,
     model_store: ModelStoreResource | None = None,
@@ -30,12 +28,13 @@ def definitions_from_sql(
     key_prefix: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
     default_schema: str | None = None,
+    declare_external: bool = True,
     executor_kind: ExecutorKind | str | None = ExecutorKind.MULTIPROCESS,
 ) -> dg.Definitions:
     """The definitions of program files: their assets, a job for each file, their checks.
 
     Args:
-        path_or_glob: The files: paths, patterns such as ``programs/*.sql``, or a list of them.
+        path_or_glob: The files: paths, directories, patterns such as ``programs/*.sql``, or a list of them.
         datasource: The URL of the database, or a resource.
         model_store: Where models are kept; by default in the data source.
         dialect: The SQL dialect; None for the data source's own.
@@ -43,27 +42,34 @@ def definitions_from_sql(
         key_prefix: Put in front of every asset key; a ``translator`` has its own.
         variables: The values of ``${NAME}`` templates.
         default_schema: The schema of unqualified tables.
+        declare_external: Whether the tables that the programs only read become assets here; False where
+            other assets of the code location make them.
         executor_kind: How steps are started; None to leave the executor open, for merging with
             definitions that have one.
 
     Raises:
         FileNotFoundError: A path names no file.
         TerminalError: The data source's URL names no engine.
+        ValueError: There is no such executor, or both a ``translator`` and a ``key_prefix`` are given.
     """
+    kind = None if executor_kind is None else ExecutorKind(executor_kind)
     resource = as_resource(datasource)
-    engine = resource.declared_engine()
-    files = compile_files(
-        read_texts(path_or_glob),
-        dialect=dialect or engine.dialect,
+    graph = program_graph(
+        path_or_glob,
+        engine=resource.declared_engine(),
+        dialect=dialect,
+        translator=translator,
+        key_prefix=key_prefix,
         variables=variables,
         default_schema=default_schema,
+        declare_external=declare_external,
     )
-    translator = translator or SqlflowTranslator(key_prefix=key_prefix)
-    graph = asset_graph(files, engine=engine.name, translator=translator)
-    resources = op_resources(resource, model_store)
+    resources = op_resources(
+        resource, model_store, concurrent=None if kind is None else steps_at_once(kind)
+    )
     return dg.Definitions(
-        assets=executable_assets(graph, translator, resources),
+        assets=executable_assets(graph, resources),
         asset_checks=program_checks(graph, resources),
-        jobs=program_jobs(graph, translator),
-        executor=executor(executor_kind) if executor_kind is not None else None,
+        jobs=program_jobs(graph),
+        executor=None if kind is None else executor(kind),
     )

@@ -2,11 +2,17 @@
 
 import hashlib
 import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import dagster as dg
+import sqlalchemy as sa
 from pydantic import Field
 
 from sqlflow_dagster.engines.base import Engine, open_engine
+from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.model_store.base import ModelStore, model_stores
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.history import History
@@ -14,6 +20,7 @@ from sqlflow_dagster.runtime.local import max_concurrent, threads_per_step
 
 DATASOURCE_KEY = "sqlflow_datasource"
 MODEL_STORE_KEY = "sqlflow_model_store"
+DEFAULT_STORE = "database"
 
 
 class DatasourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -28,8 +35,12 @@ class DatasourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     @classmethod
     def from_url(cls, url: str) -> "DatasourceResource":
         """A resource whose URL stays in the environment of this process, out of Dagster's sight."""
-        name = f"SQLFLOW_DATASOURCE_{hashlib.sha256(url.encode()).hexdigest()[:12].upper()}"
-        os.environ[name] = url
+        # Nothing is derived from the password: Dagster shows the variable's name.
+        name = stem = f"SQLFLOW_DATASOURCE_{_digest(_without_password(url))}"
+        number = 1
+        while os.environ.setdefault(name, url) != url:
+            number += 1
+            name = f"{stem}_{number}"
         return cls(url=dg.EnvVar(name))
 
     def declared_engine(self) -> Engine:
@@ -39,7 +50,15 @@ class DatasourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             TerminalError: The variable is not set, or the URL names no engine.
         """
         url = self.url
-        return open_engine(url.get_value() or "" if isinstance(url, dg.EnvVar) else url)
+        if not isinstance(url, dg.EnvVar):
+            return open_engine(url)
+        value = url.get_value()
+        if not value:
+            raise TerminalError(
+                f"the environment variable {url.env_var_name} of the data source is not set",
+                hint="set it to a URL such as duckdb:///data.duckdb",
+            )
+        return open_engine(value)
 
     def engine(self) -> Engine:
         """The engine of the URL; no connection is opened.
@@ -53,7 +72,7 @@ class DatasourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 class ModelStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where models are kept; by default in the data source itself."""
 
-    store: str = Field(default="database", description="the name of a model store plugin")
+    store: str = Field(default=DEFAULT_STORE, description="the name of a model store plugin")
 
     def open(self, engine: Engine) -> ModelStore:
         """The store; ``engine`` is the data source of the statement.
@@ -65,19 +84,117 @@ class ModelStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return factory(engine)  # type: ignore[call-arg]  # a Protocol has no constructor to declare
 
 
+Resource: TypeAlias = DatasourceResource | ModelStoreResource
+_shared: dict[str, Resource] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpResources:
+    """The resources of the ops of some programs, and how their steps share the machine.
+
+    A code location can have several data sources: each has a key of its own.
+
+    Attributes:
+        datasource_key: Of the data source.
+        model_store_key: Of the model store.
+        definitions: The resources by key.
+        concurrent: The most steps at once; None where an executor decides that is not known here.
+    """
+
+    datasource_key: str
+    model_store_key: str
+    definitions: Mapping[str, Resource]
+    concurrent: int | None = None
+
+    def run_context(
+        self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, program: str
+    ) -> RunContext:
+        """The context of a step of ``program``, from the resources of its op."""
+        datasource: DatasourceResource = getattr(context.resources, self.datasource_key)
+        model_store: ModelStoreResource = getattr(context.resources, self.model_store_key)
+        engine = datasource.engine()
+        return RunContext(
+            engine=engine,
+            models=model_store.open(engine),
+            history=History(engine),
+            program=program,
+            run_id=context.run.run_id,
+            threads=threads_per_step(self.concurrent or max_concurrent()),
+            progress=_LoggedProgress(context.log),
+        )
+
+
 def op_resources(
-    datasource: DatasourceResource, model_store: ModelStoreResource | None
-) -> dict[str, dg.ConfigurableResource]:  # type: ignore[type-arg]
-    """The resources of an op by their keys."""
-    return {
-        DATASOURCE_KEY: datasource,
-        MODEL_STORE_KEY: model_store or ModelStoreResource(),
-    }
+    datasource: DatasourceResource,
+    model_store: ModelStoreResource | None = None,
+    *,
+    concurrent: int | None = None,
+) -> OpResources:
+    """The resources of the ops that work with a data source.
+
+    Args:
+        datasource: The data source.
+        model_store: Where models are kept; by default in the data source.
+        concurrent: The most steps at once; None for what SQLFLOW_MAX_CONCURRENT says.
+    """
+    store = model_store or ModelStoreResource()
+    datasource_key = _key(DATASOURCE_KEY, _datasource_name(datasource))
+    store_key = _key(MODEL_STORE_KEY, _store_name(store))
+    return OpResources(
+        datasource_key=datasource_key,
+        model_store_key=store_key,
+        definitions={
+            datasource_key: _one_object(datasource_key, datasource),
+            store_key: _one_object(store_key, store),
+        },
+        concurrent=concurrent,
+    )
 
 
 def as_resource(datasource: str | DatasourceResource) -> DatasourceResource:
-    """A data source given by its URL or as a resource, as a resource."""
-    return DatasourceResource.from_url(datasource) if isinstance(datasource, str) else datasource
+    """A data source given by its URL or as a resource, as a resource that shows no password."""
+    if isinstance(datasource, str):
+        return DatasourceResource.from_url(datasource)
+    url = datasource.url
+    literal = type(datasource) is DatasourceResource and not isinstance(url, dg.EnvVar)
+    if literal and _without_password(url) != url:
+        return DatasourceResource.from_url(url)
+    return datasource
+
+
+def _datasource_name(datasource: DatasourceResource) -> str:
+    """What tells a data source from others: the name of its variable, else its URL without password."""
+    url = datasource.url
+    if isinstance(url, dg.EnvVar):
+        return url.env_var_name.lower().removeprefix(DATASOURCE_KEY).strip("_")
+    return _digest(_without_password(url))
+
+
+def _store_name(store: ModelStoreResource) -> str:
+    if isinstance(store.store, dg.EnvVar):
+        return store.store.env_var_name.lower()
+    return "" if store.store == DEFAULT_STORE else store.store
+
+
+def _key(stem: str, name: str) -> str:
+    return re.sub(r"\W", "_", f"{stem}_{name}" if name else stem)
+
+
+def _one_object(key: str, resource: Resource) -> Resource:
+    """The same object for equal resources: Dagster takes two objects under one key for a conflict."""
+    known = _shared.setdefault(key, resource)
+    return known if known == resource else resource
+
+
+def _without_password(url: str) -> str:
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except sa.exc.ArgumentError:
+        return ""  # Opening it gives the error; nothing of the text may be shown.
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8].upper()
 
 
 class _LoggedProgress:
@@ -95,21 +212,3 @@ class _LoggedProgress:
         if tenth != self._last_tenth:
             self._last_tenth = tenth
             self._log.info(f"{done} of {total}: {note}")
-
-
-def run_context_of(
-    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, program: str
-) -> RunContext:
-    """The context of a step of ``program``, from the resources of its op."""
-    datasource: DatasourceResource = getattr(context.resources, DATASOURCE_KEY)
-    model_store: ModelStoreResource = getattr(context.resources, MODEL_STORE_KEY)
-    engine = datasource.engine()
-    return RunContext(
-        engine=engine,
-        models=model_store.open(engine),
-        history=History(engine),
-        program=program,
-        run_id=context.run.run_id,
-        threads=threads_per_step(max_concurrent()),
-        progress=_LoggedProgress(context.log),
-    )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.utils import is_valid_name
 from dagster._utils.warnings import disable_dagster_warnings
 
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
@@ -18,6 +19,7 @@ from sqlflow_dagster.lang.statements import TemporaryTableStatement, TrainStatem
 from sqlflow_dagster.registry import Group, Registry
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]")
+_LETTER = re.compile(r"[A-Za-z0-9]")
 # Where the page has an icon under another name than our module's.
 _KINDS = {"torch": "pytorch"}
 _trainers: Registry[object] = Registry(Group.TRAINERS, "estimator")
@@ -69,11 +71,29 @@ def safe_name(text: str) -> str:
     return f"{safe}_{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
+def program_group(name: str) -> str:
+    """The group and the job of a program, by the program's name.
+
+    It stays as readable as Dagster allows: no hash unless nothing else is left of the name. Dagster takes no
+    Python keyword and no word of its own, such as ``import`` or ``config``: those get an underscore.
+    """
+    group = _UNSAFE.sub("_", name)
+    if not _LETTER.search(group):
+        return safe_name(name)
+    return group if is_valid_name(group) else f"{group}_"
+
+
+def op_name(program: Program, segment: Segment) -> str:
+    """The op of a segment, which is also its step in a run: unique in a code location."""
+    return f"{program_group(program.name)}__{program.steps[segment.steps[0]].name}"
+
+
 class SqlflowTranslator:
     """Translates the nodes of programs to asset specs.
 
     Args:
-        key_prefix: Put in front of every asset key of a program and of what it reads.
+        key_prefix: Put in front of every asset key: of tables, models and printing statements, of what
+            programs only read, and of programs that cannot be loaded.
     """
 
     def __init__(self, *, key_prefix: Sequence[str] = ()) -> None:
@@ -90,20 +110,16 @@ class SqlflowTranslator:
         with disable_dagster_warnings():
             return dg.AssetSpec(
                 key=self._key(node),
-                group_name=self.group_name(node.program),
+                group_name=program_group(node.program.name),
                 description=_description(node.steps),
                 kinds=_kinds(node),
                 code_version=code_version(node.steps),
                 metadata=_metadata(node),
             )
 
-    def group_name(self, program: Program) -> str:
-        """The group, and the job, of a program."""
-        return _UNSAFE.sub("_", program.name)
-
     def _key(self, node: SegmentNode) -> dg.AssetKey:
         if node.output is None:
-            parts: tuple[str, ...] = (self.group_name(node.program), node.segment.name)
+            parts: tuple[str, ...] = (program_group(node.program.name), node.segment.name)
         else:
             parts = node.output.parts
             if node.output.ref.kind is ObjectKind.MODEL:
@@ -138,8 +154,15 @@ def statement_text(step: Step) -> str:
     return statement.span.text if statement.span is not None else ""
 
 
+def fenced(text: str, language: str) -> str:
+    """A text as a block of Markdown; the fence is longer than any in the text."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
 def _description(steps: Sequence[Step]) -> str:
-    return "\n\n".join(f"```sql\n{statement_text(step)}\n```" for step in steps)
+    return "\n\n".join(fenced(statement_text(step), "sql") for step in steps)
 
 
 def _kinds(node: SegmentNode) -> set[str]:
@@ -160,9 +183,8 @@ def _kinds(node: SegmentNode) -> set[str]:
 def _metadata(node: SegmentNode) -> dict[str, Any]:
     metadata: dict[str, Any] = {"sqlflow/program": node.program.name}
     if node.output is not None:
-        name = ".".join(node.output.ref.parts)
         is_table = node.output.ref.kind is ObjectKind.TABLE
-        metadata["dagster/table_name" if is_table else "sqlflow/model"] = name
+        metadata["dagster/table_name" if is_table else "sqlflow/model"] = node.output.ref.name
         if node.output.version:
             metadata["sqlflow/earlier_version"] = node.output.version
     references: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = [

@@ -115,14 +115,14 @@ def test_a_diagnostic_without_a_place() -> None:
     [
         ("dnnclasifier", "did you mean 'DNNClassifier'?"),
         ("DNNRegres", "did you mean 'DNNRegressor'?"),
-        ("boosted", "did you mean 'boost' or 'booster'?"),
-        ("XGBOOST.gbtre", "did you mean 'xgboost.gbtree'?"),
+        ("boosted", "did you mean 'booster' or 'boost'?"),
+        ("XGB.tre", "did you mean 'xgb.tree'?"),
         ("quux", None),
     ],
 )
 def test_did_you_mean(name: str, expected: str | None) -> None:
     assert (
-        did_you_mean(name, ["DNNClassifier", "DNNRegressor", "xgboost.gbtree", "boost", "booster"])
+        did_you_mean(name, ["DNNClassifier", "DNNRegressor", "xgb.tree", "boost", "booster"])
         == expected
     )
 

@@ -27,7 +27,7 @@ def check(files: tuple[Path, ...], datasource: str | None, settings: CompileSett
     """Tell every error and warning of programs; nothing is run and nothing is changed.
 
     Two files that write one table are an error. With a data source, so are tables and models that a
-    program reads and that are not there.
+    program reads and that are not there, and SELECTs that the data source refuses.
     """
     from sqlflow_dagster.cli.output import data_console, print_diagnostics
     from sqlflow_dagster.cli.programs import compile_files, in_running_order
@@ -35,7 +35,7 @@ def check(files: tuple[Path, ...], datasource: str | None, settings: CompileSett
     compiled = compile_files(files, settings, settings.dialect_for(datasource))
     found = [*compiled.diagnostics]
     if datasource is not None:
-        found += _missing(in_running_order(compiled.programs), datasource)
+        found += _problems_there(in_running_order(compiled.programs), datasource)
     # Here the diagnostics are what was asked for.
     print_diagnostics(found, data_console())
     if found:
@@ -47,17 +47,17 @@ def check(files: tuple[Path, ...], datasource: str | None, settings: CompileSett
     sys.exit(ExitCode.FAILED if errors else ExitCode.OK)
 
 
-def _missing(programs: "tuple[Program, ...]", datasource: str) -> "list[Diagnostic]":
-    """What the programs read that is not there and that none of them makes before."""
+def _problems_there(programs: "tuple[Program, ...]", datasource: str) -> "list[Diagnostic]":
+    """What stands against the programs in a data source."""
+    from sqlflow_dagster.cli.preflight import problems_before
     from sqlflow_dagster.cli.programs import written
     from sqlflow_dagster.graph.objects import ObjectRef
     from sqlflow_dagster.runtime.context import open_context
-    from sqlflow_dagster.runtime.preflight import missing_inputs
 
     found: list[Diagnostic] = []
     made: frozenset[ObjectRef] = frozenset()
     for program in programs:
         context = open_context(datasource, program=program.name)
-        found += missing_inputs(program, context, made=made)
+        found += problems_before(program, context, made=made)
         made |= written(program)
     return found

@@ -114,10 +114,10 @@ def _chosen(
     Raises:
         CompileError: A selector names nothing, or a table or model is missing: nothing may run.
     """
+    from sqlflow_dagster.cli.preflight import problems_before
     from sqlflow_dagster.graph.selection import select_from
     from sqlflow_dagster.runtime.context import open_context
     from sqlflow_dagster.runtime.plan import plan
-    from sqlflow_dagster.runtime.preflight import missing_inputs
 
     selected = (
         select_from(programs, selectors)
@@ -133,7 +133,7 @@ def _chosen(
             planned = plan(program, context, changed=made)
             indexes &= {item.step.index for item in planned if item.stale}
         item = ChosenSteps(program=program, indexes=indexes)
-        problems += missing_inputs(program, context, indexes, made=made)
+        problems += problems_before(program, context, indexes, made=made)
         made = made.union(*(step.writes for step in item.steps))
         chosen.append(item)
     if problems:

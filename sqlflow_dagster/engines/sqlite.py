@@ -50,7 +50,9 @@ class SQLiteSession(SQLAlchemySession):
             f"group_concat(DISTINCT {kind_expression(alias, kind)})"
             for alias, kind in zip(aliases, declared, strict=True)
         )
-        values = f"WITH a({', '.join(aliases)}) AS (\n{query}\n) SELECT {kinds} FROM a"
+        # A common table expression hides the tables of its name from the query itself.
+        cte = f"{_DESCRIBED} ({', '.join(aliases)})"
+        values = f"WITH {cte} AS (\n{query}\n) SELECT {kinds} FROM {_DESCRIBED}"
         with self._run(values) as result:
             found = result.one()
         return tuple(

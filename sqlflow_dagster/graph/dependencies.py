@@ -116,7 +116,10 @@ def _waits(index: int, effects: Effects, state: _State) -> Waits:
             order.add(state.writer[write.ref])
     needed = _needed_in_place(effects, state)
     order |= {state.writer[ref] for ref in needed if ref in state.writer}
-    for ref in reads | needed:
+    # Nobody may take away what stands under a view before the view has gone.
+    under = state.views.opened(write.ref for write in effects.writes)
+    written = {write.ref for write in effects.writes}
+    for ref in reads | needed | (under - written):
         state.readers[ref].add(index)
     _record(index, effects, state)
     return Waits(content=frozenset(content), order=frozenset(order - content), unmade=unmade)
@@ -125,20 +128,17 @@ def _waits(index: int, effects: Effects, state: _State) -> Waits:
 def _needed_in_place(effects: Effects, state: _State) -> set[ObjectRef]:
     """What a statement does not read but must find as it was: nobody may overtake it there.
 
-    The schemas of its tables, the tables that foreign keys of what it writes point to, and the tables
-    under a view that it drops or replaces.
+    The schemas of its tables, and the tables that foreign keys of what it writes point to.
     """
-    tables = [ref for ref in _named(effects) if ref.kind is ObjectKind.TABLE]
     needed = {
         ObjectRef.of(ObjectKind.SCHEMA, [ref.parts[-2]])
-        for ref in tables
-        if "." in ref.name and len(ref.parts) > 1
+        for ref in _named(effects)
+        if ref.kind is ObjectKind.TABLE and "." in ref.name and len(ref.parts) > 1
     }
     written = [write.ref for write in effects.writes]
     for ref in written:
         needed |= state.references.get(ref, frozenset())
-    needed |= effects.references
-    return (needed | state.views.opened(written)).difference(written)
+    return (needed | effects.references).difference(written)
 
 
 def _named(effects: Effects) -> set[ObjectRef]:
@@ -146,14 +146,20 @@ def _named(effects: Effects) -> set[ObjectRef]:
 
 
 def _record(index: int, effects: Effects, state: _State) -> None:
+    references = effects.references
     for write in effects.writes:
         state.writer[write.ref] = index
         state.readers[write.ref] = set()
-        if write.mode not in KEEPS_CONTENT:
+        known: frozenset[ObjectRef] = frozenset()
+        if write.mode in KEEPS_CONTENT:
+            known = state.references.get(write.ref, known)
+        elif write.mode is Mode.DROP and write.ref in effects.reads:
+            # Renamed: its foreign keys go with it.
+            references |= state.references.get(write.ref, known)
+        if write.mode is not Mode.DROP and (known or references):
+            state.references[write.ref] = known | references
+        else:
             state.references.pop(write.ref, None)
-        if effects.references and write.mode is not Mode.DROP:
-            known = state.references.get(write.ref, frozenset())
-            state.references[write.ref] = known | effects.references
     state.views.record(effects)
     if effects.barrier:
         state.barrier, state.since_barrier = index, set()

@@ -110,8 +110,8 @@ def to_json(program: Program) -> str:
     * ``inputs``: the objects that the program reads and does not make first, ``{kind, name}`` each.
     * ``segments``: the assets. ``index``; ``name``; ``outputs`` (``{kind, name, object}``: ``name`` is
       ``t__v1`` for an earlier version of the object ``t``); ``steps``, ``upstream`` and ``waits_for``,
-      lists of indexes; ``inputs``; ``rerunnable``; ``requires``, the indexes of the segments that a run of it must include;
-      ``line`` of its first statement, from 1.
+      lists of indexes; ``inputs``; ``rerunnable``; ``requires``, the indexes of the segments that a run
+      of it must include; ``line`` of its first statement, from 1.
     * ``steps``: the statements. ``index``; ``name``; ``label``; ``line`` and ``column``, from 1; ``sql``;
       ``reads`` (``{kind, name}``); ``writes`` (``{kind, name, mode}``); ``waits_for``, a list of indexes;
       ``code_version``, which changes when the statement's meaning does.

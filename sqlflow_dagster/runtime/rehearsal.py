@@ -49,7 +49,11 @@ class _Rehearsal:
 
 
 def rehearse(
-    program: Program, context: RunContext, steps: frozenset[int] | None = None
+    program: Program,
+    context: RunContext,
+    steps: frozenset[int] | None = None,
+    *,
+    made: frozenset[ObjectRef] = frozenset(),
 ) -> list[Diagnostic]:
     """A diagnostic for each statement that the engine would refuse.
 
@@ -60,6 +64,7 @@ def rehearse(
         program: The program; its inputs are there, see :func:`~sqlflow_dagster.runtime.preflight.missing_inputs`.
         context: The data source.
         steps: The indexes of the steps that will run; None for all.
+        made: What programs that run before make; nothing is said of statements that read it.
 
     Raises:
         TransientError: The data source cannot be reached or is locked.
@@ -71,7 +76,7 @@ def rehearse(
     if len(prefixes) > 1:
         return []  # USE and SET would have to be undone between the statements.
     with context.engine.session(prefix=prefixes.pop()) as session:
-        rehearsal = _Rehearsal(session=session)
+        rehearsal = _Rehearsal(session=session, unknown=set(made))
         try:
             with session.transaction():
                 for step in chosen:

@@ -143,6 +143,13 @@ def test_describe_and_read_agree(session: Session) -> None:
     assert all(column.type for column in columns)
 
 
+def test_a_table_may_be_called_like_an_alias_of_ours(session: Session) -> None:
+    session.execute("CREATE TABLE a AS SELECT 1 AS n")
+    assert [column.name for column in session.describe("SELECT * FROM a")] == ["n"]
+    assert session.count("SELECT * FROM a") == 1
+    assert rows_of(session, "SELECT * FROM a") == [{"n": 1}]
+
+
 def test_describe_names_a_missing_column(session: Session) -> None:
     session.execute("CREATE TABLE t (n INTEGER)")
     with pytest.raises(TerminalError, match="missing"):

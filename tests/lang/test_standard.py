@@ -21,7 +21,7 @@ def test_a_statement_is_a_tree() -> None:
         ("SELECT * FROM ) t", "expected table name but got ')'", ")"),
         ("SELECT * FROM t WHERE )", "something is missing in WHERE near ')'", ")"),
         ("SELECT (1", "expecting )", "1"),
-        ("SELECT 'a", "missing ' from 1:9", "SELECT 'a"),
+        ("SELECT 'a", "missing ' from 1:7", "SELECT 'a"),
         ("", "this is not one statement", ""),
         ("SELECT 1; SELECT 2", "this is not one statement", "SELECT 1; SELECT 2"),
         (f"SELECT {'(' * 400}1{')' * 400}", "nested too deeply for this parser", None),

@@ -37,7 +37,7 @@ def test_nothing_runs_twice(context: RunContext, run: Execute) -> None:
 
 def test_comments_and_blanks_are_no_change(context: RunContext, run: Execute) -> None:
     run(CHAIN)
-    same = "-- the same\n" + CHAIN.replace("SELECT x FROM a", "SELECT x\n    FROM a  -- all")
+    same = "-- the same\n" + CHAIN.replace("SELECT x FROM a", "SELECT x  -- one\n    FROM a")
     assert stale(same, context) == {}
 
 
