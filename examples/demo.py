@@ -57,6 +57,7 @@ def main() -> None:
     run("sqlflow", "demo-data", environment=environment)
     run(
         *("dagster", "job", "execute", "-m", "sqlflow_dagster.definitions", "-j", JOB),
+        *("-c", "deploy/local/quiet.yaml"),
         environment=environment,
     )
     reached = accuracy()

@@ -60,11 +60,13 @@ class AssetGraph:
         segments: In the order of the programs.
         external: What the programs read and none of them makes.
         broken: A placeholder for each program that cannot be loaded.
+        errors: What is wrong with each of those.
     """
 
     segments: tuple[SegmentSpecs, ...]
     external: tuple[dg.AssetSpec, ...]
     broken: tuple[dg.AssetSpec, ...]
+    errors: tuple[str, ...]
 
     @property
     def specs(self) -> list[dg.AssetSpec]:
@@ -112,6 +114,7 @@ def asset_graph(
                 segments=tuple(segments),
                 external=tuple(external.values()) if declare_external else (),
                 broken=tuple(_placeholders(broken, translator, {*made, *external})),
+                errors=tuple(f"{file.path} cannot be loaded\n{_errors(file)}" for file in broken),
             )
         in_circle, problem = found
         files = [set_apart(f, problem) if f.program is in_circle else f for f in files]
@@ -298,6 +301,10 @@ def _circle(segments: Sequence[SegmentSpecs]) -> tuple[Program, Diagnostic] | No
     return None
 
 
+def _errors(file: ProgramFile) -> str:
+    return "\n\n".join(item.render() for item in errors_only(file.diagnostics))
+
+
 def _placeholders(
     files: Sequence[ProgramFile], translator: SqlflowTranslator, taken: set[dg.AssetKey]
 ) -> Iterator[dg.AssetSpec]:
@@ -310,15 +317,14 @@ def _placeholders(
             number += 1
             name = f"compile_error_{number}"
         taken.add(key)
-        errors = errors_only(file.diagnostics)
-        text = "\n\n".join(item.render() for item in errors)
-        line = next((item.span.line for item in errors if item.span is not None), 1)
+        spans = (item.span for item in errors_only(file.diagnostics))
+        line = next((span.line for span in spans if span is not None), 1)
         with disable_dagster_warnings():  # code references are in beta
             reference = dg.LocalFileCodeReference(file_path=file.path, line_number=line)
             yield dg.AssetSpec(
                 key=key,
                 group_name=group,
-                description=f"This program cannot be loaded.\n\n{fenced(text, 'text')}",
+                description=f"This program cannot be loaded.\n\n{fenced(_errors(file), 'text')}",
                 kinds={"sqlflow", "error"},
                 metadata={
                     "sqlflow/program": Path(file.path).stem,

@@ -19,7 +19,7 @@ from dagster._utils.warnings import disable_dagster_warnings
 
 from sqlflow_dagster.asset_graph import AssetGraph, SegmentSpecs, asset_graph
 from sqlflow_dagster.engines.base import Engine, engines
-from sqlflow_dagster.graph.program import Output
+from sqlflow_dagster.graph.program import Output, Step
 from sqlflow_dagster.materialization import segment_metadata, step_failures
 from sqlflow_dagster.program_files import Patterns, compile_files, read_texts
 from sqlflow_dagster.resources import (
@@ -29,6 +29,7 @@ from sqlflow_dagster.resources import (
     as_resource,
     op_resources,
 )
+from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.execute import execute
 from sqlflow_dagster.runtime.results import StepResult
 from sqlflow_dagster.translator import SqlflowTranslator, statement_text
@@ -157,15 +158,15 @@ def program_graph(
         declare_external=declare_external,
     )
     if DefinitionsLoadContext.get().load_type is DefinitionsLoadType.INITIALIZATION:
-        for spec in graph.broken:
-            _report(spec.metadata["sqlflow/path"], spec.description or "")
+        for text in graph.errors:
+            _report(text)
     return graph
 
 
 @cache
-def _report(path: str, problem: str) -> None:
+def _report(problem: str) -> None:
     """Tell whoever loads the definitions of a bad program, once."""
-    _log.error("%s: %s", path, problem)
+    _log.error(problem)
 
 
 def executable_assets(graph: AssetGraph, resources: OpResources) -> list[ProgramAssets]:
@@ -193,10 +194,16 @@ def _executable(item: SegmentSpecs, resources: OpResources) -> dg.AssetsDefiniti
         _refuse_alone(context, item)
         with step_failures():
             run_context = resources.run_context(context, program.name)
-            results = [execute(program.steps[index], run_context) for index in segment.steps]
+            results = [_run(program.steps[index], run_context) for index in segment.steps]
         yield from _materializations(item, results, context)
 
     return run_segment
+
+
+def _run(step: Step, context: RunContext) -> StepResult:
+    result = execute(step, context)
+    context.progress.note(f"{step.name} finished: {result.summary}")
+    return result
 
 
 def _refuse_alone(context: AssetExecutionContext, item: SegmentSpecs) -> None:

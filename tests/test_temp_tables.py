@@ -173,7 +173,7 @@ def test_a_long_name_is_cut_to_what_the_engine_allows(dialect: str, limit: int) 
 
 def test_a_name_with_other_letters_is_quoted_in_the_select() -> None:
     for dialect, quote in (("postgres", '"'), ("mysql", "`")):
-        sql = f'SELECT a, y FROM t LIMIT 1 TO PREDICT "my shop"."präd".x USING m'
+        sql = 'SELECT a, y FROM t LIMIT 1 TO PREDICT "my shop"."präd".x USING m'
         assert queries(compile_program(sql, dialect=dialect)) == [
             f"SELECT * FROM {quote}my shop{quote}.{quote}sqlflow_temporary_predict_präd{quote}"
         ]

@@ -73,3 +73,17 @@ class StepResult:
     artifacts: tuple[Artifact, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+
+    @property
+    def summary(self) -> str:
+        """The result in one line, such as ``iris.train: 120 rows, 0.2 s``."""
+        said = [
+            f"{'.'.join(table.name)}: {'a view' if table.rows is None else f'{table.rows} rows'}"
+            for table in self.tables
+        ]
+        if self.metrics is not None:
+            name, value = list(self.metrics.values.items())[-1]
+            said.append(f"{self.judged_on} {name} {value:.4g}")
+        if self.rows is not None:
+            said.append(f"{self.rows.num_rows}{'+' if self.more_rows else ''} rows shown")
+        return ", ".join([*said, f"{self.seconds:.1f} s"])

@@ -1,15 +1,13 @@
 """Whole programs, each step in a process of its own."""
 
 import multiprocessing
-import os
 from collections.abc import Callable
 
 import pytest
 
 from sqlflow_dagster.compiler import compile_program
-from sqlflow_dagster.engines.base import Engine, open_engine
-from sqlflow_dagster.engines.locking import TIMEOUT_VARIABLE
-from sqlflow_dagster.errors import StepError, TerminalError, TransientError
+from sqlflow_dagster.engines.base import Engine
+from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.local import (
@@ -151,17 +149,6 @@ def test_the_history_knows_the_run(datasource: str, events: Events, context: Run
     summary = run("CREATE TABLE a AS SELECT 1 AS x", datasource, events)
     assert context.history is not None
     assert context.history.finished("p")["create_a"].run_id == summary.run_id
-
-
-def test_tells_of_a_data_source_that_others_keep_busy(
-    datasource: str, events: Events, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(TIMEOUT_VARIABLE, "0")
-    with open_engine(datasource).session():
-        summary = run("SELECT * FROM numbers", datasource, events)
-    (error,) = summary.errors.values()
-    assert type(error) is TransientError
-    assert f"process {os.getpid()}" in error.message
 
 
 def test_tells_how_a_process_ended_that_was_killed(datasource: str, events: Events) -> None:

@@ -1,0 +1,2 @@
+BEGIN;
+SELECT 1 /* a comment /* in a comment */;

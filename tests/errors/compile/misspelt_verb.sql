@@ -1,0 +1,2 @@
+SELECT a, y FROM t TO TRIAN DNNClassifier LABEL y INTO m;
+SELECT a FROM t TO PREDCIT p.y USING m;

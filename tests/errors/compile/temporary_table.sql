@@ -1,0 +1,2 @@
+CREATE TEMPORARY TABLE scratch AS SELECT * FROM t;
+SELECT * FROM scratch;
