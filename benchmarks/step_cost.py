@@ -18,9 +18,10 @@ import dagster as dg
 from sqlflow_dagster import definitions_from_sql
 
 kind = os.environ["EXECUTOR"] or None
-programs = definitions_from_sql("chain.sql", datasource="duckdb:///chain.duckdb", executor_kind=kind)
-spawn = dg.Definitions(executor=dg.multiprocess_executor)
-defs = programs if kind else dg.Definitions.merge(programs, spawn)
+defs = dg.Definitions.merge(
+    definitions_from_sql("chain.sql", datasource="duckdb:///chain.duckdb", executor_kind=kind),
+    dg.Definitions(executor=None if kind else dg.multiprocess_executor),
+)
 """
 
 

@@ -159,19 +159,22 @@ def _outputs(drafts: Sequence[_Draft], steps: Sequence[Step]) -> list[tuple[Outp
 def _names(
     drafts: Sequence[_Draft], outputs: Sequence[tuple[Output, ...]], steps: Sequence[Step]
 ) -> list[str]:
-    """The output's name, or the first step's; a table that is called like a model takes the latter."""
-    taken: dict[str, None] = {}
-    for draft, made in zip(drafts, outputs, strict=True):
+    """The output's name; the first step's for a leaf, and for a table that is called like a model."""
+    found: dict[int, str] = {}
+    taken: set[str] = set()
+    for index, made in enumerate(outputs):
+        name = ".".join(made[0].parts) if made else ""
+        if name and name not in taken:
+            found[index] = name
+            taken.add(name)
+    for index, draft in enumerate(drafts):
         first = steps[draft.steps[0]].name
-        name = ".".join(made[0].parts) if made else first
-        if name in taken:
-            name = first
-        number = 2
-        while name in taken:
-            name = f"{first}_{number}"
+        name, number = first, 1
+        while index not in found and name in taken:
             number += 1
-        taken[name] = None
-    return list(taken)
+            name = f"{first}_{number}"
+        taken.add(found.setdefault(index, name))
+    return [found[index] for index in range(len(drafts))]
 
 
 def _starts_fresh(draft: _Draft, steps: Sequence[Step]) -> bool:

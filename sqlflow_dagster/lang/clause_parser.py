@@ -241,8 +241,8 @@ class _Parser:
 
     def _end(self, allowed: tuple[str, ...]) -> None:
         if self._current.kind is not TokenKind.END:
-            wanted = ", ".join((*allowed, "the end of the statement"))
-            raise self._failure(wanted, near=allowed)
+            wanted = f"{', '.join(allowed)} or " if allowed else ""
+            raise self._failure(f"{wanted}the end of the statement", near=allowed)
 
     def _attributes(self) -> tuple[Attribute, ...]:
         attributes = self._list(self._attribute)

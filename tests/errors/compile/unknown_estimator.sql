@@ -2,4 +2,4 @@ SELECT a, y FROM t
 TO TRAIN DNNClasifier
 LABEL y
 INTO m;
-SELECT a, y FROM t TO TRAIN nothing.like.it LABEL y INTO n;
+SELECT a, y FROM t TO TRAIN xgboost.gbtre LABEL y INTO n;
