@@ -9,7 +9,7 @@ TORCH  := $(shell $(PYTHON) -c 'import sys; print("torch" if sys.version_info[:2
 export DAGSTER_HOME := $(CURDIR)/.dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test golden bench clean
+.PHONY: help setup browser demo check test golden bench clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,11 @@ $(STAMP): pyproject.toml
 	touch $@
 
 comma := ,
+
+# Debian's packages that the tests need. Without the right to install them, say which.
+browser:
+	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium; } \
+	  || { echo 'the tests of the page need the package chromium; install it and call make again' >&2; exit 1; }
 
 .dagster/dagster.yaml: deploy/local/dagster.yaml
 	mkdir -p .dagster
@@ -36,14 +41,14 @@ check: setup  ## Formatting, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup  ## The tests with branch coverage
+test: setup browser  ## The tests with branch coverage
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage xml --quiet
 
-golden: setup  ## Rewrite the expected outputs under tests/; read the difference before you commit it
+golden: setup browser  ## Rewrite the expected outputs under tests/; read the difference before you commit it
 	SQLFLOW_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests
 
 bench: setup  ## Speed, as ratios within one run
