@@ -20,7 +20,7 @@ from dagster._utils.warnings import disable_dagster_warnings
 from sqlflow_dagster.asset_graph import AssetGraph, SegmentSpecs, asset_graph
 from sqlflow_dagster.engines.base import Engine, engines
 from sqlflow_dagster.graph.program import Output, Step
-from sqlflow_dagster.materialization import segment_metadata, step_failures
+from sqlflow_dagster.materialization import segment_metadata
 from sqlflow_dagster.program_files import Patterns, compile_files, read_texts
 from sqlflow_dagster.resources import (
     DatasourceResource,
@@ -192,8 +192,7 @@ def _executable(item: SegmentSpecs, resources: OpResources) -> dg.AssetsDefiniti
     )
     def run_segment(context: AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         _refuse_alone(context, item)
-        with step_failures():
-            run_context = resources.run_context(context, program.name)
+        with resources.running(context, program.name) as run_context:
             results = [_run(program.steps[index], run_context) for index in segment.steps]
         yield from _materializations(item, results, context)
 

@@ -6,7 +6,6 @@ from dagster import AssetCheckExecutionContext
 from sqlflow_dagster.asset_graph import AssetGraph, SegmentSpecs
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.statements import PredictStatement
-from sqlflow_dagster.materialization import step_failures
 from sqlflow_dagster.resources import OpResources
 from sqlflow_dagster.runtime.inputs import rebuild_missing_tables
 
@@ -55,8 +54,7 @@ def _row_check(
         required_resource_keys=set(resources.definitions),
     )
     def count_rows(context: AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        with step_failures():
-            run_context = resources.run_context(context, item.program.name)
+        with resources.running(context, item.program.name) as run_context:
             engine = run_context.engine
             with engine.session(prefix=step.prefix) as session:
                 rebuild_missing_tables(step, session, run_context)

@@ -192,7 +192,7 @@ def compile_program(
         variables=variables or {},
         mode=TemporaryTables(temp_tables),
     )
-    with quiet_parser(), _uncollected():
+    with quiet_parser(), _rarely_collected():
         for run in PASSES:
             run(draft)
     found = sorted(draft.diagnostics, key=lambda item: item.span.start if item.span else -1)
@@ -209,15 +209,18 @@ def compile_program(
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the garbage collector, which would walk all syntax trees again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
+def _rarely_collected() -> Iterator[None]:
+    """With a garbage collector that looks at what is new and leaves what has lasted.
+
+    Syntax trees hold cycles. Never collected they would pile up, collected as by default everything
+    that the program consists of so far would be walked again and again.
+    """
+    thresholds = gc.get_threshold()
+    gc.set_threshold(50_000, 1_000, 1_000)
     try:
         yield
     finally:
-        if enabled:
-            gc.enable()
+        gc.set_threshold(*thresholds)
 
 
 def split_sql_statements(text: str, dialect: str = "duckdb") -> list[str]:

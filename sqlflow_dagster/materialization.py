@@ -1,16 +1,14 @@
-"""What a segment tells Dagster: the metadata of its materializations, or why it failed."""
+"""What a finished segment tells Dagster: the metadata of its materializations."""
 
 import base64
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from sqlflow_dagster.errors import PluginError, StepError, TransientError
 from sqlflow_dagster.graph.column_lineage import Lineage
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output
@@ -21,20 +19,6 @@ from sqlflow_dagster.translator import fenced
 INLINE_BYTES = 100_000
 _SHOWN_ROWS = 20
 _SHOWN_CHARACTERS = 200
-
-
-@contextmanager
-def step_failures() -> Iterator[None]:
-    """A block whose errors of this package fail the Dagster step.
-
-    Dagster's retry policy applies to those that a later attempt may not meet, and to no others.
-    """
-    try:
-        yield
-    except TransientError as error:
-        raise dg.Failure(description=str(error), allow_retries=True) from None
-    except (StepError, PluginError) as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from None
 
 
 def segment_metadata(

@@ -8,6 +8,7 @@ start some when they are imported. That leaves out the modules of this package t
 """
 
 import dagster
+from dagster import _cli  # noqa: F401  # the main module of every run, which a step imports again
 from dagster._core.execution import api as _api  # noqa: F401
 from dagster._core.executor import child_process_executor as _child  # noqa: F401
 from dagster._core.launcher import default_run_launcher as _launcher  # noqa: F401

@@ -3,7 +3,9 @@
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,7 +14,8 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from sqlflow_dagster.engines.base import Engine, open_engine
-from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.engines.messages import redact
+from sqlflow_dagster.errors import PluginError, StepError, TerminalError, TransientError
 from sqlflow_dagster.model_store.base import ModelStore, model_stores
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.history import History
@@ -106,22 +109,44 @@ class OpResources:
     definitions: Mapping[str, Resource]
     concurrent: int | None = None
 
-    def run_context(
+    @contextmanager
+    def running(
         self, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, program: str
-    ) -> RunContext:
-        """The context of a step of ``program``, from the resources of its op."""
+    ) -> Iterator[RunContext]:
+        """A block that runs a step of ``program``; an error in it fails the step as Dagster wants it.
+
+        Dagster's retry policy applies to what a later attempt may not meet, and to nothing else of ours.
+        """
         datasource: DatasourceResource = getattr(context.resources, self.datasource_key)
         model_store: ModelStoreResource = getattr(context.resources, self.model_store_key)
-        engine = datasource.engine()
-        return RunContext(
-            engine=engine,
-            models=model_store.open(engine),
-            history=History(engine),
-            program=program,
-            run_id=context.run.run_id,
-            threads=threads_per_step(self.concurrent or max_concurrent()),
-            progress=_LoggedProgress(context.log),
-        )
+        with _failures(datasource.url):
+            engine = datasource.engine()
+            yield RunContext(
+                engine=engine,
+                models=model_store.open(engine),
+                history=History(engine),
+                program=program,
+                run_id=context.run.run_id,
+                threads=threads_per_step(self.concurrent or max_concurrent()),
+                progress=_LoggedProgress(context.log),
+            )
+
+
+@contextmanager
+def _failures(url: str) -> Iterator[None]:
+    try:
+        yield
+    except TransientError as error:
+        raise dg.Failure(description=str(error), allow_retries=True) from None
+    except (StepError, PluginError) as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+    except Exception as error:
+        text = "".join(traceback.format_exception(error))
+        clean = redact(text, _password(url))
+        if clean == text:
+            raise
+        # A driver told the password; Dagster would keep it with the run.
+        raise dg.Failure(description=clean, allow_retries=False) from None
 
 
 def op_resources(
@@ -184,6 +209,13 @@ def _one_object(key: str, resource: Resource) -> Resource:
     """The same object for equal resources: Dagster takes two objects under one key for a conflict."""
     known = _shared.setdefault(key, resource)
     return known if known == resource else resource
+
+
+def _password(url: str) -> str | None:
+    try:
+        return sa.make_url(url).password
+    except sa.exc.ArgumentError:
+        return None
 
 
 def _without_password(url: str) -> str:

@@ -19,6 +19,11 @@ def tables_of(step: Step, result: StepResult) -> list[TextTable]:
         tables.append(rows_table(result.rows, title=_rows_title(step, result)))
     if result.metrics is not None:
         tables.append(_metrics_table(step, result, result.metrics))
+    tables += [
+        _details_table(f"{step_label(step)}: {name}", values)
+        for name, values in result.details.items()
+        if isinstance(values, list) and values
+    ]
     return tables
 
 
@@ -68,6 +73,25 @@ def _metrics_table(step: Step, result: StepResult, metrics: Metrics) -> TextTabl
             for name, value in metrics.values.items()
         ),
         right=frozenset({1, 2}),
+    )
+
+
+def _details_table(title: str, records: list[dict[str, Any]]) -> TextTable:
+    """Records, each with the same keys, as a table."""
+    header = tuple(records[0])
+    return TextTable(
+        title=title,
+        header=header,
+        rows=tuple(
+            tuple(
+                _number(item) if isinstance(item, float) else _cell(item)
+                for item in record.values()
+            )
+            for record in records
+        ),
+        right=frozenset(
+            place for place, name in enumerate(header) if isinstance(records[0][name], int | float)
+        ),
     )
 
 

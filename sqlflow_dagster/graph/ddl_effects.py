@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
-from sqlflow_dagster.graph.tables import read_refs, table_ref, target_table, written
+from sqlflow_dagster.graph.tables import nodes_of, read_refs, table_ref, target_table, written
 
 _RELATIONS = frozenset({"TABLE", "VIEW", "MATERIALIZED VIEW"})
 _SCHEMAS = frozenset({"SCHEMA", "DATABASE"})
@@ -39,30 +39,37 @@ def _create(tree: exp.Expression, names: Names) -> Effects:
     marks = {type(item) for item in properties.expressions} if properties is not None else set()
     # What a materialized view shows is what it read when it was last refreshed.
     view = kind == "VIEW" and exp.MaterializedProperty not in marks
+    reads, references = _defining_effects(tree, target, names)
     return Effects(
-        reads=_defining_reads(tree, target, names) | _file_of_view(tree, properties),
+        reads=reads | _file_of_view(tree, properties),
         writes=written([target], mode, names, view=view),
         temporary=exp.TemporaryProperty in marks,
-        references=_references(tree, names) - {table_ref(target, names) if target else None},
+        references=references,
     )
 
 
 def _referenced_tables(tree: exp.Expression) -> list[exp.Expression]:
-    found = (target_table(node.this) for node in tree.find_all(exp.Reference))
+    """The Table nodes that foreign keys point to; only a list of columns or an ALTER has any."""
+    places = [tree.this] if isinstance(tree.this, exp.Schema) else tree.args.get("actions") or []
+    found = (
+        target_table(node.this) for place in places for node in nodes_of(place, (exp.Reference,))
+    )
     return [table for table in found if table is not None]
 
 
-def _references(tree: exp.Expression, names: Names) -> frozenset[ObjectRef]:
-    refs = (table_ref(table, names) for table in _referenced_tables(tree))
-    return frozenset(ref for ref in refs if ref is not None)
-
-
-def _defining_reads(
+def _defining_effects(
     tree: exp.Expression, target: exp.Expression | None, names: Names
-) -> frozenset[ObjectRef]:
-    """The tables that a definition takes rows or columns from; a foreign key takes none."""
+) -> tuple[frozenset[ObjectRef], frozenset[ObjectRef]]:
+    """What a definition takes rows or columns from, and what its foreign keys point to."""
     others = _referenced_tables(tree)
-    return read_refs(tree, names, targets=others if target is None else [target, *others])
+    targets = others if target is None else [target, *others]
+    reads = read_refs(tree, names, targets=targets)
+    if not others:
+        return reads, frozenset()
+    found = {table_ref(table, names) for table in others}
+    if target is not None:
+        found.discard(table_ref(target, names))
+    return reads, frozenset(ref for ref in found if ref is not None)
 
 
 def _file_of_view(tree: exp.Expression, properties: exp.Expression | None) -> frozenset[ObjectRef]:
@@ -79,7 +86,7 @@ def _file_of_view(tree: exp.Expression, properties: exp.Expression | None) -> fr
 
 def _cache(tree: exp.Expression, names: Names) -> Effects:
     target = target_table(tree.this)
-    reads = _defining_reads(tree, target, names)
+    reads = read_refs(tree, names, targets=[] if target is None else [target])
     return Effects(reads=reads, writes=written([target], Mode.CREATE, names))
 
 
@@ -113,8 +120,8 @@ def _alter(tree: exp.Expression, names: Names) -> Effects:
             return _renamed(old[0].ref, action.this, names, view=_kind(tree) == "VIEW")
         if isinstance(action, exp.SwapTable):
             return exchanged(old + written([action.this], Mode.MODIFY, names))
-    reads = _defining_reads(tree, target, names)
-    return Effects(reads=reads, writes=old, references=_references(tree, names))
+    reads, references = _defining_effects(tree, target, names)
+    return Effects(reads=reads, writes=old, references=references)
 
 
 def _renamed(old: ObjectRef, table: exp.Expression, names: Names, *, view: bool) -> Effects:

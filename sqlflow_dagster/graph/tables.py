@@ -9,6 +9,7 @@ from sqlflow_dagster.graph.effects import Mode, Write
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
 
 _FILE_SUFFIXES = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".gz", ".zst", ".arrow")
+_READING = (exp.Table, exp.With, exp.In)
 _FILE_FORMATS = frozenset({"csv", "json", "parquet", "orc", "avro", "text", "delta"})
 _FILE_FUNCTION = re.compile(r"read_\w+$|\w+_scan$", re.IGNORECASE)
 
@@ -60,6 +61,27 @@ def _function_files(table: exp.Expression) -> Iterator[ObjectRef]:
             yield ObjectRef(ObjectKind.FILE, literal.name)
 
 
+_LEAVES = frozenset({exp.Identifier, exp.Literal, exp.Star, exp.Var, exp.Null, exp.Boolean})
+
+
+def nodes_of(tree: exp.Expr, kinds: tuple[type[exp.Expr], ...]) -> Iterator[exp.Expr]:
+    """The nodes of these kinds in a tree, itself included, in no particular order.
+
+    ``find_all`` gives the same in twice the time, which shows in a compile of a large program.
+    """
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, kinds):
+            yield node
+        for value in node.args.values():
+            if isinstance(value, exp.Expr):
+                if type(value) not in _LEAVES:
+                    pending.append(value)
+            elif isinstance(value, list):
+                pending += [item for item in value if isinstance(item, exp.Expr)]
+
+
 def target_table(node: exp.Expression | None) -> exp.Expression | None:
     """The Table node under a target such as ``t (a, b)``; None where there is none."""
     while isinstance(node, exp.Schema):
@@ -87,7 +109,7 @@ def read_refs(
     """
     written = {id(target) for target in targets}
     found: set[ObjectRef] = set()
-    nodes = list(tree.find_all(exp.Table, exp.With, exp.In))
+    nodes = list(nodes_of(tree, _READING))
     scoped = any(isinstance(node, exp.With) for node in nodes)
     for node in nodes:
         if isinstance(node, exp.In):

@@ -22,8 +22,7 @@ def sql_lexemes(rules: Lexis, delimiter: str = ";", *, blocks: bool = False) -> 
         delimiter: What ends a statement.
         blocks: Whether BEGIN, CASE and END count.
     """
-    quoted, opening = _quoted(rules)
-    comment = r"(?P<nested>/\*)" if rules.nested_comments else r"/\*.*?\*/"
+    _, opening = _quoted(rules)
     # END IF and its like close what no group here opens.
     block = (
         r"|(?P<block>\bCASE\b|\bBEGIN\b(?!\s*(?:TRANSACTION\b|WORK\b|;)))"
@@ -31,10 +30,21 @@ def sql_lexemes(rules: Lexis, delimiter: str = ";", *, blocks: bool = False) -> 
     )
     return re.compile(
         rf"(?P<stop>{re.escape(delimiter)})|(?P<paren>[()])|(?P<to>\bto\b)"
-        rf"|(?P<skip>{line_comment(rules)}|{quoted})"
-        rf"|{comment}|(?P<open>/\*|{opening}){block if blocks else ''}",
+        rf"|{_shielded(rules)}|(?P<open>/\*|{opening}){block if blocks else ''}",
         re.IGNORECASE | re.DOTALL,
     )
+
+
+@cache
+def shielded_lexemes(rules: Lexis) -> re.Pattern[str]:
+    """Only the lexemes whose inside is no code: ``skip``, ``nested`` and None, as above."""
+    return re.compile(_shielded(rules), re.IGNORECASE | re.DOTALL)
+
+
+def _shielded(rules: Lexis) -> str:
+    quoted, _ = _quoted(rules)
+    comment = r"(?P<nested>/\*)" if rules.nested_comments else r"/\*.*?\*/"
+    return rf"(?P<skip>{line_comment(rules)}|{quoted})|{comment}"
 
 
 def _quoted(rules: Lexis) -> tuple[str, str]:

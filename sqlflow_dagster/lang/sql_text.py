@@ -3,9 +3,15 @@
 import re
 
 from sqlflow_dagster.lang.dialects import Lexis, lexis
-from sqlflow_dagster.lang.lexemes import line_comment, nested_comment_end, sql_lexemes
+from sqlflow_dagster.lang.lexemes import (
+    line_comment,
+    nested_comment_end,
+    shielded_lexemes,
+    sql_lexemes,
+)
 
-_BLANKS = re.compile(r"\s+")
+# A single blank needs no change.
+_BLANKS = re.compile(r"\s{2,}|[^\S ]")
 _COMMENT_MARK = re.compile(r"--|/\*|#|//")
 
 
@@ -48,7 +54,7 @@ def content_end(text: str, start: int, end: int, dialect: str) -> int:
     rules = lexis(dialect)
     if _COMMENT_MARK.search(text, start, end) is None:
         return start + len(text[start:end].rstrip())
-    pattern = sql_lexemes(rules)
+    pattern = shielded_lexemes(rules)
     position = last = start
     while lexeme := pattern.search(text, position, end):
         code = text[position : lexeme.start()].rstrip()
@@ -68,7 +74,7 @@ def normalized_sql(text: str, dialect: str) -> str:
     Two texts with the same normal form are the same statement; the reverse does not hold.
     """
     rules = lexis(dialect)
-    pattern = sql_lexemes(rules)
+    pattern = shielded_lexemes(rules)
     normal: list[str] = []
     position = 0
     while lexeme := pattern.search(text, position):

@@ -1,5 +1,6 @@
 """Before anything of a program runs: is everything there that it reads but does not make?"""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from sqlflow_dagster.engines.base import Engine, Session
@@ -9,7 +10,9 @@ from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.lang.statements import TemporaryTableStatement
 from sqlflow_dagster.runtime.context import RunContext
+from sqlflow_dagster.source import Span
 
+_BEFORE_NAME = r"\b(?:FROM|JOIN|INTO|TABLE|USING|EVALUATE|EXPLAIN|TRAIN)"
 _FILLS = frozenset({Mode.APPEND, Mode.OVERWRITE, Mode.TRUNCATE})
 """The modes that want the table to be there; ALTER TABLE IF EXISTS, which modifies, does not."""
 
@@ -117,8 +120,20 @@ def _diagnostics(
         found.append(
             Diagnostic(
                 message=f"there is no {ref.kind} {ref.name!r} in the data source",
-                span=step.statement.span,
+                span=_place(ref, step),
                 hint=hint,
             )
         )
     return found
+
+
+def _place(ref: ObjectRef, step: Step) -> Span | None:
+    """Where a statement names a table or model; the whole statement where that is not plain to see."""
+    span = step.statement.span
+    if span is None:
+        return None
+    name = r"\s*\.\s*".join(rf'["`]?{re.escape(part)}["`]?' for part in ref.parts)
+    found = re.search(rf"{_BEFORE_NAME}\s+({name})(?![\w.])", span.text, re.IGNORECASE)
+    if found is None:
+        return span
+    return span.source.span(span.start + found.start(1), span.start + found.end(1))

@@ -97,7 +97,7 @@ class Sqlflow:
 
 
 def _all_of(terminal: int) -> str:
-    parts = []
+    parts: list[bytes] = []
     while True:
         try:
             part = os.read(terminal, 65_536)

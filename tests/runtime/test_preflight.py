@@ -45,7 +45,7 @@ def test_accepts(text: str, context: RunContext) -> None:
 
 def test_names_a_missing_table_and_the_nearest(context: RunContext) -> None:
     assert found("SELECT 1;\nSELECT * FROM shop.order", context) == [
-        "p.sql:2:1: there is no table 'shop.order' in the data source; did you mean 'shop.orders'?"
+        "p.sql:2:15: there is no table 'shop.order' in the data source; did you mean 'shop.orders'?"
     ]
 
 
@@ -71,7 +71,7 @@ def test_tells_everything_that_is_missing_in_the_order_of_the_text(context: RunC
 def test_what_is_made_only_later_is_missing(context: RunContext) -> None:
     text = "SELECT * FROM late;\nCREATE TABLE late AS SELECT 1;"
     assert found(text, context) == [
-        "p.sql:1:1: there is no table 'late' in the data source; p.sql:2:1 makes it; run that first"
+        "p.sql:1:15: there is no table 'late' in the data source; p.sql:2:1 makes it; run that first"
     ]
 
 
@@ -79,7 +79,7 @@ def test_what_a_step_makes_that_does_not_run_is_missing(context: RunContext) -> 
     text = "CREATE TABLE a AS SELECT 1;\nSELECT * FROM a;"
     assert found(text, context, {0, 1}) == []
     assert found(text, context, {1}) == [
-        "p.sql:2:1: there is no table 'a' in the data source; p.sql:1:1 makes it; run that first"
+        "p.sql:2:15: there is no table 'a' in the data source; p.sql:1:1 makes it; run that first"
     ]
 
 

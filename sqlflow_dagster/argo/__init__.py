@@ -1,0 +1,1 @@
+"""Programs as Argo Workflows: one pod for each statement."""

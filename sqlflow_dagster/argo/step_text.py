@@ -1,0 +1,125 @@
+"""A step of a program as a text that compiles to that step and nothing else.
+
+A pod knows nothing of the program: all it is given is a text, the session statements in force and one
+statement. A statement over a generated table reads that table, and the table's own step is a CREATE TABLE,
+so that the pods compute it once.
+"""
+
+import re
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from sqlflow_dagster.compiler import compile_program
+from sqlflow_dagster.errors import CompileError, Diagnostic
+from sqlflow_dagster.graph.analysis import VALIDATION_SELECT
+from sqlflow_dagster.graph.effects import Mode
+from sqlflow_dagster.graph.program import Program, Step
+from sqlflow_dagster.lang.clause_lexer import TokenKind, tokenize_clause
+from sqlflow_dagster.lang.dialects import lexis
+from sqlflow_dagster.lang.expressions import Literal, expression_text
+from sqlflow_dagster.lang.statements import (
+    EvaluateStatement,
+    ExplainStatement,
+    PredictStatement,
+    QualifiedName,
+    QueryStatement,
+    SqlStatement,
+    Statement,
+    TemporaryTableStatement,
+    TrainStatement,
+    attribute,
+)
+from sqlflow_dagster.temp_tables import TemporaryTables
+
+
+_BARE = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepText:
+    """One step for a process of its own.
+
+    Attributes:
+        sql: The session statements in force and the statement.
+        temp_tables: How the process must compile it: ``auto``, or ``never`` for a complex SELECT that
+            is to be read without a table of its own.
+    """
+
+    sql: str
+    temp_tables: TemporaryTables
+
+
+def step_text(step: Step, program: Program) -> StepText:
+    """The text by which a process of its own runs one step.
+
+    It is compiled again here: a text that would run anything else is refused, not rendered.
+
+    Args:
+        step: The step.
+        program: Its program.
+
+    Raises:
+        CompileError: No text means this step.
+    """
+    sql = ";\n".join((*step.prefix, _statement_text(step.statement, program.dialect)))
+    for mode in (TemporaryTables.AUTO, TemporaryTables.NEVER):
+        if _means(sql, step, program.dialect, mode):
+            return StepText(sql=sql, temp_tables=mode)
+    problem = Diagnostic(
+        message="this statement cannot be run by a pod of its own: "
+        "alone, its text means something else than in the program",
+        span=step.statement.span,
+        hint="write it as one statement that ends in a semicolon",
+    )
+    raise CompileError([problem])
+
+
+def _means(sql: str, step: Step, dialect: str, mode: TemporaryTables) -> bool:
+    """Whether a text compiles to a step and nothing else."""
+    try:
+        compiled = compile_program(sql, dialect=dialect, temp_tables=mode)
+    except CompileError:
+        return False
+    if len(compiled.steps) != 1:
+        return False
+    found = compiled.steps[0]
+    if found.prefix != step.prefix:
+        return False
+    if isinstance(step.statement, TemporaryTableStatement):
+        table = step.effects.writes[0].ref.parts[-1]
+        made = [(write.ref.parts[-1], write.mode) for write in found.effects.writes]
+        return isinstance(found.statement, SqlStatement) and made == [(table, Mode.CREATE)]
+    return found.statement == step.statement
+
+
+def _statement_text(statement: Statement, dialect: str) -> str:
+    match statement:
+        case TemporaryTableStatement(table=table, query=query):
+            return f"CREATE TABLE {_table_text(table, dialect)} AS\n{query.sql}"
+        case TrainStatement() | PredictStatement() | EvaluateStatement() | ExplainStatement():
+            return statement.query.sql + _clause_text(statement)
+        case _:
+            assert statement.span is not None, "a compiled statement has its place"
+            return statement.span.text
+
+
+def _table_text(table: QualifiedName, dialect: str) -> str:
+    parts = (exp.to_identifier(part, quoted=not _BARE.fullmatch(part)) for part in table.parts)
+    return ".".join(part.sql(dialect=lexis(dialect).sqlglot) for part in parts)
+
+
+def _clause_text(statement: QueryStatement) -> str:
+    """What follows the SELECT, as written but for a ``validation.select`` that got a table."""
+    assert statement.span is not None and statement.query.span is not None
+    source = statement.span.source
+    start, end = statement.query.span.end, statement.span.end
+    select = attribute(statement, VALIDATION_SELECT)
+    if select is None or select.span is None:
+        return source.text[start:end]
+    equals, value, *_ = tokenize_clause(source, select.span.end, end)
+    del equals
+    if value.kind is not TokenKind.STRING or value.value == select.value:
+        return source.text[start:end]
+    rewritten = expression_text(Literal(value=str(select.value)))
+    return source.text[start : value.span.start] + rewritten + source.text[value.span.end : end]

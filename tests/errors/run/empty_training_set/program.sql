@@ -1,0 +1,5 @@
+SELECT * FROM flowers WHERE class > 99
+TO TRAIN xgboost.gbtree
+WITH objective = "multi:softprob", num_class = 3
+LABEL class
+INTO new_model;

@@ -1,0 +1,3 @@
+SELECT * FROM flowers
+TO PREDICT guessed.class
+USING flour_model;

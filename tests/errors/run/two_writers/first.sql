@@ -1,0 +1,1 @@
+CREATE TABLE long_ones AS SELECT * FROM flowers WHERE sepal_length > 6;

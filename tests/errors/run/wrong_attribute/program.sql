@@ -1,0 +1,5 @@
+SELECT * FROM flowers
+TO TRAIN xgboost.gbtree
+WITH objective = "multi:softprob", num_class = 3, train.num_bost_round = 10
+LABEL class
+INTO new_model;

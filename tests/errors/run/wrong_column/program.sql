@@ -1,0 +1,5 @@
+SELECT sepal_lenght, class FROM flowers
+TO TRAIN xgboost.gbtree
+WITH objective = "multi:softprob", num_class = 3
+LABEL class
+INTO new_model;

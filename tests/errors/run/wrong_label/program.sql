@@ -1,0 +1,5 @@
+SELECT * FROM flowers
+TO TRAIN xgboost.gbtree
+WITH objective = "multi:softprob", num_class = 3
+LABEL clas
+INTO new_model;
