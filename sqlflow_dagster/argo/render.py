@@ -92,9 +92,11 @@ def render(program: Program, options: RenderOptions | None = None) -> dict[str, 
         case Kind.WORKFLOW:
             document = _manifest("Workflow", program, options, spec)
         case Kind.WORKFLOW_TEMPLATE:
+            spec["workflowMetadata"] = {"labels": _labels(program)}
             document = _manifest("WorkflowTemplate", program, options, spec)
         case Kind.CRON:
-            document = _manifest("CronWorkflow", program, options, _cron_spec(options, spec))
+            cron = _cron_spec(program, options, spec)
+            document = _manifest("CronWorkflow", program, options, cron)
     findings = lint(document)
     if findings:
         raise CompileError([Diagnostic(message=str(finding)) for finding in findings])
@@ -186,7 +188,9 @@ def _dag(program: Program) -> dict[str, Any]:
     return {"name": DAG, "dag": {"failFast": False, "tasks": tasks}}
 
 
-def _cron_spec(options: RenderOptions, workflow_spec: dict[str, Any]) -> dict[str, Any]:
+def _cron_spec(
+    program: Program, options: RenderOptions, workflow_spec: dict[str, Any]
+) -> dict[str, Any]:
     spec: dict[str, Any] = {"schedules": [options.schedule] if options.schedule else []}
     if options.timezone is not None:
         spec["timezone"] = options.timezone
@@ -195,6 +199,7 @@ def _cron_spec(options: RenderOptions, workflow_spec: dict[str, Any]) -> dict[st
         "startingDeadlineSeconds": 300,
         "successfulJobsHistoryLimit": 3,
         "failedJobsHistoryLimit": 3,
+        "workflowMetadata": {"labels": _labels(program)},
         "workflowSpec": workflow_spec,
     }
     return spec

@@ -32,7 +32,6 @@ from sqlflow_dagster.lang.statements import (
 )
 from sqlflow_dagster.temp_tables import TemporaryTables
 
-
 _BARE = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -111,7 +110,8 @@ def _table_text(table: QualifiedName, dialect: str) -> str:
 
 def _clause_text(statement: QueryStatement) -> str:
     """What follows the SELECT, as written but for a ``validation.select`` that got a table."""
-    assert statement.span is not None and statement.query.span is not None
+    assert statement.span is not None
+    assert statement.query.span is not None
     source = statement.span.source
     start, end = statement.query.span.end, statement.span.end
     select = attribute(statement, VALIDATION_SELECT)

@@ -16,7 +16,9 @@ _AMBIGUOUS = re.compile(
     re.IGNORECASE,
 )
 # The characters that stand for themselves in a block, line ends of other systems left out.
-_BLOCK = re.compile(r"[\n\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
+_BLOCK = re.compile(
+    r"[\n\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*"
+)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -34,10 +36,10 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None
     if "\n" in text and _BLOCK.fullmatch(text):
         style = "|"
-    elif _AMBIGUOUS.fullmatch(text):
-        style = "'"
     elif not text.isprintable():
         style = '"'
+    elif _AMBIGUOUS.fullmatch(text):
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

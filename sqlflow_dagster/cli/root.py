@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from sqlflow_dagster.cli.argo import argo
 from sqlflow_dagster.cli.check import check
 from sqlflow_dagster.cli.demo_data import demo_data
 from sqlflow_dagster.cli.graph import graph
@@ -68,11 +69,22 @@ def _report(error: SqlflowError) -> int:
     metavar="SQL|@FILE",
     help="Run one statement in this process; its rows go to standard output.",
 )
-@click.option("--run-base64", metavar="TEXT", help="The same, with the statement in Base64.")
+@click.option("--run-base64", metavar="TEXT|@FILE", help="The same, with the statement in Base64.")
+@click.option(
+    "--temp-tables",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="For --run: whether a complex SELECT is computed into a table first.",
+)
 @click.version_option(package_name="sqlflow-dagster", message="%(package)s %(version)s")
 @click.pass_context
 def main(
-    ctx: click.Context, datasource: str | None, statement: str | None, run_base64: str | None
+    ctx: click.Context,
+    datasource: str | None,
+    statement: str | None,
+    run_base64: str | None,
+    temp_tables: str,
 ) -> None:
     """Run SQL programs whose statements train and use models."""
     given = statement is not None or run_base64 is not None
@@ -87,8 +99,8 @@ def main(
         raise click.UsageError("--run and --run-base64 are two ways to give one statement")
     path = statement[1:] if statement is not None and statement.startswith("@") else None
     text = decoded(statement, run_base64)
-    run_statement(text, Path(path) if path else None, required(datasource))
+    run_statement(text, Path(path) if path else None, required(datasource), temp_tables)
 
 
-for command in (run, check, graph, plan, demo_data):
+for command in (run, check, graph, plan, demo_data, argo):
     main.add_command(command)

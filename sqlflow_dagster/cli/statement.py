@@ -14,32 +14,38 @@ _TENTHS = 10
 
 
 def decoded(statement: str | None, in_base64: str | None) -> str:
-    """The text of a statement given as text, as ``@FILE`` or in Base64.
+    """The text of a statement given as text or in Base64, or as ``@FILE`` that holds either.
 
     Raises:
         click.UsageError: The file cannot be read, or the text is no Base64.
     """
     if in_base64 is not None:
         try:
-            return base64.b64decode(in_base64, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+            return base64.b64decode(_given("--run-base64", in_base64), validate=True).decode()
+        except (binascii.Error, ValueError):
             raise click.UsageError("--run-base64 is not UTF-8 text in Base64") from None
     assert statement is not None
-    if not statement.startswith("@"):
-        return statement
+    return _given("--run", statement)
+
+
+def _given(option: str, value: str) -> str:
+    """The value of an option, read from a file where it starts with @."""
+    if not value.startswith("@"):
+        return value
     try:
-        return Path(statement[1:]).read_text(encoding="utf-8-sig")
+        return Path(value[1:]).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"--run {statement}: the file cannot be read: {error}") from None
+        raise click.UsageError(f"{option} {value}: the file cannot be read: {error}") from None
 
 
-def run_statement(text: str, path: Path | None, datasource: str) -> None:
+def run_statement(text: str, path: Path | None, datasource: str, temp_tables: str) -> None:
     """Run one statement and print what it has to show; the history does not learn of it.
 
     Args:
         text: The statement; session statements (USE, SET) may stand before it.
         path: The file that it was read from.
         datasource: The URL of the data source.
+        temp_tables: Whether a complex SELECT gets a table of its own: ``auto``, ``always`` or ``never``.
 
     Raises:
         click.UsageError: There is no statement, or more than one.
@@ -55,7 +61,9 @@ def run_statement(text: str, path: Path | None, datasource: str) -> None:
     from sqlflow_dagster.runtime.context import open_context
     from sqlflow_dagster.runtime.execute import execute
 
-    program = compile_program(text, path=path, dialect=open_engine(datasource).dialect)
+    program = compile_program(
+        text, path=path, dialect=open_engine(datasource).dialect, temp_tables=temp_tables
+    )
     _check_single(program)
     print_diagnostics(program.diagnostics)
     context = open_context(datasource, program=program.name, progress=LoggedProgress())

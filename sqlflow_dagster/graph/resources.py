@@ -61,7 +61,9 @@ _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _CPU = re.compile(rf"{_NUMBER}m?")
 _MEMORY = re.compile(rf"{_NUMBER}(?:[KMGTPE]i|[kMGTPE]|[eE]\+?\d+)?")
 _IMAGE = re.compile(r"[a-zA-Z0-9][\w./:@-]*", re.ASCII)
-_LABEL_NAME = re.compile(r"(?:[a-z0-9][a-z0-9.-]*/)?[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?", re.ASCII)
+_LABEL_NAME = re.compile(
+    r"(?:[a-z0-9][a-z0-9.-]*/)?[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?", re.ASCII
+)
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 
 
@@ -141,11 +143,12 @@ def _comment_settings(statement: Span) -> Iterator[_Setting]:
         if not _ANNOTATION.match(line["body"]):
             continue
         for match in _SETTING.finditer(source.text, line.start("body"), line.end("body")):
-            given = match["value"]
+            name, given = match["name"].lower(), match["value"]
+            known = given is not None and name in _KNOWN
             yield _Setting(
-                name=match["name"].lower(),
-                value="" if given is None else given.strip("\"'"),
-                span=source.span(*match.span("name" if given is None else "value")),
+                name=name,
+                value=(given or "").strip("\"'"),
+                span=source.span(*match.span("value" if known else 0)),
             )
 
 

@@ -87,16 +87,11 @@ def expression_text(expression: Expression) -> str:
             return f"{function}({', '.join(map(expression_text, arguments))})"
         case Unary(operator=operator, operand=operand):
             blank = " " if operator.isalpha() else ""
-            return f"{operator}{blank}{_operand_text(operand)}"
+            return f"({operator}{blank}{expression_text(operand)})"
         case Binary(operator=operator, left=left, right=right):
-            return f"{_operand_text(left)} {operator} {_operand_text(right)}"
+            return f"({expression_text(left)} {operator} {expression_text(right)})"
         case _:
             assert_never(expression)
-
-
-def _operand_text(expression: Expression) -> str:
-    text = expression_text(expression)
-    return f"({text})" if isinstance(expression, Unary | Binary) else text
 
 
 def expression_value(expression: Expression) -> Value:

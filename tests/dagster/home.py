@@ -1,6 +1,7 @@
 """A place to run Dagster's own commands in: its DAGSTER_HOME, a database and a folder of programs."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -41,6 +42,9 @@ class Home:
         home = cls(root=root)
         home.directory.mkdir(parents=True)
         (home.directory / "dagster.yaml").write_text(SETTINGS)
+        with home.instance() as instance:
+            # Two processes that both make the storage would get into each other's way.
+            instance.get_runs()
         home.programs.mkdir()
         for name, text in programs.items():
             (home.programs / name).write_text(text)
@@ -83,9 +87,10 @@ class Home:
             **variables,
         }
 
-    def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
-        """Start a command of this environment; its output is one stream."""
-        return subprocess.Popen(
+    @contextmanager
+    def start(self, *command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+        """A block beside a command of this environment, whose output is one stream."""
+        with subprocess.Popen(
             [str(BIN / command[0]), *command[1:]],
             cwd=self.root,
             env=self.environment(**variables),
@@ -93,7 +98,11 @@ class Home:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                stop(process)
 
     def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
@@ -132,12 +141,24 @@ def steps(events: list[dg.EventLogEntry], kind: dg.DagsterEventType) -> dict[str
     }
 
 
-def wait_for(found: Callable[[], T | None], *, what: str) -> T:
-    """The first true answer to a question that is asked again and again."""
+def wait_for(found: Callable[[], T | None], process: subprocess.Popen[str]) -> T:
+    """The first true answer to a question that is asked again and again while a process runs."""
     end = time.monotonic() + 120
-    while time.monotonic() < end:
+    while time.monotonic() < end and process.poll() is None:
         answer = found()
         if answer:
             return answer
         time.sleep(0.1)
-    raise TimeoutError(f"{what} did not happen within two minutes")
+    stop(process)
+    raise AssertionError(f"in vain; the process said:\n{process.communicate()[0]}")
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """End a process that :meth:`Home.start` started, with all that it started itself."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

@@ -65,9 +65,7 @@ def test_the_placeholder_leads_to_the_line_and_cannot_be_run(tmp_path: Path) -> 
     assert keys(defs) == set()
 
 
-def test_errors_are_told_to_the_log_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_errors_are_told_to_the_log_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write(tmp_path, {"bad.sql": "SELECT * FROM t TO TRAIN"})
     load(tmp_path)
     load(tmp_path)

@@ -125,10 +125,7 @@ def test_a_view_has_columns_and_no_row_count(run: Run) -> None:
 
 def test_a_printing_statement_shows_its_rows(run: Run) -> None:
     assert run.metadata("leaves/select_notes")["rows"] == (
-        "| flower | text |\n"
-        "| --- | --- |\n"
-        "| rose\\|red | \\<b>\\*bold\\*\\</b> |\n"
-        "| tulip | None |"
+        "| flower | text |\n| --- | --- |\n| rose\\|red | \\<b>\\*bold\\*\\</b> |\n| tulip | None |"
     )
 
 

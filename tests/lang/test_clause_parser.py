@@ -262,11 +262,11 @@ def test_expressions(text: str, expected: Expression) -> None:
     [
         ("-1.5", -1.5),
         ("[1, [a, 'b']]", (1, ("a", "b"))),
-        ("accuracy >= 0.9", "accuracy >= 0.9"),
-        ("a > 1 AND NOT b", "(a > 1) AND (NOT b)"),
-        ("NOT a", "NOT a"),
+        ("accuracy >= 0.9", "(accuracy >= 0.9)"),
+        ("a > 1 AND NOT b", "((a > 1) AND (NOT b))"),
+        ("NOT a", "(NOT a)"),
         ("f(x, true, null)", "f(x, true, NULL)"),
-        ("-x", "-x"),
+        ("-x", "(-x)"),
     ],
 )
 def test_values(text: str, expected: object) -> None:
