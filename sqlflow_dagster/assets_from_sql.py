@@ -11,17 +11,15 @@ from pathlib import Path
 
 import dagster as dg
 from dagster import AssetExecutionContext
-from dagster._core.definitions.definitions_load_context import (
-    DefinitionsLoadContext,
-    DefinitionsLoadType,
-)
 from dagster._utils.warnings import disable_dagster_warnings
 
 from sqlflow_dagster.asset_graph import AssetGraph, SegmentSpecs, asset_graph
 from sqlflow_dagster.engines.base import Engine, engines
 from sqlflow_dagster.graph.program import Output, Step
+from sqlflow_dagster.graph.segment_resources import segment_resources
 from sqlflow_dagster.materialization import segment_metadata
-from sqlflow_dagster.program_files import Patterns, compile_files, read_texts
+from sqlflow_dagster.pods import pod_tags
+from sqlflow_dagster.program_files import Patterns, compile_files, read_texts, run_is_pinned
 from sqlflow_dagster.resources import (
     DatasourceResource,
     ModelStoreResource,
@@ -32,11 +30,12 @@ from sqlflow_dagster.resources import (
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.execute import execute
 from sqlflow_dagster.runtime.results import StepResult
-from sqlflow_dagster.translator import SqlflowTranslator, statement_text
+from sqlflow_dagster.translator import SqlflowTranslator, code_version, statement_text
 
 _RETRIES = dg.RetryPolicy(
     max_retries=2, delay=2.0, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
 )
+_CODE_VERSION = "sqlflow/code_version"
 _log = logging.getLogger(__name__)
 
 ProgramAssets = dg.AssetsDefinition | dg.AssetSpec
@@ -157,7 +156,7 @@ def program_graph(
         translator=translator or SqlflowTranslator(key_prefix=key_prefix),
         declare_external=declare_external,
     )
-    if DefinitionsLoadContext.get().load_type is DefinitionsLoadType.INITIALIZATION:
+    if not run_is_pinned():
         for text in graph.errors:
             _report(text)
     return graph
@@ -165,7 +164,7 @@ def program_graph(
 
 @cache
 def _report(problem: str) -> None:
-    """Tell whoever loads the definitions of a bad program, once."""
+    """Tell whoever loads the definitions of a bad program, once: on the page nobody may look."""
     _log.error(problem)
 
 
@@ -188,10 +187,15 @@ def _executable(item: SegmentSpecs, resources: OpResources) -> dg.AssetsDefiniti
         name=item.op_name,
         specs=item.specs,
         retry_policy=_RETRIES if segment.rerunnable else None,
+        op_tags={
+            _CODE_VERSION: _code_version(item),
+            **pod_tags(segment_resources(program, segment)),
+        },
         resource_defs=dict(resources.definitions),
     )
     def run_segment(context: AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         _refuse_alone(context, item)
+        _refuse_edited(context, item)
         with resources.running(context, program.name) as run_context:
             results = [_run(program.steps[index], run_context) for index in segment.steps]
         yield from _materializations(item, results, context)
@@ -220,6 +224,25 @@ def _refuse_alone(context: AssetExecutionContext, item: SegmentSpecs) -> None:
             f"a second time. Nothing was changed.\nhint: select {missing} too",
             allow_retries=False,
         )
+
+
+def _refuse_edited(context: AssetExecutionContext, item: SegmentSpecs) -> None:
+    """A statement that was edited since its run was launched does not run, where the run has no old text."""
+    if run_is_pinned() or context.run.job_snapshot_id is None:
+        return
+    job = context.instance.get_job_snapshot(context.run.job_snapshot_id)
+    tags = next(op.tags for op in job.node_defs_snapshot.op_def_snaps if op.name == item.op_name)
+    if tags.get(_CODE_VERSION) != _code_version(item):
+        raise dg.Failure(
+            description=f"{item.segment.name} was edited after its run was launched. Nothing was "
+            "changed.\nhint: launch it again; build the definitions in a function with "
+            "@dagster.definitions, and every run keeps the text it was launched with",
+            allow_retries=False,
+        )
+
+
+def _code_version(item: SegmentSpecs) -> str:
+    return code_version([item.program.steps[index] for index in item.segment.steps])
 
 
 def _materializations(

@@ -15,6 +15,9 @@ from sqlflow_dagster.graph.analysis import AnalyzedStatement, analyze
 from sqlflow_dagster.graph.dependencies import Waits, dependencies
 from sqlflow_dagster.graph.objects import Names
 from sqlflow_dagster.graph.program import Program, Segment, Step
+from sqlflow_dagster.graph.resources import step_resources
+from sqlflow_dagster.graph.retraining import retraining, unwatched
+from sqlflow_dagster.graph.segment_resources import segment_resources
 from sqlflow_dagster.graph.segments import segments
 from sqlflow_dagster.graph.sql_graph import SQLGraph, SQLNode
 from sqlflow_dagster.graph.static_checks import unknown_attributes, unknown_columns
@@ -143,6 +146,31 @@ def check_versions(draft: Draft) -> None:
                 draft.diagnostics.append(Diagnostic(message=message, span=span, hint=hint))
 
 
+def check_settings(draft: Draft) -> None:
+    """The settings for orchestrators can be followed: resources of pods, times of trainings."""
+    for step in draft.steps:
+        with _collected(draft.diagnostics):
+            step_resources(step)
+        if isinstance(step.statement, TrainStatement):
+            with _collected(draft.diagnostics):
+                retraining(step.statement)
+    if not any(item.severity is Severity.ERROR for item in draft.diagnostics):
+        program = _program(draft)
+        for segment in program.segments:
+            with _collected(draft.diagnostics):
+                segment_resources(program, segment)
+        draft.diagnostics += unwatched(program)
+
+
+@contextmanager
+def _collected(diagnostics: list[Diagnostic]) -> Iterator[None]:
+    """A block whose compile error becomes diagnostics among others."""
+    try:
+        yield
+    except CompileError as error:
+        diagnostics += error.diagnostics
+
+
 Pass = Callable[[Draft], None]
 PASSES: tuple[Pass, ...] = (
     fill_templates,
@@ -155,6 +183,7 @@ PASSES: tuple[Pass, ...] = (
     connect,
     cut_segments,
     check_versions,
+    check_settings,
 )
 
 
@@ -198,13 +227,18 @@ def compile_program(
     found = sorted(draft.diagnostics, key=lambda item: item.span.start if item.span else -1)
     if any(item.severity is Severity.ERROR for item in found):
         raise CompileError(found)
+    draft.diagnostics = found
+    return _program(draft)
+
+
+def _program(draft: Draft) -> Program:
     return Program(
         source=draft.source,
-        dialect=dialect,
+        dialect=draft.dialect,
         name=draft.name,
         steps=tuple(draft.steps),
         segments=draft.segments,
-        diagnostics=tuple(found),
+        diagnostics=tuple(draft.diagnostics),
     )
 
 

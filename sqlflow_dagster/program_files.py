@@ -23,6 +23,7 @@ from sqlflow_dagster.graph.conflicts import conflicting_writers
 from sqlflow_dagster.graph.program import Program
 from sqlflow_dagster.source import Source
 
+_PINNED = "sqlflow_dagster/programs/"
 Patterns = str | Path | Sequence[str | Path]
 _UNDECODED = re.compile("[\udc80-\udcff]")
 """What a byte that is not UTF-8 is read as: Python's surrogate escapes."""
@@ -73,8 +74,11 @@ def read_texts(patterns: Patterns) -> dict[str, str]:
     Every step of a run loads the definitions again. The texts are those that the code location was loaded
     with, whatever has been edited since: Dagster hands them from the first load to all later ones. Bytes that
     are not UTF-8 become surrogates, for :func:`compile_files` to report.
+
+    Dagster takes no texts from a module that builds its definitions while it is imported, only from a function
+    that it calls (``@dagster.definitions``): see :func:`run_is_pinned`.
     """
-    key = "sqlflow_dagster/programs/" + hashlib.sha256(repr(patterns).encode()).hexdigest()[:16]
+    key = _PINNED + hashlib.sha256(repr(patterns).encode()).hexdigest()[:16]
     load = DefinitionsLoadContext.get()
     if load.load_type is DefinitionsLoadType.RECONSTRUCTION and key in load.reconstruction_metadata:
         return _unpacked(load.reconstruction_metadata[key])
@@ -84,6 +88,14 @@ def read_texts(patterns: Patterns) -> dict[str, str]:
     }
     load.add_to_pending_reconstruction_metadata(key, _packed(texts))
     return texts
+
+
+def run_is_pinned() -> bool:
+    """Whether this process of a run has the texts that the run was launched with."""
+    load = DefinitionsLoadContext.get()
+    return load.load_type is DefinitionsLoadType.RECONSTRUCTION and any(
+        key.startswith(_PINNED) for key in load.reconstruction_metadata
+    )
 
 
 def _packed(texts: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from sqlflow_dagster.resources import (
     as_resource,
     op_resources,
 )
+from sqlflow_dagster.sensors import program_retrainings
 from sqlflow_dagster.translator import SqlflowTranslator
 
 
@@ -31,7 +32,7 @@ def definitions_from_sql(
     declare_external: bool = True,
     executor_kind: ExecutorKind | str | None = ExecutorKind.MULTIPROCESS,
 ) -> dg.Definitions:
-    """The definitions of program files: their assets, a job for each file, their checks.
+    """The definitions of program files: assets, checks, a job for each file, retraining.
 
     Args:
         path_or_glob: The files: paths, directories, patterns such as ``programs/*.sql``, or a list of them.
@@ -67,9 +68,12 @@ def definitions_from_sql(
     resources = op_resources(
         resource, model_store, concurrent=None if kind is None else steps_at_once(kind)
     )
+    retrainings = program_retrainings(graph, resource)
     return dg.Definitions(
         assets=executable_assets(graph, resources),
         asset_checks=program_checks(graph, resources),
-        jobs=program_jobs(graph),
+        jobs=[*program_jobs(graph), *retrainings.jobs],
+        schedules=retrainings.schedules,
+        sensors=retrainings.sensors,
         executor=None if kind is None else executor(kind),
     )

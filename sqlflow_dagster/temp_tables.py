@@ -29,7 +29,6 @@ from sqlflow_dagster.lang.statements import (
     QualifiedName,
     Query,
     QueryStatement,
-    Statement,
     TemporaryTableStatement,
     TrainStatement,
     attribute,
@@ -132,6 +131,7 @@ def _table(
 
 
 def _name(item: AnalyzedStatement, part: str, state: _Pass) -> QualifiedName:
+    assert isinstance(item.statement, QueryStatement)
     verb, schema, target = _user(item.statement)
     if target is None:
         state.leaves += 1
@@ -155,7 +155,7 @@ def _fitted(name: str, limit: int) -> str:
     return name.encode()[: limit - 9].decode(errors="ignore") + "_" + digest
 
 
-def _user(statement: Statement) -> tuple[str, tuple[str, ...], str | None]:
+def _user(statement: QueryStatement) -> tuple[str, tuple[str, ...], str | None]:
     """The verb, the schema and the name of what a statement makes; no name where it makes nothing."""
     match statement:
         case TrainStatement(into=into):
@@ -167,8 +167,6 @@ def _user(statement: Statement) -> tuple[str, tuple[str, ...], str | None]:
             verb = "evaluate"
         case ExplainStatement(into=into):
             verb = "explain"
-        case _:
-            return "select", (), None
     return (verb, (), None) if into is None else (verb, into.parts[:-1], into.parts[-1])
 
 

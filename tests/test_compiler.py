@@ -241,6 +241,26 @@ def test_everything_keeps_its_place_around_a_barrier() -> None:
     assert waits == [[], [], [0, 1], [2], [3], [4]]
 
 
+def test_a_comment_declares_what_an_opaque_statement_does() -> None:
+    program = compile_program(
+        "CREATE TABLE a AS SELECT 1 AS x;\nSELECT 2;\n"
+        '-- The nightly job.\n-- sqlflow: reads a, s."B c" writes main.C, resources.memory=8Gi\n'
+        "-- sqlflow: writes d\nCALL nightly();\n"
+        "SELECT * FROM c"
+    )
+    call = program.steps[2]
+    assert {ref.name for ref in call.reads} == {"a", "s.b c"}
+    assert [ref.name for ref in sorted(call.writes)] == ["c", "d"]
+    assert not call.effects.barrier
+    assert [sorted(step.waits_for) for step in program.steps] == [[], [], [0], [2]]
+
+
+def test_a_declaration_takes_the_place_of_a_guess() -> None:
+    program = compile_program("-- sqlflow: writes t\nFROBNICATE TABLE t FROM u ! !")
+    assert program.diagnostics == ()
+    assert program.steps[0].reads == frozenset()
+
+
 def test_a_cycle_between_tables_becomes_versions() -> None:
     program = compile_program(
         "CREATE TABLE a AS SELECT 1 AS x; CREATE TABLE b AS SELECT * FROM a; "

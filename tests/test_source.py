@@ -76,9 +76,9 @@ def test_written_offset(offset: int, expected: int) -> None:
     assert source.written_offset(offset) == expected
 
 
-def rendered(start: int, end: int, text: str = TEXT, **fields: str) -> list[str]:
+def rendered(start: int, end: int, text: str = TEXT, hint: str | None = None) -> list[str]:
     span = Source(text=text, path="a.sql").span(start, end)
-    return Diagnostic(message="no", span=span, **fields).render().split("\n")
+    return Diagnostic(message="no", span=span, hint=hint).render().split("\n")
 
 
 def test_a_diagnostic_shows_the_line_with_a_caret_under_the_place() -> None:

@@ -15,6 +15,7 @@ from sqlflow_dagster.errors import CompileError, Diagnostic
 from sqlflow_dagster.graph.analysis import VALIDATION_SELECT
 from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.program import Program, Step
+from sqlflow_dagster.graph.resources import annotation_comments
 from sqlflow_dagster.lang.clause_lexer import TokenKind, tokenize_clause
 from sqlflow_dagster.lang.dialects import lexis
 from sqlflow_dagster.lang.expressions import Literal, expression_text
@@ -61,10 +62,12 @@ def step_text(step: Step, program: Program) -> StepText:
     Raises:
         CompileError: No text means this step.
     """
-    sql = ";\n".join((*step.prefix, _statement_text(step.statement, program.dialect)))
-    for mode in (TemporaryTables.AUTO, TemporaryTables.NEVER):
-        if _means(sql, step, program.dialect, mode):
-            return StepText(sql=sql, temp_tables=mode)
+    statement = _statement_text(step.statement, program.dialect)
+    for text in (statement, _annotated(step.statement, statement)):
+        sql = ";\n".join((*step.prefix, text))
+        for mode in (TemporaryTables.AUTO, TemporaryTables.NEVER):
+            if _means(sql, step, program.dialect, mode):
+                return StepText(sql=sql, temp_tables=mode)
     problem = Diagnostic(
         message="this statement cannot be run by a pod of its own: "
         "alone, its text means something else than in the program",
@@ -83,13 +86,21 @@ def _means(sql: str, step: Step, dialect: str, mode: TemporaryTables) -> bool:
     if len(compiled.steps) != 1:
         return False
     found = compiled.steps[0]
+    modes = [write.mode for write in found.effects.writes]
     if found.prefix != step.prefix:
         return False
     if isinstance(step.statement, TemporaryTableStatement):
-        table = step.effects.writes[0].ref.parts[-1]
-        made = [(write.ref.parts[-1], write.mode) for write in found.effects.writes]
-        return isinstance(found.statement, SqlStatement) and made == [(table, Mode.CREATE)]
-    return found.statement == step.statement
+        return isinstance(found.statement, SqlStatement) and modes == [Mode.CREATE]
+    # How a statement writes decides whether what was there before is replaced.
+    wanted = [write.mode for write in step.effects.writes]
+    return found.statement == step.statement and modes == wanted
+
+
+def _annotated(statement: Statement, text: str) -> str:
+    """The text with the comments above it that say what the statement reads and writes."""
+    if statement.span is None or isinstance(statement, TemporaryTableStatement):
+        return text
+    return "\n".join([*(item.text for item in annotation_comments(statement.span)), text])
 
 
 def _statement_text(statement: Statement, dialect: str) -> str:

@@ -65,12 +65,18 @@ def render(
     *,
     file: Path,
     kind: str,
+    name: str | None,
+    namespace: str | None,
+    image: str | None,
+    secret: str,
+    service_account: str,
+    parallelism: int | None,
+    deadline: int | None,
+    schedule: str | None,
+    timezone: str | None,
     output: Path | None,
     datasource: str | None,
     settings: CompileSettings,
-    schedule: str | None,
-    timezone: str | None,
-    **options: str | int | None,
 ) -> None:
     """Write a program as a Workflow: a container for each statement, and what waits for what.
 
@@ -87,8 +93,19 @@ def render(
 
     program = compile_file(file, settings, settings.dialect_for(datasource))
     print_diagnostics(program.diagnostics)
-    wanted = RenderOptions(kind=Kind(kind), schedule=schedule, timezone=timezone, **options)  # type: ignore[arg-type]  # click has checked them
-    text = render_yaml(program, wanted)
+    options = RenderOptions(
+        kind=Kind(kind),
+        name=name,
+        namespace=namespace,
+        image=image,
+        secret=secret,
+        service_account=service_account,
+        parallelism=parallelism,
+        deadline=deadline,
+        schedule=schedule,
+        timezone=timezone,
+    )
+    text = render_yaml(program, options)
     if output is None:
         click.echo(text, nl=False)
         return

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
+from sqlflow_dagster.graph.annotations import declared_effects
 from sqlflow_dagster.graph.effects import Effects, Mode, Write, merged_effects
 from sqlflow_dagster.graph.keyword_effects import keyword_effects, set_effects
 from sqlflow_dagster.graph.loose import loose_effects
@@ -146,7 +147,7 @@ def analyze(
         if piece.content < piece.end:
             end = content_end(source.text, piece.content, piece.end, names.dialect)
             try:
-                _statement(source.span(piece.content, end), piece.clause, state)
+                _statement(source.span(piece.content, end), piece, state)
             except ClauseError as error:
                 state.problems.append(error.diagnostic)
     if whole and state.transaction is not None:
@@ -156,9 +157,9 @@ def analyze(
     return state.found, state.problems
 
 
-def _statement(span: Span, clause: int | None, state: _Analysis) -> None:
-    if clause is not None:
-        return _query_statement(span, clause, state)
+def _statement(span: Span, piece: Piece, state: _Analysis) -> None:
+    if piece.clause is not None:
+        return _query_statement(span, piece.clause, state)
     if show_train_starts(state.source.text, span.start):
         show = parse_show_train(state.source, span)
         _refuse_in_transaction(show.span, state)
@@ -166,7 +167,11 @@ def _statement(span: Span, clause: int | None, state: _Analysis) -> None:
         return state.add(show, Effects(reads=reads))
     _refuse_misplaced_clause(span, state)
     sql = span.text
-    effects = keyword_effects(sql) or _parsed_effects(sql, state.names)
+    effects = (
+        declared_effects(state.source, piece.start, piece.content, state.names)
+        or keyword_effects(sql)
+        or _parsed_effects(sql, state.names)
+    )
     if isinstance(effects, Rejection):
         late = _late_clause(span, state)
         if late is not None:

@@ -113,9 +113,12 @@ def _alter(tree: exp.Expression, names: Names) -> Effects:
         return Effects(session=True)
     target = target_table(tree.this)
     old = written([target], Mode.MODIFY, names)
-    if target is None or not old:
+    if target is None or not old or _kind(tree) not in _RELATIONS:
         return Effects(barrier=True)
     for action in tree.args.get("actions") or []:
+        if isinstance(action, exp.Query):
+            reads = read_refs(action, names)
+            return Effects(reads=reads, writes=written([target], Mode.REPLACE, names, view=True))
         if isinstance(action, exp.AlterRename):
             return _renamed(old[0].ref, action.this, names, view=_kind(tree) == "VIEW")
         if isinstance(action, exp.SwapTable):

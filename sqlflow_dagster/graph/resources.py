@@ -119,30 +119,36 @@ def _text(value: Value) -> str:
     return "NULL" if value is None else str(value)
 
 
-_COMMENT_LINE = re.compile(r"[^\S\n]*--(?P<body>[^\n]*)")
-_ANNOTATION = re.compile(r"\s*sqlflow:", re.IGNORECASE)
+_COMMENT_LINE = re.compile(r"[^\S\n]*(?P<comment>--[^\n]*)?")
+_ANNOTATION = re.compile(r"--[ \t]*sqlflow:", re.IGNORECASE)
 _SETTING = re.compile(
     rf"""\b{re.escape(PREFIX)}(?P<name>\w+)(?:\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^\s,"']+))?""",
     re.IGNORECASE,
 )
 
 
-def _comment_settings(statement: Span) -> Iterator[_Setting]:
-    """The settings in the comment lines right above a statement."""
+def annotation_comments(statement: Span) -> list[Span]:
+    """The comments ``-- sqlflow: …`` on the lines above a statement, from top to bottom."""
     source = statement.source
     line_start = source.text.rfind("\n", 0, statement.start) + 1
-    above = []
+    if source.text[line_start : statement.start].strip():
+        return []  # What stands above belongs to the statement that starts this line.
+    found: list[Span] = []
     while line_start > 0:
         end = line_start - 1
         line_start = source.text.rfind("\n", 0, end) + 1
         line = _COMMENT_LINE.fullmatch(source.text, line_start, end)
         if line is None:
             break
-        above.append(line)
-    for line in reversed(above):
-        if not _ANNOTATION.match(line["body"]):
-            continue
-        for match in _SETTING.finditer(source.text, line.start("body"), line.end("body")):
+        if line["comment"] and _ANNOTATION.match(line["comment"]):
+            found.append(source.span(line.start("comment"), end))
+    return found[::-1]
+
+
+def _comment_settings(statement: Span) -> Iterator[_Setting]:
+    source = statement.source
+    for comment in annotation_comments(statement):
+        for match in _SETTING.finditer(source.text, comment.start, comment.end):
             name, given = match["name"].lower(), match["value"]
             known = given is not None and name in _KNOWN
             yield _Setting(

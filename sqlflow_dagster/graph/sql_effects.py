@@ -215,7 +215,7 @@ def _command(tree: exp.Expression, names: Names) -> Effects:
     word, rest = str(tree.this).upper().split()[0], tree.expression
     text = (rest.name if isinstance(rest, exp.Expression) else str(rest or "")).strip()
     match word:
-        case "BEGIN":
+        case "BEGIN" if not text:
             return Effects(transaction="begin")
         case "REPLACE":
             return _parsed(f"INSERT {text}", names)

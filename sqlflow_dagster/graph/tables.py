@@ -98,7 +98,7 @@ def written(
 
 
 def read_refs(
-    tree: exp.Expression, names: Names, *, targets: Collection[exp.Expression] = ()
+    tree: exp.Expr, names: Names, *, targets: Collection[exp.Expression] = ()
 ) -> frozenset[ObjectRef]:
     """The objects that a tree reads.
 

@@ -16,7 +16,8 @@ class Query:
 
     Attributes:
         sql: The text, without a trailing semicolon or comment; it goes to the engine verbatim.
-        span: Where it stands in the program; None for a query that was generated.
+        span: Where it stands in the program; for a generated one, the SELECT whose place it takes. None
+            for one that stands in a string.
     """
 
     sql: str

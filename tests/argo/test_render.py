@@ -10,7 +10,14 @@ import yaml
 
 from sqlflow_dagster import compile_program
 from sqlflow_dagster.argo.lint import lint
-from sqlflow_dagster.argo.render import Kind, RenderOptions, render, render_yaml
+from sqlflow_dagster.argo.render import (
+    Kind,
+    RenderOptions,
+    default_image,
+    render,
+    render_yaml,
+)
+from sqlflow_dagster.cli.argo import render as render_command
 from sqlflow_dagster.errors import CompileError
 from tests.argo.manifests import container, loaded, tasks, templates, workflow_spec
 from tests.golden import assert_golden
@@ -203,6 +210,22 @@ def test_the_secret_is_only_referred_to(monkeypatch: pytest.MonkeyPatch) -> None
     assert "hunter2" not in text
     (env,) = container(loaded(text), "select")["env"]
     assert env["valueFrom"] == {"secretKeyRef": {"name": "sqlflow-datasource", "key": "datasource"}}
+
+
+def test_what_an_operator_applies_has_the_names_that_a_manifest_refers_to() -> None:
+    account, *_ = yaml.safe_load_all((ROOT / "argo" / "rbac.yaml").read_text(encoding="utf-8"))
+    secret = loaded((ROOT / "argo" / "secret.example.yaml").read_text(encoding="utf-8"))
+    options = RenderOptions()
+    assert account["metadata"]["name"] == options.service_account
+    assert secret["metadata"]["name"] == options.secret
+    assert list(secret["stringData"]) == ["datasource"]
+    assert default_image() in (ROOT / "argo" / "Dockerfile").read_text(encoding="utf-8")
+
+
+def test_every_option_is_documented() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    options = {option for parameter in render_command.params for option in parameter.opts}
+    assert {option for option in options if option.startswith("--") and option not in text} == set()
 
 
 def test_plain_data_is_given_too() -> None:

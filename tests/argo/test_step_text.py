@@ -186,6 +186,12 @@ def test_a_transaction_is_one_text() -> None:
     assert texts(f"{sql}; SELECT 2") == [sql, "SELECT 2"]
 
 
+def test_what_a_comment_declares_travels_where_it_matters() -> None:
+    refresh = "-- sqlflow: reads a writes b\nCALL refresh()"
+    sized = "-- sqlflow: resources.cpu=1\nSELECT 2"
+    assert texts(f"USE s;\n{refresh};\n{sized}") == [f"USE s;\n{refresh}", "USE s;\nSELECT 2"]
+
+
 def test_the_old_spelling_stays() -> None:
     sql = "SELECT a, b FROM t TRAIN xgboost.gbtree WITH num_class=3 LABEL b INTO m"
     assert texts(sql) == [sql]

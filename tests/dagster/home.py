@@ -141,16 +141,21 @@ def steps(events: list[dg.EventLogEntry], kind: dg.DagsterEventType) -> dict[str
     }
 
 
-def wait_for(found: Callable[[], T | None], process: subprocess.Popen[str]) -> T:
-    """The first true answer to a question that is asked again and again while a process runs."""
+def wait_for(
+    found: Callable[[], T | None], *, what: str, process: subprocess.Popen[str] | None = None
+) -> T:
+    """The first true answer to a question that is asked again and again, while a process runs."""
     end = time.monotonic() + 120
-    while time.monotonic() < end and process.poll() is None:
+    while time.monotonic() < end and (process is None or process.poll() is None):
         answer = found()
         if answer:
             return answer
         time.sleep(0.1)
-    stop(process)
-    raise AssertionError(f"in vain; the process said:\n{process.communicate()[0]}")
+    said = ""
+    if process is not None:
+        stop(process)
+        said = f"; the process said:\n{process.communicate()[0]}"
+    raise AssertionError(f"{what} did not happen{said}")
 
 
 def stop(process: subprocess.Popen[str]) -> None:

@@ -1,6 +1,7 @@
 """``dagster job execute`` with the default executor: each step in a process of its own."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,11 +119,8 @@ def test_a_job_succeeds(trained: Finished) -> None:
 
 def test_the_default_executor_forks_its_steps(trained: Finished) -> None:
     assert "multiprocess executor" in trained.output
-    pids = {
-        event.dagster_event.event_specific_data.metadata["pid"].value
-        for event in trained.events
-        if event.dagster_event and event.dagster_event.event_type is Kind.STEP_WORKER_STARTED
-    }
+    assert len(steps(trained.events, Kind.STEP_WORKER_STARTED)) == 3
+    pids = set(re.findall(r"Capturing logs for process \(pid: (\d+)\)", trained.output))
     assert len(pids) == 3
 
 
@@ -205,7 +203,11 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Home]:
         foreign_holder(str(home.database)) as holder,
         home.start(*execute_command("p"), SQLFLOW_LOCK_TIMEOUT="0.5") as process,
     ):
-        wait_for(lambda: steps(home.events(), Kind.STEP_UP_FOR_RETRY), process)
+        wait_for(
+            lambda: steps(home.events(), Kind.STEP_UP_FOR_RETRY),
+            what="the failure of the first attempt",
+            process=process,
+        )
         (home.programs / "p.sql").write_text(texts[1])
         holder.kill()
         output, _ = process.communicate(timeout=300)
@@ -229,23 +231,50 @@ def test_a_run_executes_the_text_it_was_launched_with(edited: tuple[Finished, Ho
     assert "'old' AS own" in run.metadata("second")["sql"]
 
 
-def test_definitions_of_the_users_own_are_pinned_too(tmp_path: Path) -> None:
-    """Not only ours: a module with a Definitions object, and a relative path to its programs."""
-    home = Home.create(tmp_path / "home", {"p.sql": "CREATE TABLE t AS SELECT 'old' AS word"})
+MINE = {
+    "function": "@dg.definitions\ndef defs():\n    return dg.Definitions(assets=assets(), jobs=jobs)\n",
+    "module": "defs = dg.Definitions(assets=assets(), jobs=jobs)\n",
+}
+
+
+def run_edited(folder: Path, definitions: str) -> tuple[Home, int, str]:
+    """A run of the user's own definitions, whose program is edited before its step loads them."""
+    home = Home.create(folder / "home", {"p.sql": "CREATE TABLE t AS SELECT 'old' AS word"})
     (home.root / "mine.py").write_text(
+        "import multiprocessing, pathlib, time\n"
         "import dagster as dg\n"
         "from sqlflow_dagster import assets_from_sql\n"
-        f"assets = assets_from_sql('programs/*.sql', datasource={home.url!r})\n"
-        "jobs = [dg.define_asset_job('all', selection='*')]\n"
-        "defs = dg.Definitions(assets=assets, jobs=jobs)\n"
+        "while multiprocessing.parent_process() and not pathlib.Path('edited').exists():\n"
+        "    time.sleep(0.05)\n"
+        "def assets():\n"
+        f"    return assets_from_sql('programs/*.sql', datasource={home.url!r})\n"
+        "jobs = [dg.define_asset_job('all', selection='t')]\n"
+        f"{definitions}"
     )
     command = ("dagster", "job", "execute", "-f", "mine.py", "-j", "all")
-    with foreign_holder(str(home.database)) as holder, home.start(*command) as process:
-        wait_for(lambda: steps(home.events(), Kind.STEP_WORKER_STARTING), process)
+    with home.start(*command) as process:
+        wait_for(
+            lambda: steps(home.events(), Kind.STEP_WORKER_STARTING),
+            what="the start of the step",
+            process=process,
+        )
         (home.programs / "p.sql").write_text("CREATE TABLE t AS SELECT 'new' AS word")
-        wait_for(lambda: steps(home.events(), Kind.STEP_START), process)
-        holder.kill()
+        (home.root / "edited").touch()
         output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
+    return home, process.returncode, output
+
+
+def test_a_definitions_function_pins_its_programs(tmp_path: Path) -> None:
+    home, code, output = run_edited(tmp_path, MINE["function"])
+    assert code == 0, output
     with home.engine.session() as session:
         assert session.read("FROM t").read_all().to_pylist() == [{"word": "old"}]
+
+
+def test_a_definitions_object_refuses_what_was_edited(tmp_path: Path) -> None:
+    """Dagster hands a module's own Definitions no text of the first load."""
+    home, code, output = run_edited(tmp_path, MINE["module"])
+    assert code == 1
+    assert "t was edited after its run was launched. Nothing was changed." in output
+    with home.engine.session() as session:
+        assert session.relation_kind(("t",)) is None

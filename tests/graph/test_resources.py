@@ -68,11 +68,13 @@ def test_attributes(attributes: str, wanted: Resources) -> None:
             id="several lines",
         ),
         pytest.param(
-            "-- sqlflow: reads a, b writes c; resources.cpu=1", Resources(cpu="1"), id="others too"
+            "-- sqlflow: resources.cpu=1, reads a, b writes c", Resources(cpu="1"), id="others too"
         ),
         pytest.param("-- sqlflow: resources.cpu=1\r", Resources(cpu="1"), id="lines of Windows"),
         pytest.param("-- resources.cpu=1", NOTHING, id="not ours"),
-        pytest.param("-- sqlflow: resources.cpu=1\n", NOTHING, id="a blank line between"),
+        pytest.param(
+            "-- sqlflow: resources.cpu=1\n\n", Resources(cpu="1"), id="a blank line between"
+        ),
         pytest.param("/*\n-- sqlflow: resources.cpu=1\n*/", NOTHING, id="in another comment"),
     ],
 )
@@ -153,8 +155,8 @@ def test_a_generated_table_asks_for_nothing() -> None:
             id="misspelt",
         ),
         pytest.param(
-            "resources.time = 1",
-            "unknown attribute 'resources.time'",
+            "resources.disk = 1",
+            "unknown attribute 'resources.disk'",
             "known: resources.cpu, resources.gpu, resources.image, resources.memory, "
             "resources.node_selector",
             id="unknown",
@@ -178,7 +180,7 @@ def test_bad_attributes(attributes: str, message: str, hint: str | None) -> None
             id="value in a comment",
         ),
         pytest.param(
-            "-- sqlflow: resources.memory 8Gi\nSELECT 1",
+            "-- sqlflow: resources.memory\nSELECT 1",
             "<sql>:1:13",
             "but its value is ''",
             id="no equals sign in a comment",
