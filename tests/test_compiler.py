@@ -135,6 +135,8 @@ def version(sql: str) -> str:
          "SELECT a,  y FROM t TO TRAIN xgboost.gbtree INTO m OUTPUT y", True),
         ("SELECT a, y FROM t TO TRAIN xgboost.gbtree WITH max_depth=3 LABEL y INTO m",
          "SELECT a, y FROM t TO TRAIN xgboost.gbtree WITH max_depth=4 LABEL y INTO m", False),
+        ("SELECT a, y FROM t TO TRAIN xgboost.gbtree LABEL y INTO m",
+         "SELECT a, y FROM t TO TRAIN xgboost.gbtree WITH resources.memory='8Gi' LABEL y INTO m", True),
     ],
 )  # fmt: skip
 def test_a_code_version_changes_with_the_meaning(one: str, other: str, same: bool) -> None:

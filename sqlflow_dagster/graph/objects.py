@@ -92,8 +92,8 @@ class Names:
         return part.lower() if self.dialect in _LOWER_CASE else part
 
     def table(self, parts: Sequence[str], *, quoted: Sequence[bool] = ()) -> ObjectRef:
-        """The table of a name as written; ``quoted`` says which parts stood in quotes."""
-        flags = [*quoted, *[False] * (len(parts) - len(quoted))]
+        """The table of a name as written; ``quoted`` says which parts stood in quotes, if any did."""
+        flags = quoted or [False] * len(parts)
         folded = [self.folded(part, quoted=flag) for part, flag in zip(parts, flags, strict=True)]
         if len(folded) == 1 and self.schema is not None:
             folded.insert(0, self.schema)

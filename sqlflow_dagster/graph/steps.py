@@ -24,6 +24,9 @@ from sqlflow_dagster.lang.statements import (
 )
 
 
+_WHERE_AND_WHEN = ("resources.", "retrain.")
+
+
 def make_steps(
     statements: Sequence[AnalyzedStatement], waits: Sequence[Waits], dialect: str
 ) -> list[Step]:
@@ -112,7 +115,10 @@ def _code_version(item: AnalyzedStatement, dialect: str) -> str:
 
 
 def _normal(statement: Statement, dialect: str) -> Statement:
-    """The statement without what does not change its meaning: comments and blanks."""
+    """The statement without what does not change what it computes.
+
+    That is comments and blanks, and the attributes that say where and when it runs.
+    """
     match statement:
         case SqlStatement(sql=sql):
             return SqlStatement(sql=normalized_sql(sql, dialect))
@@ -121,5 +127,17 @@ def _normal(statement: Statement, dialect: str) -> Statement:
             return TransactionStatement(statements=parts)
         case ShowTrainStatement():
             return statement
+        case TemporaryTableStatement(query=query):
+            return replace(statement, query=_normal_query(query, dialect))
         case _:
-            return replace(statement, query=Query(sql=normalized_sql(statement.query.sql, dialect)))
+            computed = (
+                item
+                for item in statement.attributes
+                if not item.name.lower().startswith(_WHERE_AND_WHEN)
+            )
+            query = _normal_query(statement.query, dialect)
+            return replace(statement, query=query, attributes=tuple(computed))
+
+
+def _normal_query(query: Query, dialect: str) -> Query:
+    return Query(sql=normalized_sql(query.sql, dialect))

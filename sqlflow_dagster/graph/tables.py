@@ -16,14 +16,13 @@ _FILE_FUNCTION = re.compile(r"read_\w+$|\w+_scan$", re.IGNORECASE)
 
 def identifier_parts(table: exp.Expression) -> list[exp.Identifier]:
     """The identifiers of a dotted name, outermost first; empty for a table function."""
-    parts = [table.args.get(key) for key in ("catalog", "db", "this")]
-    if isinstance(parts[-1], exp.Dot):
-        parts = [*parts[:-1], *parts[-1].flatten()]
-    return (
-        [part for part in parts if isinstance(part, exp.Identifier)]
-        if isinstance(parts[-1], exp.Identifier)
-        else []
-    )
+    name = table.args.get("this")
+    parts = [table.args.get("catalog"), table.args.get("db"), name]
+    if isinstance(name, exp.Dot):
+        parts = [*parts[:-1], *name.flatten()]
+    elif not isinstance(name, exp.Identifier):
+        return []
+    return [part for part in parts if isinstance(part, exp.Identifier)]
 
 
 def table_ref(table: exp.Expression, names: Names) -> ObjectRef | None:

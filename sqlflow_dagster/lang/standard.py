@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import cast
 
 from sqlglot import exp
@@ -48,6 +49,11 @@ def quiet_parser() -> Iterator[None]:
         logger.removeFilter(drop)
 
 
+@cache
+def _rules(dialect: str) -> Dialect:
+    return Dialect.get_or_raise(lexis(dialect).sqlglot)
+
+
 def parse_sql(sql: str, dialect: str) -> exp.Expression | Rejection:
     """The syntax tree of one statement, or why there is none.
 
@@ -55,7 +61,7 @@ def parse_sql(sql: str, dialect: str) -> exp.Expression | Rejection:
         sql: One statement without a semicolon.
         dialect: A name of :data:`sqlflow_dagster.lang.dialects.LEXIS`.
     """
-    rules = Dialect.get_or_raise(lexis(dialect).sqlglot)
+    rules = _rules(dialect)
     try:
         tokens = rules.tokenize(sql)
         trees = rules.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)

@@ -229,4 +229,4 @@ def test_a_body_with_semicolons_is_one_text() -> None:
 def test_a_statement_that_is_several_without_its_delimiter_is_refused() -> None:
     program = compile_program("DELIMITER //\nSELECT 1; SELECT 2//\n", dialect="mysql")
     with pytest.raises(CompileError, match="this statement cannot be run by a pod of its own"):
-        step_text(program.steps[0], program)
+        render_yaml(program)
