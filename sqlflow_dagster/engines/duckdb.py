@@ -214,10 +214,13 @@ class DuckDBEngine(SQLAlchemyEngine[DuckDBSession]):
 
     @contextmanager
     def connection(self) -> Iterator[sa.Connection]:
-        """A connection that has the file for itself, within ``SQLFLOW_LOCK_TIMEOUT`` seconds."""
+        """A connection that has the file for itself; see :mod:`sqlflow_dagster.engines.locking`."""
         deadline = Deadline.from_environment()
-        with self._exclusive(deadline), self._connect(deadline) as connection:
-            yield connection
+        with self._exclusive(deadline):
+            # The time that statements of ours took is not that of a foreign holder.
+            rest = deadline if deadline.for_ours else Deadline.from_environment()
+            with self._connect(rest) as connection:
+                yield connection
 
     def _exclusive(self, deadline: Deadline) -> AbstractContextManager[None]:
         read_only = str(self.url.query.get("access_mode", "")).lower() == "read_only"

@@ -1,9 +1,12 @@
 """One user at a time for a database file that many processes want.
 
-A lock file beside the database makes our own processes and threads wait for each other. A process
-that knows nothing of it is met with retries. Both give up at one deadline and name the holder.
+A lock file beside the database makes our own processes and threads take turns, however long a statement
+of one of them takes: a model that trained for an hour must not be lost because a long statement has the
+file when it is to be stored. A process that knows nothing of the lock file is met with retries up to a
+deadline. With ``SQLFLOW_LOCK_TIMEOUT`` set, both waits end after that many seconds, naming the holder.
 """
 
+import logging
 import os
 import random
 import socket
@@ -26,6 +29,9 @@ DEFAULT_TIMEOUT = 60.0
 SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.25
 POLL_INTERVAL = 0.01
+NOTICE_INTERVAL = 30.0
+
+_log = logging.getLogger(__name__)
 
 _holding_threads: dict[Path, int] = {}
 """The thread of this process that holds a database: a lock is exclusive, so there is one at most."""
@@ -38,10 +44,12 @@ class Deadline:
     Attributes:
         timeout: How long the wait lasts, in seconds.
         end: When it ends, on the monotonic clock.
+        for_ours: Whether it also ends the wait for processes of our own, which take turns.
     """
 
     timeout: float
     end: float
+    for_ours: bool = True
 
     @classmethod
     def after(cls, timeout: float) -> "Deadline":
@@ -65,7 +73,7 @@ class Deadline:
                 f"{TIMEOUT_VARIABLE} must be a number of seconds from 0, not {text!r}",
                 hint=f"unset it to wait for {DEFAULT_TIMEOUT:g} seconds",
             )
-        return cls.after(timeout)
+        return cls(timeout=timeout, end=time.monotonic() + timeout, for_ours=bool(text))
 
     def remaining(self) -> float:
         """The seconds left; 0 when the wait is over."""
@@ -98,7 +106,7 @@ def exclusive(database: Path, deadline: Deadline) -> Iterator[None]:
 
     Raises:
         TerminalError: This thread holds the lock already, or the lock file cannot be written.
-        TransientError: Somebody else still held it at the deadline.
+        TransientError: Somebody else still held it at the deadline, if that counts for ours.
     """
     if _holding_threads.get(database) == get_ident():
         raise TerminalError(
@@ -114,15 +122,7 @@ def exclusive(database: Path, deadline: Deadline) -> Iterator[None]:
     owner_file = Path(f"{database}.lock.owner")
     # thread_local=False lets a session that moved to another thread be closed there.
     lock = FileLock(lock_file, thread_local=False)
-    try:
-        lock.acquire(timeout=deadline.remaining(), poll_interval=POLL_INTERVAL)
-    except Timeout:
-        raise busy_error(database, _owner(owner_file), deadline) from None
-    except OSError as error:
-        raise TerminalError(
-            f"the lock file {lock_file} cannot be written: {error.strerror}",
-            hint="the directory of a database file must be writable",
-        ) from error
+    _acquire(lock, database, owner_file, deadline)
     try:
         _holding_threads[database] = get_ident()
         owner_file.write_text(f"{os.getpid()} {socket.gethostname()}", encoding="utf-8")
@@ -131,6 +131,25 @@ def exclusive(database: Path, deadline: Deadline) -> Iterator[None]:
         _holding_threads.pop(database, None)
         owner_file.unlink(missing_ok=True)
         lock.release()
+
+
+def _acquire(lock: FileLock, database: Path, owner_file: Path, deadline: Deadline) -> None:
+    """Take a lock, telling now and then who is waited for."""
+    while True:
+        wait = deadline.remaining() if deadline.for_ours else NOTICE_INTERVAL
+        try:
+            lock.acquire(timeout=wait, poll_interval=POLL_INTERVAL)
+        except Timeout:
+            if deadline.for_ours:
+                raise busy_error(database, _owner(owner_file), deadline) from None
+            _log.warning("waiting for %s, which %s uses", database, _owner(owner_file))
+        except OSError as error:
+            raise TerminalError(
+                f"the lock file {lock.lock_file} cannot be written: {error.strerror}",
+                hint="the directory of a database file must be writable",
+            ) from error
+        else:
+            return
 
 
 def _owner(owner_file: Path) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from sqlflow_dagster.engines import locking
 from sqlflow_dagster.engines.base import Engine
 from sqlflow_dagster.engines.duckdb import DuckDBEngine
 from sqlflow_dagster.engines.locking import TIMEOUT_VARIABLE
@@ -97,6 +98,29 @@ def test_names_another_thread(engine: Engine) -> None:
             engine.session().__enter__()
         done.set()
         holding.result()
+
+
+def test_our_own_statements_take_turns_however_long_they_take(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv(TIMEOUT_VARIABLE, raising=False)
+    monkeypatch.setattr(locking, "NOTICE_INTERVAL", 0.02)
+    monkeypatch.setattr(locking, "DEFAULT_TIMEOUT", 0.05)
+    noticed = Event()
+
+    def wait_for_the_file() -> int:
+        with engine.session() as session:
+            return session.count("SELECT 1")
+
+    with ThreadPoolExecutor() as pool:
+        with engine.session(), caplog.at_level("WARNING"):
+            waiting = pool.submit(wait_for_the_file)
+            while not caplog.messages:
+                noticed.wait(0.01)
+            noticed.wait(0.1)  # Longer than a foreign holder would be waited for.
+            assert not waiting.done()
+        assert waiting.result() == 1
+    assert f"another thread of this process ({os.getpid()})" in caplog.messages[0]
 
 
 def test_a_session_inside_another_is_an_error_not_a_deadlock(engine: Engine, path: Path) -> None:
