@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sqlflow_dagster.assets_from_sql import assets_from_sql, specs_from_sql
+    from sqlflow_dagster.client.notebook import load_ipython_extension
     from sqlflow_dagster.compiler import analyze_sql_graph, compile_program, split_sql_statements
     from sqlflow_dagster.engines.base import open_engine
     from sqlflow_dagster.errors import (
@@ -58,6 +59,7 @@ _MODULES = {
     "compile_program": "compiler",
     "definitions_from_sql": "project",
     "execute": "runtime.execute",
+    "load_ipython_extension": "client.notebook",
     "open_context": "runtime.context",
     "open_engine": "engines.base",
     "specs_from_sql": "assets_from_sql",
@@ -91,6 +93,7 @@ __all__ = [
     "compile_program",
     "definitions_from_sql",
     "execute",
+    "load_ipython_extension",
     "open_context",
     "open_engine",
     "specs_from_sql",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity
 from sqlflow_dagster.graph.analysis import AnalyzedStatement, analyze
+from sqlflow_dagster.graph.annotations import misplaced_annotations
 from sqlflow_dagster.graph.dependencies import Waits, dependencies
 from sqlflow_dagster.graph.objects import Names
 from sqlflow_dagster.graph.program import Program, Segment, Step
@@ -156,6 +157,8 @@ def check_settings(draft: Draft) -> None:
                 retraining(step.statement)
     if not any(item.severity is Severity.ERROR for item in draft.diagnostics):
         program = _program(draft)
+        starts = {step.statement.span.start for step in program.steps if step.statement.span}
+        draft.diagnostics += misplaced_annotations(draft.source, draft.pieces, starts)
         for segment in program.segments:
             with _collected(draft.diagnostics):
                 segment_resources(program, segment)

@@ -96,17 +96,22 @@ def _variables(_: click.Context, __: click.Parameter, values: Sequence[str]) -> 
     return found
 
 
-def compile_options(command: Command) -> Callable[..., Any]:
-    """The options of :class:`CompileSettings`, which the command gets as ``settings``."""
-
-    @click.option(
+def variable_option(command: Command) -> Command:
+    """``--variable NAME=VALUE``, as often as wanted; the command gets a dict ``variables``."""
+    return click.option(
         "--variable",
         "variables",
         metavar="NAME=VALUE",
         multiple=True,
         callback=_variables,
         help="The value of ${NAME} in the program; may be given several times.",
-    )
+    )(command)
+
+
+def compile_options(command: Command) -> Callable[..., Any]:
+    """The options of :class:`CompileSettings`, which the command gets as ``settings``."""
+
+    @variable_option
     @click.option(
         "--dialect", metavar="NAME", help="The SQL dialect; by default the data source's."
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlflow_dagster.client.errors import ServerError
-from sqlflow_dagster.client.server import Server, refusal
+from sqlflow_dagster.client.server import Server, cause, refusal
 
 DEFAULT_LOCATION = "sqlflow_dagster.definitions"
 """What Dagster calls the location that our ``workspace.yaml`` names."""
@@ -21,7 +21,7 @@ query {
       name loadStatus
       locationOrLoadError {
         __typename
-        ... on PythonError { message }
+        ... on PythonError { message causes { message } }
         ... on RepositoryLocation { repositories { name jobs { name } } }
       }
     } }
@@ -110,14 +110,16 @@ class Location:
         """
         answer = self.server.ask_one(_RELOAD, location=self.name)
         if answer["__typename"] != "WorkspaceLocationEntry":
-            raise ServerError(f"the code location {self.name!r} was not reloaded: {refusal(answer)}")
+            raise ServerError(
+                f"the code location {self.name!r} was not reloaded: {refusal(answer)}"
+            )
         location = _loaded(self.server, self.name)
         if location is None:
-            raise ServerError(f"the code location {self.name!r} is gone from {self.server.display_url}")
-        if location.error is not None:
             raise ServerError(
-                f"the code location {self.name!r} cannot be loaded any more:\n{location.error}"
+                f"the code location {self.name!r} is gone from {self.server.display_url}"
             )
+        if location.error is not None:
+            raise ServerError(f"the code location {self.name!r} cannot be loaded\n{location.error}")
         return location
 
     def _selector(self) -> dict[str, str]:
@@ -148,15 +150,16 @@ def find_location(server: Server, name: str | None = None) -> Location:
         chosen = next(iter(ours), chosen)
     location = _loaded(server, chosen)
     if location is None:
-        what = "no code location with SQL programs" if name is None else f"no code location {name!r}"
+        what = (
+            "no code location with SQL programs" if name is None else f"no code location {name!r}"
+        )
         known = ", ".join(sorted(entries)) or "none at all"
         raise ServerError(
             f"the Dagster at {server.display_url} has {what}; it has: {known}",
             hint=f"load {DEFAULT_LOCATION} in its workspace.yaml, or name another with --location",
         )
-    if location.error is not None:
-        raise ServerError(f"the code location {chosen!r} cannot be loaded:\n{location.error}")
-    return location
+    # What stood against it when it was loaded last may be gone.
+    return location if location.error is None else location.reloaded()
 
 
 def _entries(server: Server) -> dict[str, Mapping[str, Any]]:
@@ -181,7 +184,7 @@ def _loaded(server: Server, name: str) -> Location | None:
 def _location(server: Server, name: str, content: Mapping[str, Any]) -> Location:
     if content["__typename"] != "RepositoryLocation":
         return Location(
-            server=server, name=name, repository="", jobs=frozenset(), error=refusal(content)
+            server=server, name=name, repository="", jobs=frozenset(), error=cause(content)
         )
     repository = content["repositories"][0]
     return Location(

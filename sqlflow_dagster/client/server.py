@@ -33,7 +33,8 @@ class Server:
         parts = urlsplit(self.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ServerError(
-                "the address of the Dagster page is no HTTP URL", hint=f"write it like {DEFAULT_URL}"
+                "the address of the Dagster page is no HTTP URL",
+                hint=f"write it like {DEFAULT_URL}",
             )
 
     @property
@@ -100,6 +101,15 @@ class Server:
                 hint="give the URL that the page has in a browser, with its path prefix",
             )
         return answer
+
+
+def cause(error: Mapping[str, Any]) -> str:
+    """What went wrong, of an error of Dagster with its ``message`` and ``causes``.
+
+    The outermost error says that there was one; the innermost says what it was.
+    """
+    innermost = error["causes"][-1] if error["causes"] else error
+    return str(innermost["message"]).strip()
 
 
 def refusal(answer: Mapping[str, Any]) -> str:

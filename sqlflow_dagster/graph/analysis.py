@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
-from sqlflow_dagster.graph.annotations import declared_effects
+from sqlflow_dagster.graph.annotations import declared_effects, refuse_declarations
 from sqlflow_dagster.graph.effects import Effects, Mode, Write, merged_effects
 from sqlflow_dagster.graph.keyword_effects import keyword_effects, set_effects
 from sqlflow_dagster.graph.loose import loose_effects
@@ -159,8 +159,10 @@ def analyze(
 
 def _statement(span: Span, piece: Piece, state: _Analysis) -> None:
     if piece.clause is not None:
+        refuse_declarations(span, state.names)
         return _query_statement(span, piece.clause, state)
     if show_train_starts(state.source.text, span.start):
+        refuse_declarations(span, state.names)
         show = parse_show_train(state.source, span)
         _refuse_in_transaction(show.span, state)
         reads = frozenset({model_ref(show.model.name.parts)})
@@ -168,7 +170,7 @@ def _statement(span: Span, piece: Piece, state: _Analysis) -> None:
     _refuse_misplaced_clause(span, state)
     sql = span.text
     effects = (
-        declared_effects(state.source, piece.start, piece.content, state.names)
+        declared_effects(span, state.names)
         or keyword_effects(sql)
         or _parsed_effects(sql, state.names)
     )

@@ -56,7 +56,8 @@ class _BadValueError(Exception):
         self.hint = hint
 
 
-_KNOWN = ("cpu", "gpu", "image", "memory", "node_selector")
+KNOWN = ("cpu", "gpu", "image", "memory", "node_selector")
+"""The names after ``resources.``."""
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _CPU = re.compile(rf"{_NUMBER}m?")
 _MEMORY = re.compile(rf"{_NUMBER}(?:[KMGTPE]i|[kMGTPE]|[eE]\+?\d+)?")
@@ -150,7 +151,7 @@ def _comment_settings(statement: Span) -> Iterator[_Setting]:
     for comment in annotation_comments(statement):
         for match in _SETTING.finditer(source.text, comment.start, comment.end):
             name, given = match["name"].lower(), match["value"]
-            known = given is not None and name in _KNOWN
+            known = given is not None and name in KNOWN
             yield _Setting(
                 name=name,
                 value=(given or "").strip("\"'"),
@@ -159,12 +160,12 @@ def _comment_settings(statement: Span) -> Iterator[_Setting]:
 
 
 def _name_problem(setting: _Setting, given: set[str]) -> Diagnostic | None:
-    if setting.name not in _KNOWN:
+    if setting.name not in KNOWN:
         return Diagnostic(
             message=f"unknown attribute {PREFIX + setting.name!r}",
             span=setting.span,
-            hint=did_you_mean(setting.name, _KNOWN)
-            or f"known: {', '.join(PREFIX + name for name in _KNOWN)}",
+            hint=did_you_mean(setting.name, KNOWN)
+            or f"known: {', '.join(PREFIX + name for name in KNOWN)}",
         )
     if setting.name in given:
         return Diagnostic(

@@ -84,11 +84,17 @@ def unknown_attributes(statement: QueryStatement) -> list[Diagnostic]:
         Diagnostic(
             message=f"unknown attribute {item.name!r}",
             span=item.span,
-            hint=did_you_mean(item.name, known)
-            or (
-                f"known here: {', '.join(known)}" if known else "there is none here; leave WITH out"
-            ),
+            hint=_hint(item.name, known),
         )
         for item in statement.attributes
         if item.name.lower() not in known and not item.name.lower().startswith(_EVERYWHERE)
     ]
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    if name.lower().startswith("retrain."):
+        return "give it to the TO TRAIN of the model"
+    near = did_you_mean(name, known)
+    return near or (
+        f"known here: {', '.join(known)}" if known else "there is none here; leave WITH out"
+    )

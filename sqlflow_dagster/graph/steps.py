@@ -23,7 +23,6 @@ from sqlflow_dagster.lang.statements import (
     TransactionStatement,
 )
 
-
 _WHERE_AND_WHEN = ("resources.", "retrain.")
 
 

@@ -71,6 +71,15 @@ class Daemon:
             self.cursor = result.cursor
         return result
 
+    def requests(self) -> list[dg.RunRequest]:
+        """The runs that a tick asks for."""
+        return list(self.tick().run_requests or ())
+
+    def changes(self) -> list[dg.AssetMaterialization]:
+        """The changed tables that a tick reports."""
+        events = self.tick().asset_events
+        return [event for event in events if isinstance(event, dg.AssetMaterialization)]
+
     def launch(self, request: dg.RunRequest) -> dg.DagsterRun:
         """Create the run that was asked for, and leave it to start."""
         job = self.definitions.resolve_job_def(JOB)
@@ -85,7 +94,7 @@ class Daemon:
 
     def tick_and_run(self) -> list[bool]:
         """A tick with the runs that it asks for; which of them succeeded."""
-        return [self.run(tags=dict(request.tags)) for request in self.tick().run_requests]
+        return [self.run(tags=dict(request.tags)) for request in self.requests()]
 
     def sql(self, statement: str) -> None:
         """Change the data as somebody else would."""
@@ -182,7 +191,7 @@ def test_a_retraining_uses_the_new_rows_and_leaves_the_rest(trained: Daemon) -> 
 
 def test_a_run_says_why_it_was_started(trained: Daemon) -> None:
     trained.insert(20)
-    (request,) = trained.tick().run_requests
+    (request,) = trained.requests()
     assert request.tags["sqlflow/because"] == "shop.raw has 120 rows, 100 at the last training"
 
 
@@ -209,7 +218,7 @@ def test_after_three_failures_it_waits_for_more_rows(trained: Daemon) -> None:
 
 def test_a_run_that_somebody_stopped_is_not_tried_again(trained: Daemon) -> None:
     trained.insert(20)
-    (request,) = trained.tick().run_requests
+    (request,) = trained.requests()
     trained.instance.report_run_canceled(trained.launch(request))
     assert trained.tick_and_run() == []
     trained.insert(20)
@@ -228,7 +237,7 @@ def test_rows_that_come_back_are_not_new(trained: Daemon) -> None:
 
 def test_a_run_that_is_under_way_is_waited_for(trained: Daemon) -> None:
     trained.insert(20)
-    (request,) = trained.tick().run_requests
+    (request,) = trained.requests()
     run = trained.launch(request)
     trained.insert(20)
     result = trained.tick()
@@ -253,8 +262,8 @@ def test_a_training_by_somebody_else_counts(trained: Daemon) -> None:
 
 def test_a_run_that_got_lost_is_asked_for_again_under_its_key(trained: Daemon) -> None:
     trained.insert(20)
-    (lost,) = trained.tick().run_requests
-    (again,) = trained.tick().run_requests
+    (lost,) = trained.requests()
+    (again,) = trained.requests()
     assert (again.run_key, again.tags[RUN_TAG]) == (lost.run_key, lost.run_key)
 
 
@@ -296,13 +305,12 @@ def test_a_changed_table_is_reported_once(trained: Daemon) -> None:
     key = dg.AssetKey(["shop", "raw"])
     reported = trained.instance.fetch_materializations(key, limit=5).records
     assert len(reported) == 1
-    assert trained.tick().asset_events == []
+    assert trained.changes() == []
     trained.insert(1)
-    (event,) = trained.tick().asset_events
-    assert isinstance(event, dg.AssetMaterialization)
+    (event,) = trained.changes()
     assert event.asset_key == key
     assert event.metadata["dagster/row_count"].value == 101
-    assert trained.tick().asset_events == []
+    assert trained.changes() == []
 
 
 def test_the_schedule_trains_at_its_times(trained: Daemon) -> None:

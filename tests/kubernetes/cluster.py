@@ -175,10 +175,11 @@ def running_cluster(directory: Path) -> Iterator[Cluster]:
         do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = answer  # noqa: N815
 
         def _write(self, code: int, answer: Object | str) -> None:
-            is_text = isinstance(answer, str)
-            data = (answer if is_text else json.dumps(answer)).encode()
+            text = answer if isinstance(answer, str) else json.dumps(answer)
+            data = text.encode()
             self.send_response(code)
-            self.send_header("Content-Type", "text/plain" if is_text else "application/json")
+            kind = "text/plain" if answer is text else "application/json"
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

@@ -16,7 +16,7 @@ from tests.kubernetes.objects import Object, Objects, UnknownCallError, now
 # What an image of ours sets: where its programs are. Everything else must come from the pod's spec.
 IMAGE_ENVIRONMENT = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"}
 _UNSUPPORTED = ("volumes", "initContainers", "imagePullSecrets")
-_UNSUPPORTED_IN_CONTAINER = ("envFrom", "volumeMounts")
+_UNSUPPORTED_IN_CONTAINER = ("volumeMounts",)
 _GRACE_SECONDS = 5.0
 
 
@@ -56,12 +56,14 @@ class Kubelet:
         objects: Where it tells of their states.
         directory: The working directory of every container.
         ended: Called with the name of each pod whose container has ended.
+        secrets: The Secrets that containers may take their environment from, by name.
     """
 
     objects: Objects
     directory: Path
     ended: Callable[[str], None]
     containers: dict[str, Container] = field(default_factory=dict)
+    secrets: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def start(self, pod: Object) -> None:
         """Start the one container of a pod.
@@ -73,14 +75,12 @@ class Kubelet:
         unsupported = [part for part in _UNSUPPORTED if spec.get(part)]
         (described,) = spec["containers"]
         unsupported += [part for part in _UNSUPPORTED_IN_CONTAINER if described.get(part)]
-        unsupported += [item["name"] for item in described.get("env", ()) if "value" not in item]
         if unsupported:
             raise UnknownCallError(f"pod with {', '.join(unsupported)}")
-        environment = {item["name"]: item["value"] for item in described.get("env", ())}
         process = subprocess.Popen(
             [*described.get("command", ()), *described.get("args", ())],
             cwd=self.directory,
-            env=IMAGE_ENVIRONMENT | environment,
+            env=IMAGE_ENVIRONMENT | self._environment(described),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -90,6 +90,18 @@ class Kubelet:
         self._tell(name, described["name"], "Running", {"running": {"startedAt": now()}})
         container.thread = Thread(target=self._watch, args=(name, described["name"], container))
         container.thread.start()
+
+    def _environment(self, container: Object) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for source in container.get("envFrom", ()):
+            if source.keys() != {"secretRef"}:
+                raise UnknownCallError(f"environment from {source}")
+            found |= self.secrets[source["secretRef"]["name"]]
+        for item in container.get("env", ()):
+            if "value" not in item:
+                raise UnknownCallError(f"environment variable {item}")
+            found[item["name"]] = item["value"]
+        return found
 
     def _watch(self, pod: str, name: str, container: Container) -> None:
         assert container.process.stdout is not None

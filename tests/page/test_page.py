@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,10 @@ def versions(server: Server, *path: str) -> list[int]:
     ]
 
 
+def newest_is(version: int, server: Server) -> bool:
+    return versions(server, "model", "iris_xgb")[:1] == [version]
+
+
 def picture(page: Page, name: str) -> None:
     """Keep a screenshot for the documentation when the expected outputs are rewritten."""
     if os.environ.get(UPDATE) == "1":
@@ -117,10 +122,7 @@ def test_a_model_is_made_and_made_again_from_its_page(page: Page, server: Server
     page.goto(server.url + MODEL)
     for version in (2, 3):
         materialize(page, "Materialize")
-        until(
-            lambda version=version: versions(server, "model", "iris_xgb")[:1] == [version],
-            what=f"version {version} of the model",
-        )
+        until(partial(newest_is, version, server), what=f"version {version} of the model")
     page.goto(server.url + MODEL)
     for text in ("TO TRAIN xgboost.gbtree", "validation accuracy_score", "model version"):
         expect(page.get_by_text(text).first).to_be_visible(timeout=WAIT)

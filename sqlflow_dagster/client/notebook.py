@@ -1,0 +1,195 @@
+"""``%%sqlflow``: statements of a SQL program in a cell of a notebook.
+
+Each statement runs in a process of its own, as under ``sqlflow run``: interrupting the kernel ends the
+statement and nothing else, and the memory of a training is given back. IPython is imported only where a
+notebook uses this module.
+"""
+
+import os
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from sqlflow_dagster.errors import CompileError, Diagnostic, Severity, SqlflowError, StepError
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from sqlflow_dagster.graph.program import Program
+
+DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
+CELL = "<cell>"
+"""What messages call the text of a cell."""
+
+
+class CellError(Exception):
+    """A cell that failed, shown by its message alone.
+
+    The kernel and its notebook take it as any error: "Run all" stops at the cell.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback."""
+        return str(self).splitlines()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellOptions:
+    """What stands behind ``%%sqlflow``.
+
+    Attributes:
+        datasource: The URL of the data source; None for the one of the cell before.
+        variables: The values of ``${NAME}`` templates.
+    """
+
+    datasource: str | None
+    variables: dict[str, str]
+
+
+def load_ipython_extension(shell: "InteractiveShell") -> None:
+    """Add ``%%sqlflow`` to a notebook: what ``%load_ext sqlflow_dagster`` calls."""
+    shell.magics_manager.register_function(
+        Cells().run, magic_kind="line_cell", magic_name="sqlflow"
+    )
+
+
+class Cells:
+    """The ``%%sqlflow`` cells of a notebook; they share a data source."""
+
+    def __init__(self) -> None:
+        self._datasource: str | None = None
+
+    def run(self, line: str, cell: str | None = None) -> object:
+        """Run the statements of a cell, or with one % only set the data source.
+
+        Args:
+            line: ``--datasource URL``, remembered for the cells that follow, and ``--variable NAME=VALUE``.
+            cell: One or more statements; None for a line magic.
+
+        Returns:
+            The rows of the last statement as a DataFrame, where it is a SELECT.
+
+        Raises:
+            CellError: Something is wrong with the cell, a statement failed, or the kernel was interrupted.
+        """
+        with _shown_quietly():
+            options = _options(line)
+            if options is None:
+                return None
+            datasource = self._chosen(options)
+            if cell is None:
+                return None
+            program = _compiled(cell, datasource, options.variables)
+            return _run(program, datasource)
+
+    def _chosen(self, options: CellOptions) -> str:
+        """The data source of a cell, known to name an engine."""
+        from sqlflow_dagster.engines.base import open_engine
+
+        chosen = options.datasource or self._datasource or os.environ.get(DATASOURCE_VARIABLE)
+        if chosen is None:
+            raise CellError(
+                "error: no data source is given\n"
+                f"hint: write %%sqlflow --datasource duckdb:///data.duckdb, or set {DATASOURCE_VARIABLE}"
+            )
+        open_engine(chosen)
+        self._datasource = chosen
+        return chosen
+
+
+_COMMAND = click.Command(
+    "%%sqlflow",
+    params=[
+        click.Option(["--datasource"], metavar="URL", help="Remembered for the cells that follow."),
+        click.Option(
+            ["--variable", "variables"],
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="The value of ${NAME}; may be given several times.",
+        ),
+    ],
+    help="Run the statements of a cell; %sqlflow with one % only sets the data source.",
+)
+
+
+def _options(line: str) -> CellOptions | None:
+    """The options of a cell; None where only their help was asked for."""
+    try:
+        found = _COMMAND.make_context("%%sqlflow", shlex.split(line)).params
+    except click.exceptions.Exit:
+        return None
+    except click.UsageError as error:
+        raise CellError(f"error: %%sqlflow: {error.format_message()}") from None
+    except ValueError as error:
+        raise CellError(f"error: %%sqlflow {line}: {error}") from None
+    return CellOptions(datasource=found["datasource"], variables=_variables(found["variables"]))
+
+
+def _variables(values: Sequence[str]) -> dict[str, str]:
+    parts = [value.partition("=") for value in values]
+    wrong = [name for name, equals, _ in parts if not equals or not name.isidentifier()]
+    if wrong:
+        raise CellError(f"error: --variable takes NAME=VALUE, and one starts with {wrong[0]!r}")
+    return {name: value for name, _, value in parts}
+
+
+@contextmanager
+def _shown_quietly() -> Iterator[None]:
+    """A block whose foreseen errors are shown by their message."""
+    try:
+        yield
+    except (CompileError, StepError) as error:
+        raise CellError(str(error)) from None
+    except SqlflowError as error:
+        raise CellError(Diagnostic(message=str(error)).render()) from None
+    except KeyboardInterrupt:
+        raise CellError("interrupted; what finished before is kept") from None
+
+
+def _compiled(cell: str, datasource: str, variables: dict[str, str]) -> "Program":
+    """The program of a cell, whose tables and columns are there.
+
+    Raises:
+        CompileError: With every problem; nothing has run.
+    """
+    from sqlflow_dagster.client.cell_output import say
+    from sqlflow_dagster.compiler import compile_program
+    from sqlflow_dagster.engines.base import open_engine
+    from sqlflow_dagster.runtime.context import open_context
+    from sqlflow_dagster.runtime.preflight import missing_inputs
+    from sqlflow_dagster.runtime.rehearsal import rehearse
+
+    # A notebook counts the line of %%sqlflow as the first.
+    program = compile_program(
+        f"\n{cell}", path=CELL, dialect=open_engine(datasource).dialect, variables=variables
+    )
+    for warning in program.diagnostics:
+        say(warning.render())
+    context = open_context(datasource, program=program.name)
+    problems = missing_inputs(program, context) or rehearse(program, context)
+    if any(item.severity is Severity.ERROR for item in problems):
+        raise CompileError(problems)
+    return program
+
+
+def _run(program: "Program", datasource: str) -> object:
+    """Run the statements of a cell, one after the other; the rows of the last one."""
+    from sqlflow_dagster.client.cell_output import CellOutput
+    from sqlflow_dagster.runtime.local import run_program
+
+    output = CellOutput(program)
+    for step in program.steps:
+        summary = run_program(
+            program,
+            datasource=datasource,
+            observer=output,
+            steps=frozenset({step.index}),
+            concurrent=1,
+        )
+        if step.index in summary.errors:
+            raise summary.errors[step.index]
+    return output.value
