@@ -6,27 +6,14 @@ loads one from its files again; it never touches a database and never unpickles 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
+from sqlflow_dagster.lang.statements import Attribute
+from sqlflow_dagster.ml.features.spec import EncodedTable, FeatureSpec, LabelSpec, Layout
+from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 from sqlflow_dagster.registry import Group, Registry
-
-if TYPE_CHECKING:
-    from sqlflow_dagster.lang.statements import Attribute
-    from sqlflow_dagster.ml.features.spec import EncodedTable, FeatureSpec, LabelSpec, Layout
-
-FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
-LabelType: TypeAlias = Literal["string", "int64", "double", "bool"]
-
-
-class Task(StrEnum):
-    """What a model does."""
-
-    CLASSIFICATION = "classification"
-    REGRESSION = "regression"
 
 
 class ProgressCallback(Protocol):
@@ -51,7 +38,7 @@ class Plan:
     """
 
     task: Task
-    layout: "Layout"
+    layout: Layout
     class_count: "Attribute | None" = None
 
 
@@ -64,7 +51,7 @@ class Dataset:
         labels: shape (n,): float64 targets, or class indexes as int64.
     """
 
-    features: "EncodedTable"
+    features: EncodedTable
     labels: npt.NDArray[Any]
 
 
@@ -86,10 +73,10 @@ class TrainRequest:
     """
 
     estimator: str
-    attributes: "tuple[Attribute, ...]"
+    attributes: tuple[Attribute, ...]
     training: Dataset
-    features: "FeatureSpec"
-    label: "LabelSpec"
+    features: FeatureSpec
+    label: LabelSpec
     validation: Dataset | None = None
     base: "TrainedModel | None" = None
     threads: int = 1
@@ -128,10 +115,10 @@ class TrainedModel(Protocol):
     def history(self) -> Mapping[str, list[float]]:
         """Losses per round or epoch by name, such as ``train-mlogloss``."""
 
-    def predict(self, features: "EncodedTable") -> FloatArray:
+    def predict(self, features: EncodedTable) -> FloatArray:
         """Class probabilities, shape (n, classes), or regression values, shape (n,)."""
 
-    def contributions(self, features: "EncodedTable") -> Contributions:
+    def contributions(self, features: EncodedTable) -> Contributions:
         """What each slot added to each raw prediction."""
 
     def files(self) -> dict[str, bytes]:
@@ -146,7 +133,7 @@ class Trainer(Protocol):
     """
 
     def plan(
-        self, estimator: str, attributes: "tuple[Attribute, ...]", label_type: LabelType
+        self, estimator: str, attributes: tuple[Attribute, ...], label_type: LabelType
     ) -> Plan:
         """Check the attributes and decide on task and encoding, before any row is read.
 

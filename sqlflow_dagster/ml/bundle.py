@@ -24,8 +24,8 @@ import numpy as np
 import pyarrow as pa
 
 from sqlflow_dagster.errors import TerminalError
-from sqlflow_dagster.ml.base import FloatArray
 from sqlflow_dagster.ml.manifest import Manifest
+from sqlflow_dagster.ml.tasks import FloatArray
 
 FORMAT_VERSION = 1
 MAX_MEMBERS = 64

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sqlflow_dagster.ml.base import Contributions, FloatArray
+from sqlflow_dagster.ml.base import Contributions
 from sqlflow_dagster.ml.features.labels import decode
 from sqlflow_dagster.ml.features.spec import EncodedTable, FeatureSpec, LabelSpec
+from sqlflow_dagster.ml.tasks import FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

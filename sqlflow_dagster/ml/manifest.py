@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sqlflow_dagster.ml.base import Metrics, Task
+from sqlflow_dagster.ml.base import Metrics
 from sqlflow_dagster.ml.features.arrow_types import plain
 from sqlflow_dagster.ml.features.spec import FeatureSpec, LabelSpec
+from sqlflow_dagster.ml.tasks import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

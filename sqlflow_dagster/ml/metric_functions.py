@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sqlflow_dagster.ml.base import FloatArray
+from sqlflow_dagster.ml.tasks import FloatArray
 
 _TOP_K = 5
 

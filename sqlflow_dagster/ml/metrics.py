@@ -15,9 +15,10 @@ import numpy.typing as npt
 from sqlflow_dagster.errors import TerminalError, did_you_mean
 from sqlflow_dagster.lang.expressions import Value
 from sqlflow_dagster.ml import metric_functions as functions
-from sqlflow_dagster.ml.base import FloatArray, Metrics, Task
+from sqlflow_dagster.ml.base import Metrics
 from sqlflow_dagster.ml.features.spec import LabelSpec
 from sqlflow_dagster.ml.metric_functions import AmountAnswers, ClassAnswers
+from sqlflow_dagster.ml.tasks import FloatArray, Task
 from sqlflow_dagster.source import Span
 
 DEFAULTS = {

@@ -12,10 +12,8 @@ from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.attributes import find, of_trainer, read_common
 from sqlflow_dagster.ml.base import (
     Dataset,
-    FloatArray,
     Metrics,
     ProgressCallback,
-    Task,
     TrainedModel,
     TrainRequest,
     no_progress,
@@ -37,6 +35,7 @@ from sqlflow_dagster.ml.preparation import (
     find_trainer,
     prepare,
 )
+from sqlflow_dagster.ml.tasks import FloatArray, Task
 from sqlflow_dagster.source import Span
 
 _GOLDEN_ROWS = 20

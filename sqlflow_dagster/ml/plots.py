@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sqlflow_dagster.errors import TerminalError, did_you_mean
-from sqlflow_dagster.ml.base import FloatArray
 from sqlflow_dagster.ml.explain import ColumnContributions
+from sqlflow_dagster.ml.tasks import FloatArray
 from sqlflow_dagster.source import Span
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ import pyarrow as pa
 from sqlflow_dagster.errors import PluginError, TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.attributes import find, of_trainer, read_common, value_span
-from sqlflow_dagster.ml.base import Plan, Task, Trainer, trainers
+from sqlflow_dagster.ml.base import Plan, Trainer, trainers
 from sqlflow_dagster.ml.features.columns import Treatment, label_column, treatments
 from sqlflow_dagster.ml.features.labels import check_label_type
 from sqlflow_dagster.ml.metrics import find_metric, metric_names
+from sqlflow_dagster.ml.tasks import Task
 from sqlflow_dagster.source import Span
 
 Columns: TypeAlias = Sequence[tuple[str, pa.DataType]]

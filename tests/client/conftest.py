@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,11 +107,11 @@ def webserver(home: Home, *arguments: str, **variables: str) -> Iterator[str]:
             yield url
         finally:
             os.killpg(process.pid, signal.SIGINT)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(30)
-            finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @contextmanager

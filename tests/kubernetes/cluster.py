@@ -40,6 +40,7 @@ class Cluster:
         created: Every Job that was ever created, by name.
         deleted: The kinds and names of what was deleted.
         unknown_calls: The calls that were answered with 501.
+        used: The rights that the calls needed, as verb and resource.
     """
 
     directory: Path
@@ -49,6 +50,7 @@ class Cluster:
     created: dict[str, Object] = field(default_factory=dict)
     deleted: list[tuple[str, str]] = field(default_factory=list)
     unknown_calls: list[str] = field(default_factory=list)
+    used: set[tuple[str, str]] = field(default_factory=set)
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -132,6 +134,7 @@ class Cluster:
         kind, *rest = url.path.removeprefix(_ROOTS[group]).split("/")
         if (kind == "jobs") != (group == "batch") or kind not in KINDS:
             raise UnknownCallError
+        self.used.add(_right(method, kind, rest))
         match method, rest:
             case "POST", []:
                 return self.create(kind, body)
@@ -151,6 +154,12 @@ class Cluster:
                 return self.delete(kind, name)
             case _:
                 raise UnknownCallError
+
+
+def _right(method: str, kind: str, rest: list[str]) -> tuple[str, str]:
+    """The verb and the resource by which a Role allows a call."""
+    verbs = {"POST": "create", "DELETE": "delete", "GET": "get" if rest else "list"}
+    return verbs.get(method, method), "/".join([kind, *rest[1:]])
 
 
 @contextmanager

@@ -6,20 +6,34 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from tests.dagster.home import Home, wait_for
 from tests.kubernetes.cluster import Cluster, running_cluster
 
-SECRET = "sqlflow"
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 IMAGE = "registry.example.com/sqlflow:1.0"
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster in which nothing has happened yet; at its end, every call must have been known."""
+    """A cluster in which nothing has happened yet; at its end, every call must have been known and allowed."""
     with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
     assert cluster.unknown_calls == []
+    assert cluster.used <= allowed()
+
+
+def allowed() -> set[tuple[str, str]]:
+    """The rights that our Role gives, as verb and resource."""
+    documents = yaml.safe_load_all((DEPLOY / "rbac.yaml").read_text())
+    (role,) = (item for item in documents if item["kind"] == "Role")
+    return {
+        (verb, kind)
+        for rule in role["rules"]
+        for kind in rule["resources"]
+        for verb in rule["verbs"]
+    }
 
 
 def on_kubernetes(root: Path, programs: dict[str, str], cluster: Cluster) -> Home:
@@ -30,7 +44,8 @@ def on_kubernetes(root: Path, programs: dict[str, str], cluster: Cluster) -> Hom
         "SQLFLOW_EXECUTOR": "k8s",
         "SQLFLOW_PROGRAMS": str(home.programs),
     }
-    cluster.kubelet.secrets[SECRET] = {"SQLFLOW_DATASOURCE": home.url}
+    secret = f"sqlflow-{len(cluster.kubelet.secrets)}"
+    cluster.kubelet.secrets[secret] = {"SQLFLOW_DATASOURCE": home.url}
     launcher = {
         "module": "dagster_k8s",
         "class": "K8sRunLauncher",
@@ -42,7 +57,7 @@ def on_kubernetes(root: Path, programs: dict[str, str], cluster: Cluster) -> Hom
             "load_incluster_config": False,
             "kubeconfig_file": str(cluster.kubeconfig),
             # The pods have no environment but this.
-            "env_secrets": [SECRET],
+            "env_secrets": [secret],
             "env_vars": [f"{name}={value}" for name, value in environment.items()],
         },
     }

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from sqlflow_dagster.errors import TerminalError
-from sqlflow_dagster.ml.base import Task
 from sqlflow_dagster.ml.features.labels import MAX_CLASSES, decode, encode_label, fit_label
+from sqlflow_dagster.ml.tasks import Task
 
 
 @pytest.mark.parametrize(

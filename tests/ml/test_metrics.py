@@ -9,9 +9,9 @@ import pytest
 from sklearn import metrics as sk
 
 from sqlflow_dagster.errors import TerminalError
-from sqlflow_dagster.ml.base import Task
 from sqlflow_dagster.ml.features.spec import LabelSpec
 from sqlflow_dagster.ml.metrics import find_metric, judge, known_metrics, metric_names
+from sqlflow_dagster.ml.tasks import Task
 
 RNG = np.random.default_rng(0)
 TWO = LabelSpec(name="y", type="int64", task=Task.CLASSIFICATION, classes=(0, 1), counts=(30, 10))

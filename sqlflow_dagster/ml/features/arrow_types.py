@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlflow_dagster.errors import TerminalError, did_you_mean
-from sqlflow_dagster.ml.base import LabelType
 from sqlflow_dagster.ml.features.spec import Category, Feature, FeatureKind
+from sqlflow_dagster.ml.tasks import LabelType
 from sqlflow_dagster.source import Span
 
 MOMENT_PARTS: tuple[str, ...] = ("days", "month", "weekday", "hour")

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import Attribute
 from sqlflow_dagster.ml.attributes import value_span
-from sqlflow_dagster.ml.base import FloatArray, LabelType, Task
 from sqlflow_dagster.ml.features.arrow_types import column_index, label_type, plain
 from sqlflow_dagster.ml.features.spec import Class, LabelSpec
+from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 from sqlflow_dagster.source import Span
 
 MAX_CLASSES = 1_000

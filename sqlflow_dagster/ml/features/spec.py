@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from sqlflow_dagster.ml.base import FloatArray, LabelType, Task
+from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 
 Category: TypeAlias = str | int | bool
 Class: TypeAlias = str | int | float | bool

@@ -15,16 +15,9 @@ import numpy as np
 from sqlflow_dagster.errors import PluginError, TerminalError, did_you_mean
 from sqlflow_dagster.lang.statements import Attribute
 from sqlflow_dagster.ml.attributes import Declaration, find, read, value_span
-from sqlflow_dagster.ml.base import (
-    Contributions,
-    FloatArray,
-    LabelType,
-    Plan,
-    Task,
-    TrainedModel,
-    TrainRequest,
-)
+from sqlflow_dagster.ml.base import Contributions, Plan, TrainedModel, TrainRequest
 from sqlflow_dagster.ml.features.spec import EncodedTable, Layout
+from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 
 if TYPE_CHECKING:
     from torch import nn

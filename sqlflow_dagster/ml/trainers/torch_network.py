@@ -17,7 +17,8 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from sqlflow_dagster.errors import TerminalError
-from sqlflow_dagster.ml.base import Dataset, FloatArray, TrainRequest
+from sqlflow_dagster.ml.base import Dataset, TrainRequest
+from sqlflow_dagster.ml.tasks import FloatArray
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,

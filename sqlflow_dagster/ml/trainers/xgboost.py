@@ -15,16 +15,9 @@ import numpy as np
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import Attribute
-from sqlflow_dagster.ml.base import (
-    Contributions,
-    FloatArray,
-    LabelType,
-    Plan,
-    Task,
-    TrainedModel,
-    TrainRequest,
-)
+from sqlflow_dagster.ml.base import Contributions, Plan, TrainedModel, TrainRequest
 from sqlflow_dagster.ml.features.spec import EncodedTable, LabelSpec, Layout
+from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 from sqlflow_dagster.ml.trainers.xgboost_parameters import (
     Settings,
     check_parameters,
