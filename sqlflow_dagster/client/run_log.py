@@ -19,7 +19,7 @@ query ($run: ID!, $cursor: String, $limit: Int!) {
       events {
         __typename
         ... on MessageEvent { message timestamp level stepKey }
-        ... on ErrorEvent { error { message causes { message } } }
+        ... on ErrorEvent { error { className message causes { className message } } }
         ... on ExecutionStepFailureEvent { failureMetadata { description } }
       }
     }
@@ -41,6 +41,8 @@ _WORDS = {
     "ExecutionStepRestartEvent": "tried again",
 }
 """What we say of an event; Dagster's own words name the job and the step once more, or say nothing."""
+_INTERRUPTED = "DagsterExecutionInterruptedError"
+"""What Dagster raises in the statement of a run that is canceled."""
 _LOUD = frozenset({"WARNING", "ERROR", "CRITICAL"})
 
 
@@ -104,10 +106,12 @@ def failures(server: Server, run_id: str) -> list[LogLine]:
 def _line(event: Mapping[str, Any], job: str, *, with_error: bool) -> LogLine | None:
     """The line of an event; None for what only Dagster itself wants to know."""
     kind = event["__typename"]
+    words = _WORDS.get(kind)
     error = _error(event)
     if kind == "RunFailureEvent" and not with_error:
         error = None  # The one of the step that failed, once more.
-    words = _WORDS.get(kind)
+    if _is_interrupt(event):
+        words, error = words if event["stepKey"] is None else "interrupted", None
     wanted = words is not None or kind == "LogMessageEvent" or event["level"] in _LOUD or error
     if not wanted:
         return None
@@ -119,6 +123,13 @@ def _line(event: Mapping[str, Any], job: str, *, with_error: bool) -> LogLine | 
         message=(words or event["message"]).strip(),
         error=error,
     )
+
+
+def _is_interrupt(event: Mapping[str, Any]) -> bool:
+    error = event.get("error")
+    if error is None:
+        return False
+    return any(item["className"] == _INTERRUPTED for item in (error, *error["causes"]))
 
 
 def _error(event: Mapping[str, Any]) -> str | None:

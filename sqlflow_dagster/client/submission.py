@@ -99,9 +99,9 @@ def submit(
         check_fits(program, plan.target)
         try:
             with placed(plan):
-                after = before.reloaded()
-                _check_loaded(program, job, before, after, folder)
-                run_id = after.launch(job)
+                if plan.placement is not Placement.SAME or not _is_loaded(program, job, before):
+                    _check_loaded(program, job, before, before.reloaded(), folder)
+                run_id = before.launch(job)
         except BaseException:
             _reload_quietly(before)
             raise
@@ -126,8 +126,6 @@ def _check_loaded(
     Raises:
         SubmissionError: It has not.
     """
-    from sqlflow_dagster.client.fitting import code_versions
-
     # A program whose file somebody has taken away is lost too, and has no error.
     for lost in sorted(before.jobs - after.jobs - {job}):
         reason = after.compile_error(lost)
@@ -138,11 +136,18 @@ def _check_loaded(
     reason = None if job in after.jobs else after.compile_error(job)
     if reason is not None:
         raise SubmissionError(f"the server cannot load this program\n{reason}")
-    if after.code_versions(job) != code_versions(program):
+    if not _is_loaded(program, job, after):
         raise SubmissionError(
             f"the code location {after.name!r} does not read the programs of {folder.absolute()}",
             hint="name the folder that the server reads with --programs",
         )
+
+
+def _is_loaded(program: Program, job: str, location: Location) -> bool:
+    """Whether a job is the one of this very program."""
+    from sqlflow_dagster.client.fitting import code_versions
+
+    return location.code_versions(job) == code_versions(program)
 
 
 def _reload_quietly(location: Location) -> None:

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,11 +106,8 @@ def webserver(home: Home, *arguments: str, **variables: str) -> Iterator[str]:
             wait_for(answers, what="the page")
             yield url
         finally:
-            os.killpg(process.pid, signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(30)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            # Runs that are still going on are in the same group.
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 

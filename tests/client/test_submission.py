@@ -11,7 +11,14 @@ from filelock import FileLock
 from sqlflow_dagster import compile_program
 from sqlflow_dagster.client.errors import ServerError, SubmissionError
 from sqlflow_dagster.client.program_folder import LOCK_NAME, Placement
-from sqlflow_dagster.client.submission import StepState, Submission, submit, watched
+from sqlflow_dagster.client.submission import (
+    StepState,
+    Submission,
+    cancel_run,
+    run_log,
+    submit,
+    watched,
+)
 from tests.client.conftest import ELSEWHERE, Site
 
 
@@ -48,6 +55,11 @@ def test_program_runs_and_can_be_followed(page: Site) -> None:
     assert logs.stdout.rstrip().endswith("the run has succeeded")
     with page.home.engine.session() as session:
         assert session.count("SELECT * FROM second") == 7
+    late = page("cancel", run_id)
+    assert late.code == 1
+    assert late.stderr == (
+        f"error: the run {run_id} is over, it has succeeded: nothing is canceled\n"
+    )
 
 
 def test_failure_is_shown_with_its_place(page: Site) -> None:
@@ -108,7 +120,7 @@ def test_changed_program_replaces_what_was_submitted_before(page: Site) -> None:
 
 def test_program_of_somebody_else_is_replaced_only_on_demand(page: Site) -> None:
     (page.folder / "owned.sql").write_text("CREATE TABLE owned AS SELECT 1 AS x;\n")
-    page.write("owned.sql", "CREATE TABLE owned AS SELECT 2 AS x;\n")
+    path = page.write("owned.sql", "CREATE TABLE owned AS SELECT 2 AS x;\n")
 
     refused = page("submit", "owned.sql")
 
@@ -118,7 +130,7 @@ def test_program_of_somebody_else_is_replaced_only_on_demand(page: Site) -> None
         "hint: rename yours, or replace that one with --replace\n"
     )
     assert page.programs()["owned.sql"] == "CREATE TABLE owned AS SELECT 1 AS x;\n"
-    assert page("submit", "owned.sql", "--replace").code == 0
+    assert submitted(page, path, replace=True).placement is Placement.REPLACED
     assert page.programs()["owned.sql"] == "CREATE TABLE owned AS SELECT 2 AS x;\n"
 
 
@@ -184,10 +196,9 @@ def test_location_that_fails_to_load_is_restored(page: Site) -> None:
 def test_folder_that_the_server_does_not_read_is_refused(page: Site, tmp_path: Path) -> None:
     path = page.write("astray.sql", "CREATE TABLE astray AS SELECT 1 AS x;\n")
 
-    done = page("submit", str(path), "--programs", str(tmp_path))
+    with pytest.raises(SubmissionError, match=f"does not read the programs of {tmp_path}\n"):
+        submit(compile_program(path.read_text(), path=path), server=page.server, folder=tmp_path)
 
-    assert done.code == 1
-    assert f"does not read the programs of {tmp_path}\n" in done.stderr
     assert list(tmp_path.glob("*.sql")) == []
 
 
@@ -228,23 +239,11 @@ def test_run_is_canceled(page: Site) -> None:
     assert f"the run goes on; end it with: sqlflow cancel {run_id}\n" in told
     assert canceled.code == 0, canceled.stderr
     assert canceled.stdout.startswith("endless: canceled, 1 of 2 steps")
-    after = page("status", run_id)
-    assert after.code == 1
-    assert after.stdout.splitlines()[-1].split()[:2] == ["train_endless", "canceled"]
-    assert page("cancel", run_id).code == 0
-
-
-def test_run_that_is_over_is_not_canceled(page: Site) -> None:
-    path = page.write("short.sql", "CREATE TABLE short AS SELECT 1 AS x;\n")
-    run_id = submitted(page, path).run_id
-    list(watched(page.server, run_id))
-
-    done = page("cancel", run_id)
-
-    assert done.code == 1
-    assert done.stderr == (
-        f"error: the run {run_id} is over, it has succeeded: nothing is canceled\n"
-    )
+    after = cancel_run(page.server, run_id)
+    assert [step.state for step in after.steps] == [StepState.SUCCEEDED, StepState.CANCELED]
+    log = list(run_log(page.server, run_id))
+    assert log[-1].message == "the run was canceled"
+    assert [line for line in log if line.error] == []
 
 
 def test_run_without_daemon_waits_and_can_be_canceled(queueing_page: Site) -> None:
@@ -258,4 +257,6 @@ def test_run_without_daemon_waits_and_can_be_canceled(queueing_page: Site) -> No
     status = queueing_page("status", run_id)
     assert status.code == 0
     assert status.stdout.startswith("queued: queued, 0 of 1 steps\n")
-    assert queueing_page("cancel", run_id).stdout == "queued: canceled, 0 of 1 steps\n"
+    canceled = queueing_page("cancel", run_id)
+    assert canceled.code == 0
+    assert canceled.stdout.startswith("queued: canceled, 0 of 1 steps")

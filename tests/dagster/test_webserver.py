@@ -237,4 +237,4 @@ def test_the_workspace_is_valid_with_a_broken_program(server: Server) -> None:
     (server.home.programs / "worse.sql").write_text("SELECT * FROM iris.raw TO EXPLAIN")
     done = server.home.run("dagster", "definitions", "validate", "-w", "workspace.yaml")
     assert done.returncode == 0, done.stdout
-    assert "worse.sql:1:35: error: expected the name of a model" in done.stdout
+    assert "worse.sql:1:34: error: expected the name of a model" in done.stdout
