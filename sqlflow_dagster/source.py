@@ -4,9 +4,34 @@ A :class:`Source` is the text that is compiled. When ``${NAME}`` templates were 
 remembers the text as it was written, so that every position shown to a user is one in their file.
 """
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from pathlib import Path
+
+_SECRETS = re.compile(
+    r"""(?<![^\W_])(?:password|passwd|pwd|passphrase|secret|secret_access_key|secret_key|session_token
+        |token|access_key|api_key|account_key|connection_string)
+        (?:\s*(?:=>?|:)\s*|\s+(?:TO\s+)?)
+        (?:'(?P<quoted>(?:[^']|'')+)'|(?P<plain>(?<==)[^\s'",;)]+))
+    |://[^\s/'":@]*:(?P<url>[^\s/'"@]+)@""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def without_secrets(sql: str) -> str:
+    """A text of SQL to be shown: passwords, tokens and their like are stars, each as many as letters.
+
+    Everything keeps its place, so that a caret still points at the right column.
+    """
+
+    def starred(match: re.Match[str]) -> str:
+        group = match.lastgroup or 0
+        start, end = (offset - match.start() for offset in match.span(group))
+        text = match[0]
+        return text[:start] + "*" * (end - start) + text[end:]
+
+    return _SECRETS.sub(starred, sql)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +103,8 @@ class Source:
         return text.count("\n", 0, offset) + 1, offset - line_start + 1
 
     def line(self, number: int) -> str:
-        """The text of a line of the written text, without its line end."""
-        lines = self.written_text.split("\n")
+        """The text of a line of the written text, without its line end and without secrets."""
+        lines = without_secrets(self.written_text).split("\n")
         return lines[number - 1].rstrip("\r") if number <= len(lines) else ""
 
     def span(self, start: int, end: int) -> "Span":

@@ -17,6 +17,7 @@ from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output, Program, Segment, Step
 from sqlflow_dagster.lang.statements import TemporaryTableStatement, TrainStatement
 from sqlflow_dagster.registry import Group, Registry
+from sqlflow_dagster.source import without_secrets
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]")
 _LETTER = re.compile(r"[A-Za-z0-9]")
@@ -147,11 +148,11 @@ def code_version(steps: Sequence[Step]) -> str:
 
 
 def statement_text(step: Step) -> str:
-    """The SQL of a step as a reader knows it."""
+    """The SQL of a step as a reader knows it, without secrets."""
     statement = step.statement
     if isinstance(statement, TemporaryTableStatement):
-        return f"CREATE TABLE {statement.table} AS\n{statement.query.sql}"
-    return statement.span.text if statement.span is not None else ""
+        return without_secrets(f"CREATE TABLE {statement.table} AS\n{statement.query.sql}")
+    return without_secrets(statement.span.text) if statement.span is not None else ""
 
 
 def fenced(text: str, language: str) -> str:

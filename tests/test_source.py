@@ -16,7 +16,7 @@ from sqlflow_dagster.errors import (
     TransientError,
     did_you_mean,
 )
-from sqlflow_dagster.source import Replacement, Source
+from sqlflow_dagster.source import Replacement, Source, without_secrets
 
 TEXT = "SELECT 1;\r\n\tSELECT  bad;\nlast"
 
@@ -154,3 +154,19 @@ def test_a_plugin_error_ends_with_its_hint() -> None:
     assert str(PluginError("no such engine")) == "no such engine"
     assert str(PluginError("no such engine", hint="install it")) == "no such engine; install it"
     assert issubclass(PluginError, SqlflowError)
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("CREATE SECRET s (TYPE s3, SECRET 'geheim')", "CREATE SECRET s (TYPE s3, SECRET '******')"),
+        ("FROM postgres_scan('host=h password=geheim3', 't')",
+         "FROM postgres_scan('host=h password=*******', 't')"),
+        ("ATTACH 'postgres://me:geheim@host/db' AS p", "ATTACH 'postgres://me:******@host/db' AS p"),
+        ("SET s3_secret_access_key='geheim'", "SET s3_secret_access_key='******'"),
+        ("SELECT password, token FROM users", "SELECT password, token FROM users"),
+    ],
+)  # fmt: skip
+def test_secrets_are_not_shown(sql: str, shown: str) -> None:
+    assert without_secrets(sql) == shown
+    assert Source(text=sql).line(1) == shown

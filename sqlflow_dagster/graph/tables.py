@@ -11,7 +11,10 @@ from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
 _FILE_SUFFIXES = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".gz", ".zst", ".arrow")
 _READING = (exp.Table, exp.With, exp.In)
 _FILE_FORMATS = frozenset({"csv", "json", "parquet", "orc", "avro", "text", "delta"})
-_FILE_FUNCTION = re.compile(r"read_\w+$|\w+_scan$", re.IGNORECASE)
+# Not any `…_scan`: the first argument of postgres_scan is a connection string with its password.
+_FILE_FUNCTION = re.compile(
+    r"(?:read_\w+|(?:parquet|json|csv|delta|iceberg|arrow)_scan)$", re.IGNORECASE
+)
 
 
 def identifier_parts(table: exp.Expression) -> list[exp.Identifier]:

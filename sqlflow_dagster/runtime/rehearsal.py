@@ -5,6 +5,7 @@ statement is only explained. So a misspelt column in the last statement is found
 anything, even where its table does not exist yet.
 """
 
+import re
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -88,10 +89,29 @@ def rehearse(
             return rehearsal.problems
 
 
+_DATA_DECIDES = re.compile(r"\b(?:UN)?PIVOT\b", re.IGNORECASE)
+_ANEW = frozenset({Mode.CREATE, Mode.REPLACE})
+
+
+def _cannot_tell(step: Step, rehearsal: _Rehearsal) -> bool:
+    """Whether the columns that a statement sees or makes depend on what nobody knows yet."""
+    changed = {write.ref for write in step.effects.writes if write.mode not in _ANEW}
+    if step.effects.loose or (step.reads | changed) & rehearsal.unknown:
+        return True
+    # Its table would have to be there while it is made anew.
+    if step.reads & step.writes:
+        return True
+    # A pivot names its columns after values, and the tables of a rehearsal have no rows.
+    statement = step.statement
+    text = statement.span.text if statement.span is not None else ""
+    return _DATA_DECIDES.search(text) is not None
+
+
 def _check(step: Step, rehearsal: _Rehearsal) -> None:
-    if step.reads & rehearsal.unknown or step.effects.loose:
+    if _cannot_tell(step, rehearsal):
         rehearsal.unknown |= step.writes
         return
+    rehearsal.unknown -= step.writes
     try:
         match step.statement:
             case SqlStatement(sql=sql):
@@ -127,7 +147,7 @@ def _check_sql(step: Step, sql: str, rehearsal: _Rehearsal) -> None:
     match tree:
         case exp.Create() if tree.args.get("kind") in {"TABLE", "VIEW", "SCHEMA"}:
             _define(step, sql, tree, session)
-        case exp.Drop():
+        case exp.Drop() | exp.Alter():
             session.execute(sql)
         case exp.Query() | exp.Insert() | exp.Update() | exp.Delete() | exp.Merge():
             session.execute(f"EXPLAIN {sql}")

@@ -7,6 +7,7 @@ import pytest
 
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.runtime.context import RunContext, open_context
+from sqlflow_dagster.runtime.execute import execute
 from sqlflow_dagster.runtime.rehearsal import rehearse
 
 TRAIN = "TO TRAIN xgboost.gbtree"
@@ -116,3 +117,38 @@ def test_only_the_chosen_steps_are_checked(context: RunContext) -> None:
     [problem] = rehearse(program, context, frozenset({1}))
     assert problem.span is not None
     assert problem.span.text == "SELECT b FROM raw"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param(
+            "CREATE OR REPLACE TABLE raw AS SELECT * FROM raw WHERE id > 1; SELECT size FROM raw",
+            id="a table made anew from itself",
+        ),
+        pytest.param(
+            "CREATE TABLE t AS SELECT 1 AS x; ALTER TABLE t ADD COLUMN y INT; UPDATE t SET y = 2; "
+            "SELECT y FROM t",
+            id="an altered table",
+        ),
+        pytest.param(
+            "CREATE TABLE p AS SELECT * FROM (PIVOT raw ON id USING sum(size)); "
+            'CREATE TABLE q AS SELECT "1" FROM p; SELECT * FROM q',
+            id="columns named after values",
+        ),
+        pytest.param(
+            "CREATE TABLE t AS SELECT 1 AS x; CREATE OR REPLACE TABLE t AS SELECT x + 1 AS y FROM t; "
+            "INSERT INTO t SELECT 5; SELECT y FROM t",
+            id="a table of the program made anew from itself",
+        ),
+    ],
+)
+def test_what_the_engine_accepts_is_accepted(sql: str, tmp_path: Path) -> None:
+    context = open_context(f"duckdb:///{tmp_path / 'data.duckdb'}")
+    with context.engine.session() as session:
+        table = pa.table({"id": [1, 2, 3], "size": [1.0, 2.0, 3.0]})
+        session.replace_table(("raw",), table.to_reader())
+    program = compile_program(sql)
+    assert rehearse(program, context) == []
+    for step in program.steps:
+        execute(step, context)
