@@ -5,6 +5,7 @@ learning or orchestration: Dagster loads definitions often, and ``sqlflow check`
 """
 
 import gc
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from sqlflow_dagster.registry import Group, Registry
 from sqlflow_dagster.source import Source
 from sqlflow_dagster.temp_tables import TemporaryTables, add_temporary_tables
 
+_SETTINGS = re.compile(r"sqlflow:|resources\.|retrain\.", re.IGNORECASE)
 ESTIMATORS: Registry[object] = Registry(Group.TRAINERS, "estimator")
 
 
@@ -149,6 +151,8 @@ def check_versions(draft: Draft) -> None:
 
 def check_settings(draft: Draft) -> None:
     """The settings for orchestrators can be followed: resources of pods, times of trainings."""
+    if _SETTINGS.search(draft.source.text) is None:
+        return  # Most programs: no statement need be looked at.
     for step in draft.steps:
         with _collected(draft.diagnostics):
             step_resources(step)

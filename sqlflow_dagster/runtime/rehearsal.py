@@ -27,7 +27,7 @@ from sqlflow_dagster.lang.statements import (
     TemporaryTableStatement,
 )
 from sqlflow_dagster.runtime.context import RunContext
-from sqlflow_dagster.runtime.inputs import query_columns, validation_query
+from sqlflow_dagster.runtime.inputs import no_rows, query_columns, validation_query
 from sqlflow_dagster.source import Span
 
 
@@ -42,10 +42,12 @@ class _Rehearsal:
     Attributes:
         unknown: The tables whose columns nobody can tell yet: what a model writes, what an unforeseeable
             statement may have changed. Statements that read them are not checked.
+        made: The tables that the program has written so far: here they have no rows.
     """
 
     session: Session
     unknown: set[ObjectRef] = field(default_factory=set)
+    made: set[ObjectRef] = field(default_factory=set)
     problems: list[Diagnostic] = field(default_factory=list)
 
 
@@ -84,6 +86,7 @@ def rehearse(
                     if step.effects.barrier:
                         break
                     _check(step, rehearsal)
+                    rehearsal.made |= step.writes
                 raise _Done
         except _Done:
             return rehearsal.problems
@@ -122,6 +125,12 @@ def _check(step: Step, rehearsal: _Rehearsal) -> None:
                 rehearsal.unknown |= step.writes
                 columns = [item.name for item in rehearsal.session.describe(statement.query.sql)]
                 rehearsal.problems += unknown_columns(statement, columns)
+                if not step.reads & rehearsal.made:
+                    first_row = (
+                        f"SELECT * FROM (\n{statement.query.sql}\n) AS sqlflow_rehearsed LIMIT 1"
+                    )
+                    if rehearsal.session.count(first_row) == 0:
+                        raise no_rows(statement.query)
                 select = validation_query(statement)
                 if select is not None:
                     query_columns(rehearsal.session, select)

@@ -75,6 +75,13 @@ def test_a_good_program_passes_and_leaves_nothing(context: RunContext) -> None:
             id="validation.select",
         ),
         pytest.param(
+            "CREATE TABLE a AS SELECT id FROM raw; "
+            f"SELECT * FROM raw WHERE id > 99 {TRAIN} LABEL id INTO m",
+            "the SELECT gives no rows",
+            "SELECT * FROM raw WHERE id > 99",
+            id="an empty training set",
+        ),
+        pytest.param(
             "CREATE VIEW v AS SELECT id FROM raw; SELECT size FROM v",
             "size",
             "SELECT size FROM v",
