@@ -231,8 +231,8 @@ def _refuse_edited(context: AssetExecutionContext, item: SegmentSpecs) -> None:
     if run_is_pinned() or context.run.job_snapshot_id is None:
         return
     job = context.instance.get_job_snapshot(context.run.job_snapshot_id)
-    tags = next(op.tags for op in job.node_defs_snapshot.op_def_snaps if op.name == item.op_name)
-    if tags.get(_CODE_VERSION) != _code_version(item):
+    tags = {op.name: op.tags for op in job.node_defs_snapshot.op_def_snaps}
+    if tags.get(item.op_name, {}).get(_CODE_VERSION) != _code_version(item):
         raise dg.Failure(
             description=f"{item.segment.name} was edited after its run was launched. Nothing was "
             "changed.\nhint: launch it again; build the definitions in a function with "

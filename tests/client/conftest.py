@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from sqlflow_dagster.client.location import DEFAULT_LOCATION
 from sqlflow_dagster.client.submission import Server
 from tests.cli.command import COMMAND, Finished
 from tests.dagster.home import BIN, SETTINGS, Home, wait_for
@@ -21,7 +22,12 @@ run_coordinator:
   module: dagster.core.run_coordinator
   class: DefaultRunCoordinator
 """
-WORKSPACE = "load_from:\n  - python_module: sqlflow_dagster.definitions\n"
+WORKSPACE = """\
+load_from:
+  - python_module:
+      module_name: sqlflow_dagster.definitions
+      location_name: {location}
+"""
 ELSEWHERE = {"early": "a_folder", "late": "z_folder"}
 """Programs that the page reads too, with their folders: one before and one after its program folder."""
 
@@ -112,11 +118,11 @@ def webserver(home: Home, *arguments: str, **variables: str) -> Iterator[str]:
 
 
 @contextmanager
-def site(root: Path, *, settings: str) -> Iterator[Site]:
+def site(root: Path, *, settings: str, location: str) -> Iterator[Site]:
     """A page that reads its program folder and two programs from elsewhere."""
     home = Home.create(root, {})
     (home.directory / "dagster.yaml").write_text(SETTINGS + settings)
-    (root / "workspace.yaml").write_text(WORKSPACE)
+    (root / "workspace.yaml").write_text(WORKSPACE.format(location=location))
     (root / "mine").mkdir()
     patterns = [home.programs]
     for name, folder in ELSEWHERE.items():
@@ -132,12 +138,17 @@ def site(root: Path, *, settings: str) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A page that starts runs at once; its data source is empty."""
-    with site(tmp_path_factory.mktemp("page") / "home", settings=AT_ONCE) as found:
+    root = tmp_path_factory.mktemp("page") / "home"
+    with site(root, settings=AT_ONCE, location=DEFAULT_LOCATION) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def queueing_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A page that queues runs, as Dagster does by default, and no daemon to take them."""
-    with site(tmp_path_factory.mktemp("queue") / "home", settings="") as found:
+    """A page that queues runs, as Dagster does by default, and no daemon to take them.
+
+    Its code location has a name of its own.
+    """
+    root = tmp_path_factory.mktemp("queue") / "home"
+    with site(root, settings="", location="reports") as found:
         yield found

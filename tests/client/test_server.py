@@ -1,5 +1,7 @@
 """What a user reads when the server is not what it should be."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -85,10 +87,28 @@ def test_unknown_run(bare_page: str) -> None:
         cancel_run(server, "some-run")
 
 
-def test_server_without_sql_programs(bare_page: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("location", "missing"),
+    [(None, "no code location with SQL programs"), ("reports", "no code location 'reports'")],
+)
+def test_server_without_the_programs(
+    bare_page: str, tmp_path: Path, location: str | None, missing: str
+) -> None:
     program = compile_program("CREATE TABLE t AS SELECT 1 AS x", path="t.sql")
 
-    with pytest.raises(ServerError, match="has no code location with SQL programs; it has: none"):
-        submit(program, server=Server(url=bare_page), folder=tmp_path)
+    with pytest.raises(ServerError, match=f"has {missing}; it has: none at all"):
+        submit(program, server=Server(url=bare_page), folder=tmp_path, location=location)
 
     assert list(tmp_path.glob("*.sql")) == []
+
+
+def test_what_asks_a_server_imports_no_dagster() -> None:
+    code = (
+        "import sys, sqlflow_dagster, sqlflow_dagster.client.submission\n"
+        "sqlflow_dagster.load_ipython_extension\n"
+        "print(sorted({'IPython', 'dagster', 'duckdb', 'pandas'} & sys.modules.keys()))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"

@@ -19,6 +19,7 @@ from sqlflow_dagster.client.submission import (
     submit,
     watched,
 )
+from tests.cli.command import Sqlflow
 from tests.client.conftest import ELSEWHERE, Site
 
 
@@ -49,6 +50,11 @@ def test_program_runs_and_can_be_followed(page: Site) -> None:
         ["create_second", "succeeded"],
     ]
     assert "create_second: succeeded, " in status.stderr
+    terminal = Sqlflow(folder=page.folder).on_terminal(
+        "status", run_id, "--watch", "--url", page.url
+    )
+    assert terminal.code == 0
+    assert "create_second" in terminal.stdout
     logs = page("logs", run_id)
     assert logs.code == 0
     assert "create_second finished: second: 7 rows" in logs.stdout

@@ -9,7 +9,15 @@ import dagster as dg
 import pytest
 
 import sqlflow_dagster
-from sqlflow_dagster import SegmentNode, SqlflowTranslator, definitions_from_sql
+from sqlflow_dagster import (
+    DatasourceResource,
+    SegmentNode,
+    SqlflowTranslator,
+    TerminalError,
+    definitions_from_sql,
+    open_engine,
+    specs_from_sql,
+)
 from sqlflow_dagster.executor import ExecutorKind, executor
 from sqlflow_dagster.translator import ExternalNode
 from tests.dagster.home import Home
@@ -68,15 +76,66 @@ def test_definitions_share_one_executor(tmp_path: Path) -> None:
     assert keys == {"one/t", "one/u", "two/v", "two/u"}
 
 
-def test_a_password_is_never_shown(tmp_path: Path) -> None:
+def assert_hidden(home: Home, output: str) -> None:
+    """No file of the run and nothing that was printed has the password."""
+    assert PASSWORD not in output
+    files = [path for path in home.root.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".db" for path in files)
+    assert [path for path in files if PASSWORD.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        pytest.param(f"sqlite://me:{PASSWORD}@nowhere/data.db", "Invalid SQLite URL", id="refused"),
+        # The driver's own error tells it.
+        pytest.param(f"duckdb://me:{PASSWORD}@nowhere//data.db", "***", id="told_by_the_driver"),
+    ],
+)
+def test_a_password_is_never_shown(tmp_path: Path, url: str, told: str) -> None:
     home = Home.create(tmp_path / "home", {"chain.sql": PROGRAM})
-    url = f"sqlite://someone:{PASSWORD}@nowhere/data.db"
     done = home.execute("chain", SQLFLOW_DATASOURCE=url)
     assert done.returncode != 0
-    assert PASSWORD not in done.stdout
-    for path in home.root.rglob("*"):
-        if path.is_file():
-            assert PASSWORD.encode() not in path.read_bytes(), path
+    assert told in done.stdout
+    assert_hidden(home, done.stdout)
+
+
+def test_a_password_in_python_stays_out_of_the_run(tmp_path: Path) -> None:
+    """Neither a URL nor a resource made of one reaches the configuration that Dagster keeps."""
+    home = Home.create(tmp_path / "home", {"chain.sql": PROGRAM})
+    (home.root / "mine.py").write_text(
+        "import dagster as dg\n"
+        "from sqlflow_dagster import DatasourceResource, definitions_from_sql\n"
+        "@dg.definitions\n"
+        "def defs():\n"
+        f"    url = 'sqlite://me:' + '{PASSWORD[:3]}' + '{PASSWORD[3:]}' + '@nowhere/data.db'\n"
+        "    return definitions_from_sql(\n"
+        "        'programs', datasource=DatasourceResource(url=url), executor_kind='in_process'\n"
+        "    )\n"
+    )
+    done = home.run("dagster", "job", "execute", "-f", "mine.py", "-j", "chain")
+    assert "Invalid SQLite URL" in done.stdout
+    assert_hidden(home, done.stdout)
+
+
+def test_nothing_shown_is_derived_from_a_password() -> None:
+    first, second, again = (
+        DatasourceResource.from_url(f"postgresql://me:{password}@host/db").url
+        for password in ("one", "two", "one")
+    )
+    assert isinstance(first, dg.EnvVar)
+    assert isinstance(second, dg.EnvVar)
+    assert isinstance(again, dg.EnvVar)
+    assert second.env_var_name == f"{first.env_var_name}_2"
+    assert again.env_var_name == first.env_var_name
+    assert second.get_value() == "postgresql://me:two@host/db"
+
+
+def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text(PROGRAM)
+    datasource = DatasourceResource(url=dg.EnvVar("NO_SUCH_DATABASE"))
+    with pytest.raises(TerminalError, match="environment variable NO_SUCH_DATABASE .* is not set"):
+        definitions_from_sql(tmp_path, datasource=datasource)
 
 
 def test_a_forked_step_finds_everything_imported_and_no_thread(tmp_path: Path) -> None:
@@ -94,6 +153,29 @@ def test_a_forked_step_finds_everything_imported_and_no_thread(tmp_path: Path) -
         cwd=tmp_path,
     )
     assert done.stdout.strip() == "1 []"
+
+
+def test_a_step_does_not_import_dagster_again(tmp_path: Path) -> None:
+    home = Home.create(tmp_path / "home", {})
+    script = (
+        "import sys, sqlflow_dagster.preload, dagster\n"
+        "there = set(sys.modules)\n"
+        "with dagster.DagsterInstance.get() as instance:\n"
+        "    instance.get_runs()\n"
+        "    instance.all_logs('none')\n"
+        "import dagster._cli, sqlflow_dagster.definitions\n"
+        "slow = {'dagster', 'dagster_shared', 'sqlalchemy', 'alembic', 'grpc', 'pydantic'}\n"
+        "print([name for name in set(sys.modules) - there if name.split('.')[0] in slow])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=home.environment(),
+        cwd=tmp_path,
+    )
+    assert done.stdout == "[]\n"
 
 
 class Owned(SqlflowTranslator):
@@ -138,3 +220,50 @@ def test_assets_stand_beside_a_users_own(tmp_path: Path) -> None:
     ]
     assert made == ["t", "u", "report"]
     assert "SQLFLOW_PROGRAMS" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("key", "metadata"),
+    [
+        pytest.param(["outside"], {}, id="by_its_key"),
+        pytest.param(["lake", "bronze"], {"dagster/table_name": "outside"}, id="by_its_table"),
+    ],
+)
+def test_a_users_asset_makes_what_a_program_reads(
+    tmp_path: Path, key: list[str], metadata: dict[str, str]
+) -> None:
+    (tmp_path / "a.sql").write_text("CREATE TABLE t AS SELECT * FROM outside")
+
+    @dg.asset(key=key, metadata=metadata)
+    def made_elsewhere() -> None:
+        """What another library makes."""
+
+    assets = sqlflow_dagster.assets_from_sql(
+        tmp_path,
+        datasource=f"duckdb:///{tmp_path / 'x.duckdb'}",
+        declare_external=False,
+    )
+    graph = dg.Definitions(assets=[*assets, made_elsewhere]).resolve_asset_graph()
+    assert graph.get_all_asset_keys() == {dg.AssetKey("t"), dg.AssetKey(key)}
+    assert graph.get(dg.AssetKey("t")).parent_keys == {dg.AssetKey(key)}
+
+
+def test_a_code_location_can_have_two_data_sources(tmp_path: Path) -> None:
+    urls = [f"duckdb:///{tmp_path / name}.duckdb" for name in "ab"]
+    assets = []
+    for name, url in zip("ab", urls, strict=True):
+        (tmp_path / f"{name}.sql").write_text(f"CREATE TABLE of_{name} AS SELECT 1 AS n")
+        assets += sqlflow_dagster.assets_from_sql(tmp_path / f"{name}.sql", datasource=url)
+    assert dg.materialize(assets).success
+    for name, url in zip("ab", urls, strict=True):
+        with open_engine(url).session() as session:
+            made = {table for _, table in session.tables() if table.startswith("of_")}
+        assert made == {f"of_{name}"}
+
+
+def test_a_translator_has_its_own_prefix(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text(PROGRAM)
+    (first, _) = specs_from_sql(tmp_path, translator=SqlflowTranslator(key_prefix=["x"]))
+    assert first.key == dg.AssetKey(["x", "t"])
+    with pytest.raises(ValueError, match="give key_prefix to the translator"):
+        specs_from_sql(tmp_path, translator=SqlflowTranslator(), key_prefix=["x"])
