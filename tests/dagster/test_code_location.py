@@ -14,6 +14,7 @@ from sqlflow_dagster import (
     SegmentNode,
     SqlflowTranslator,
     TerminalError,
+    definitions,
     definitions_from_sql,
     open_engine,
     specs_from_sql,
@@ -36,17 +37,33 @@ def test_relative_settings_mean_the_same_in_every_process(tmp_path: Path) -> Non
         assert session.read("SELECT b FROM u").read_all().to_pylist() == [{"b": 2}]
 
 
-@pytest.mark.parametrize("kind", ["in_process", "multiprocess"])
-def test_the_executor_is_chosen_by_a_variable(tmp_path: Path, kind: str) -> None:
+def test_relative_settings_are_resolved_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step's process may have another working directory; it inherits the environment."""
     home = Home.create(tmp_path / "home", {"chain.sql": PROGRAM})
-    done = home.execute("chain", SQLFLOW_EXECUTOR=kind)
+    monkeypatch.chdir(home.root)
+    monkeypatch.setenv("SQLFLOW_PROGRAMS", "programs/*.sql")
+    monkeypatch.setenv("SQLFLOW_DATASOURCE", "duckdb:///data.duckdb")
+    monkeypatch.setenv("SQLFLOW_EXECUTOR", "")
+    for directory in (home.root, tmp_path):
+        monkeypatch.chdir(directory)
+        assert len(definitions.defs().resolve_all_asset_keys()) == 2
+        assert os.environ["SQLFLOW_PROGRAMS"] == f"{home.programs}/*.sql"
+        assert os.environ["SQLFLOW_DATASOURCE"] == home.url
+        assert os.environ["SQLFLOW_EXECUTOR"] == "multiprocess"
+
+
+def test_steps_can_run_in_the_process_of_the_run(tmp_path: Path) -> None:
+    home = Home.create(tmp_path / "home", {"chain.sql": PROGRAM})
+    done = home.execute("chain", SQLFLOW_EXECUTOR="in_process")
     assert done.returncode == 0, done.stdout
     processes = {
         event.dagster_event.pid
         for event in home.events()
         if event.dagster_event and event.dagster_event.is_step_start
     }
-    assert len(processes) == (1 if kind == "in_process" else 2)
+    assert len(processes) == 1
 
 
 def test_kubernetes_without_its_launcher_says_what_is_missing(tmp_path: Path) -> None:
@@ -57,10 +74,12 @@ def test_kubernetes_without_its_launcher_says_what_is_missing(tmp_path: Path) ->
 
 
 def test_an_unknown_executor_is_an_error_that_names_the_known_ones(tmp_path: Path) -> None:
-    home = Home.create(tmp_path / "home", {"chain.sql": PROGRAM})
-    done = home.execute("chain", SQLFLOW_EXECUTOR="nonsense")
-    assert done.returncode != 0
-    assert "'nonsense'" in done.stdout
+    (tmp_path / "a.sql").write_text(PROGRAM)
+    message = (
+        r"unknown executor 'nonsense' \(SQLFLOW_EXECUTOR\); known: multiprocess, in_process, k8s"
+    )
+    with pytest.raises(ValueError, match=message):
+        definitions_from_sql(tmp_path, datasource="duckdb:///none.duckdb", executor_kind="nonsense")
 
 
 def test_definitions_share_one_executor(tmp_path: Path) -> None:
@@ -134,7 +153,7 @@ def test_nothing_shown_is_derived_from_a_password() -> None:
 def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.sql").write_text(PROGRAM)
     datasource = DatasourceResource(url=dg.EnvVar("NO_SUCH_DATABASE"))
-    with pytest.raises(TerminalError, match="environment variable NO_SUCH_DATABASE .* is not set"):
+    with pytest.raises(TerminalError, match=r"environment variable NO_SUCH_DATABASE .* is not set"):
         definitions_from_sql(tmp_path, datasource=datasource)
 
 
