@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import IntEnum, StrEnum
 
-from sqlflow_dagster.source import Span
+from sqlflow_dagster.source import Excerpt, Span
 
 
 class ExitCode(IntEnum):
@@ -121,9 +121,11 @@ class StepError(SqlflowError):
         message: What was wanted and what came.
         span: The place in the program; filled in by the runtime where the raiser did not know it.
         hint: What to do about it.
+        excerpt: What the engine quotes of the statement; it makes the place of :meth:`at` exact.
     """
 
     exit_code = ExitCode.FAILED
+    excerpt: Excerpt | None = None
 
     def __init__(self, message: str, span: Span | None = None, hint: str | None = None) -> None:
         super().__init__(message, span, hint)
@@ -140,7 +142,8 @@ class StepError(SqlflowError):
         """The same error with a place, unless it has one already."""
         if self.span is not None or span is None:
             return self
-        error = type(self)(self.message, span, self.hint)
+        place = self.excerpt.within(span) if self.excerpt else span
+        error = type(self)(self.message, place, self.hint)
         error.__cause__ = self.__cause__ or self
         return error
 

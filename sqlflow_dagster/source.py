@@ -138,3 +138,46 @@ class Span:
     def __str__(self) -> str:
         line, column = self.source.position(self.start)
         return f"{self.source.name}:{line}:{column}"
+
+
+_TOKEN = re.compile(r"""\w+|"[^"]*"|`[^`]*`|'[^']*'|.""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excerpt:
+    """What an engine quotes of a statement, to be found again in the program.
+
+    The engine was sent more than the user wrote (an EXPLAIN, a SELECT around theirs) and counts lines its
+    own way, so only the quoted text itself tells the place.
+
+    Attributes:
+        text: A line of the statement, or a part of it.
+        column: Of the character meant, from 0; None where the whole text is.
+        in_session: Whether it is a session statement (USE, SET), which stands before the one that failed.
+    """
+
+    text: str
+    column: int | None = None
+    in_session: bool = False
+
+    def within(self, span: Span) -> Span:
+        """The place of the excerpt in a statement; the statement's own where it is not to be found."""
+        start = 0 if self.in_session else span.start
+        end = span.start if self.in_session else span.end
+        for first in range((self.column or 0) + 1):
+            found = _only(self.text[first:], span.source.text, start, end)
+            if found is None:
+                continue
+            if self.column is None:
+                return span.source.span(found, found + len(self.text))
+            token = _TOKEN.match(span.source.text, found + self.column - first)
+            return span.source.span(*token.span()) if token else span
+        return span
+
+
+def _only(part: str, text: str, start: int, end: int) -> int | None:
+    """Where a part stands, as whole words; None where that is nowhere or not one place."""
+    words = f"(?<!\\w){re.escape(part)}" if part[:1].isalnum() else re.escape(part)
+    words += r"(?!\w)" if part[-1:].isalnum() else ""
+    found = [match.start() for match in re.compile(words).finditer(text, start, end)]
+    return found[0] if part and len(found) == 1 else None

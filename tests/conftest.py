@@ -1,9 +1,14 @@
 """What holds for every test."""
 
+import signal
 from collections.abc import Generator
 from importlib.util import find_spec
 
 import pytest
+
+# A shell starts what it runs in the background deaf to Ctrl-C, and so would be every command of a test.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

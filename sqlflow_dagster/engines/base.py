@@ -56,6 +56,12 @@ class Session(Protocol):
         of a SELECT are computed and thrown away.
         """
 
+    def check_syntax(self, sql: str) -> None:
+        """Let the engine's own parser read a statement, which is not run.
+
+        Nothing happens where an engine has no way to be asked.
+        """
+
     def describe(self, query: str) -> tuple[Column, ...]:
         """The columns of a SELECT, which the engine itself checks; no row is computed needlessly."""
 
@@ -113,6 +119,7 @@ class Engine(Protocol):
         max_identifier_length: The longest table name, in characters.
         default_schema: The schema of an unqualified table; None where the engine has no schemas.
         transactional_ddl: Whether the creation of a table can be undone like any other change.
+        typed_columns: Whether a column has its type whatever its values are.
     """
 
     name: str
@@ -122,6 +129,7 @@ class Engine(Protocol):
     max_identifier_length: int
     default_schema: str | None
     transactional_ddl: bool
+    typed_columns: bool
 
     def session(self, *, prefix: Sequence[str] = ()) -> AbstractContextManager[Session]:
         """Open a connection, after running the session statements of ``prefix`` (USE, SET)."""

@@ -67,6 +67,11 @@ class DuckDBSession(SQLAlchemySession):
         statements = self._driver_connection.extract_statements(sql)
         return any(item.type == duckdb.StatementType.SELECT for item in statements)
 
+    def check_syntax(self, sql: str) -> None:
+        """Let the engine's own parser read a statement, which is not run."""
+        with self._raw() as connection:
+            connection.extract_statements(sql)
+
     def describe(self, query: str) -> tuple[Column, ...]:
         """The columns of a SELECT, which the engine itself checks; no row is computed."""
         with self._raw() as connection:

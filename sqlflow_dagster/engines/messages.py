@@ -2,6 +2,8 @@
 
 import re
 
+from sqlflow_dagster.source import Excerpt
+
 _URL_PASSWORD = re.compile(r"(?<=://)([^\s:/@'\"]*):[^\s@'\"]+@")
 _NAMED_PASSWORD = re.compile(
     r"\b(password|passwd|pwd|token|secret)"
@@ -9,6 +11,8 @@ _NAMED_PASSWORD = re.compile(
     re.IGNORECASE,
 )
 _QUOTED_STATEMENT = re.compile(r"\s*\n\s*LINE \d+:.*", re.DOTALL)
+_QUOTED_LINE = re.compile(r"^(LINE \d+: )(.*)\n( *)\^", re.MULTILINE)
+_CUT = "..."
 _SQLALCHEMY_NOISE = re.compile(r"\s*(\[SQL:|\(Background on this error).*", re.DOTALL)
 
 
@@ -29,3 +33,19 @@ def brief(text: str) -> str:
     """The first paragraph of a driver's error, on one line, without a copy of the statement."""
     text = _SQLALCHEMY_NOISE.sub("", _QUOTED_STATEMENT.sub("", text.strip()))
     return re.sub(r"\s*\n\s*", " ", text.split("\n\n", 1)[0]).strip()
+
+
+def quoted(text: str) -> Excerpt | None:
+    """The line of the statement that a driver quotes, with the place of the caret below it.
+
+    DuckDB and PostgreSQL write ``LINE 1: SELECT x FROM t`` and a caret; a long line is cut at its ends.
+    """
+    found = _QUOTED_LINE.search(text)
+    if found is None:
+        return None
+    label, line, indent = found.groups()
+    column = len(indent) - len(label)
+    if line.startswith(_CUT):
+        line, column = line.removeprefix(_CUT), column - len(_CUT)
+    line = line.removesuffix(_CUT).rstrip()
+    return Excerpt(text=line, column=column) if 0 <= column < len(line) else None

@@ -19,8 +19,9 @@ import sqlalchemy as sa
 
 from sqlflow_dagster.engines.arrow_rows import checked_batches, python_rows, table_columns, to_array
 from sqlflow_dagster.engines.base import Column, RelationKind, TableName
-from sqlflow_dagster.engines.messages import brief, redact
+from sqlflow_dagster.engines.messages import brief, quoted, redact
 from sqlflow_dagster.errors import StepError, TerminalError
+from sqlflow_dagster.source import Excerpt
 
 S = TypeVar("S", bound="SQLAlchemySession")
 
@@ -41,6 +42,7 @@ class SQLAlchemyEngine(ABC, Generic[S]):
     max_identifier_length: int
     default_schema: str | None = None
     transactional_ddl: bool = True
+    typed_columns: bool = True
     session_type: type[S]
 
     def __init__(self, url: sa.URL) -> None:
@@ -66,7 +68,11 @@ class SQLAlchemyEngine(ABC, Generic[S]):
         """A session on a connection that is open already."""
         session = self.session_type(self, connection, prefix)
         for statement in prefix:
-            session.execute(statement)
+            try:
+                session.execute(statement)
+            except StepError as error:
+                error.excerpt = Excerpt(text=statement, in_session=True)
+                raise
         return session
 
     def connection(self) -> AbstractContextManager[sa.Connection]:
@@ -127,7 +133,9 @@ class SQLAlchemyEngine(ABC, Generic[S]):
             # A traceback shows the cause, too.
             error.args = (clean,)
         message = f"{about}: {brief(clean)}" if about else brief(clean)
-        raise self.step_error(error, message) from error
+        told = self.step_error(error, message)
+        told.excerpt = told.excerpt or quoted(text)
+        raise told from error
 
     def _translate(self, context: sa.ExceptionContext) -> None:
         error = context.original_exception
@@ -163,6 +171,9 @@ class SQLAlchemySession(ABC):
                     pass
                 return None
             return result.rowcount if result.rowcount >= 0 else None
+
+    def check_syntax(self, sql: str) -> None:  # noqa: B027  # not every engine can be asked
+        """Let the engine's own parser read a statement, which is not run."""
 
     @abstractmethod
     def describe(self, query: str) -> tuple[Column, ...]:

@@ -19,11 +19,14 @@ from sqlflow_dagster.engines.base import Column, RelationKind, TableName
 from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine, SQLAlchemySession
 from sqlflow_dagster.engines.sqlite_types import column_of, kind_expression, to_sqlite_array
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
+from sqlflow_dagster.source import Excerpt
 
 BUSY_TIMEOUT = 30.0
 """How long a writer waits for another one, in seconds."""
 
 _UNKNOWN_SCHEMA = re.compile(r"unknown database \"?([^\s\"]+)\"?")
+_SYNTAX_ERROR = re.compile("syntax error|incomplete input|unrecognized token")
+_NAMED = re.compile(r'no such (?:column|table|function): (?:.*\.)?(.+)|near "(.+)": syntax error')
 _RESERVED_SCHEMAS = ("main", "temp")
 _DESCRIBED = "sqlflow_described"
 
@@ -34,6 +37,15 @@ class SQLiteSession(SQLAlchemySession):
     # Without IMMEDIATE, two transactions that read and then write fail instead of waiting.
     begin_statement = "BEGIN IMMEDIATE"
     engine: "SQLiteEngine"
+
+    def check_syntax(self, sql: str) -> None:
+        """Let the engine's own parser read a statement, which is not run."""
+        try:
+            self._run(f"EXPLAIN {sql}").close()
+        except TerminalError as error:
+            # Every other error may be mended by the statements before this one.
+            if _SYNTAX_ERROR.search(error.message):
+                raise
 
     def describe(self, query: str) -> tuple[Column, ...]:
         """The columns of a SELECT, after one pass over its values.
@@ -133,6 +145,7 @@ class SQLiteEngine(SQLAlchemyEngine[SQLiteSession]):
     shared = False
     max_identifier_length = 255
     default_schema: str | None = "main"
+    typed_columns = False
     session_type = SQLiteSession
 
     def __init__(self, url: sa.URL) -> None:
@@ -210,7 +223,10 @@ class SQLiteEngine(SQLAlchemyEngine[SQLiteSession]):
                 hint=f"the schema {found[1]} is the file {self.schema_file(found[1]).name}; "
                 "there is none yet",
             )
-        return TerminalError(message)
+        told = TerminalError(message)
+        if named := _NAMED.fullmatch(message):
+            told.excerpt = Excerpt(text=named[1] or named[2])
+        return told
 
 
 def _use_wal(connection: Any, schema: str) -> None:

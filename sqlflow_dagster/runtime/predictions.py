@@ -199,5 +199,5 @@ def _checked_columns(
     """The columns of the SELECT, which the engine accepts and which has what the model needs."""
     rebuild_missing_tables(step, session, context)
     columns = query_columns(session, statement.query)
-    check_inputs(model, column_types(columns), span=statement.query.span)
+    check_inputs(model.feature_columns(), column_types(columns), span=statement.query.span)
     return [column.name for column in columns]

@@ -1,14 +1,18 @@
-"""Let the engine itself check the SELECTs of a program, before anything of it runs.
+"""Check every statement of a program, before anything of it runs.
 
-The program is gone through in one transaction that is rolled back: tables are created without rows, every other
-statement is only explained. So a misspelt column in the last statement is found before the first one has changed
-anything, even where its table does not exist yet.
+The engine's parser reads each statement, and the trainers read their attributes. Then the engine goes through the
+program in one transaction that is rolled back: tables are created without rows, every other statement is only
+explained. So a misspelt column in the last statement is found before the first one has changed anything, even
+where its table does not exist yet, and so is a feature that a model will want.
 """
 
 import re
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+import pyarrow as pa
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import TokenType
@@ -16,23 +20,35 @@ from sqlglot.tokenizer_core import TokenType
 from sqlflow_dagster.engines.base import Session
 from sqlflow_dagster.errors import Diagnostic, StepError, TerminalError, TransientError
 from sqlflow_dagster.graph.effects import Mode
-from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
+from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef, model_ref
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.graph.static_checks import unknown_columns
 from sqlflow_dagster.lang.dialects import lexis
 from sqlflow_dagster.lang.standard import parse_sql
 from sqlflow_dagster.lang.statements import (
+    EvaluateStatement,
+    ExplainStatement,
+    ModelReference,
+    PredictStatement,
     QueryStatement,
     SqlStatement,
     TemporaryTableStatement,
+    TrainStatement,
 )
+from sqlflow_dagster.ml.features.spec import Feature
+from sqlflow_dagster.ml.manifest import Manifest
+from sqlflow_dagster.ml.model import check_attributes, check_inputs, check_statement
 from sqlflow_dagster.runtime.context import RunContext
-from sqlflow_dagster.runtime.inputs import no_rows, query_columns, validation_query
-from sqlflow_dagster.source import Span
+from sqlflow_dagster.runtime.inputs import column_types, no_rows, query_columns, validation_query
+from sqlflow_dagster.source import Excerpt, Span
 
 
 class _Done(Exception):  # noqa: N818  # it ends a transaction, it is no error
     """Ends the transaction, so that nothing of it is kept."""
+
+
+_ModelKey: TypeAlias = tuple[ObjectRef, int | None]
+_Features: TypeAlias = dict[_ModelKey, tuple[Feature, ...]]
 
 
 @dataclass(slots=True)
@@ -40,15 +56,22 @@ class _Rehearsal:
     """What is known so far.
 
     Attributes:
+        prefix: The session statements in force.
         unknown: The tables whose columns nobody can tell yet: what a model writes, what an unforeseeable
             statement may have changed. Statements that read them are not checked.
-        made: The tables that the program has written so far: here they have no rows.
+        made: What the program has written so far: here its tables have no rows.
+        features: What models want, as far as that is known.
+        typed: Whether columns have types without rows.
+        problems: By the statement they are about.
     """
 
     session: Session
-    unknown: set[ObjectRef] = field(default_factory=set)
+    prefix: tuple[str, ...]
+    unknown: set[ObjectRef]
+    typed: bool
+    features: _Features
+    problems: dict[int, list[Diagnostic]]
     made: set[ObjectRef] = field(default_factory=set)
-    problems: list[Diagnostic] = field(default_factory=list)
 
 
 def rehearse(
@@ -58,10 +81,10 @@ def rehearse(
     *,
     made: frozenset[ObjectRef] = frozenset(),
 ) -> list[Diagnostic]:
-    """A diagnostic for each statement that the engine would refuse.
+    """What stands against the statements of a program.
 
-    Nothing is said of statements whose inputs depend on what a model writes. Engines that cannot undo the
-    creation of a table are not asked.
+    Nothing is said of the inputs of a statement that reads what a model writes, nor where the engine cannot undo
+    the creation of a table.
 
     Args:
         program: The program; its inputs are there, see :func:`~sqlflow_dagster.runtime.preflight.missing_inputs`.
@@ -73,27 +96,126 @@ def rehearse(
         TransientError: The data source cannot be reached or is locked.
     """
     chosen = [step for step in program.steps if steps is None or step.index in steps]
-    if not chosen or not context.engine.transactional_ddl:
+    if not chosen:
         return []
-    prefixes = {step.prefix for step in chosen}
-    if len(prefixes) > 1:
-        return []  # USE and SET would have to be undone between the statements.
-    with context.engine.session(prefix=prefixes.pop()) as session:
-        rehearsal = _Rehearsal(session=session, unknown=set(made))
+    features = _stored_features(chosen, context)
+    problems: dict[int, list[Diagnostic]] = {}
+    with _session_before(chosen[0], context) as session:
+        for step in chosen:
+            if refused := _alone(step, session):
+                problems[step.index] = [refused]
+        rehearsal = _Rehearsal(
+            session=session,
+            prefix=chosen[0].prefix,
+            unknown=set(made),
+            typed=context.engine.typed_columns,
+            features=features,
+            problems=problems,
+        )
+        if context.engine.transactional_ddl:
+            _rehearse_all(chosen, rehearsal)
+    return [item for _, found in sorted(problems.items()) for item in found]
+
+
+@contextmanager
+def _session_before(step: Step, context: RunContext) -> Iterator[Session]:
+    """A session as a step finds it; what its USE and SET are refused for has their place."""
+    with ExitStack() as stack:
         try:
-            with session.transaction():
-                for step in chosen:
-                    if step.effects.barrier:
-                        break
+            session = stack.enter_context(context.engine.session(prefix=step.prefix))
+        except StepError as error:
+            raise error.at(step.statement.span) from error
+        yield session
+
+
+def _model_of(step: Step) -> ModelReference | None:
+    """The model that a statement uses."""
+    match step.statement:
+        case PredictStatement(model=model) | EvaluateStatement(model=model):
+            return model
+        case ExplainStatement(model=model) | TrainStatement(base_model=model):
+            return model
+        case _:
+            return None
+
+
+def _key(model: ModelReference) -> _ModelKey:
+    return model_ref(model.name.parts), model.version
+
+
+def _stored_features(steps: Sequence[Step], context: RunContext) -> _Features:
+    """What the models want that are in the store already."""
+    found: _Features = {}
+    for model in filter(None, map(_model_of, steps)):
+        version = context.models.find(str(model.name), model.version)
+        # A model of another format says so when it is loaded.
+        with suppress(KeyError, TypeError, ValueError):
+            if version is not None:
+                found[_key(model)] = Manifest.from_json(version.metadata).features.features
+    return found
+
+
+def _alone(step: Step, session: Session) -> Diagnostic | None:
+    """What is wrong with a statement whatever stands before it."""
+    statement = step.statement
+    try:
+        match statement:
+            case SqlStatement(sql=sql):
+                session.check_syntax(sql)
+            case TrainStatement():
+                check_attributes(statement)
+            case _:
+                pass
+    except TerminalError as error:
+        return error.at(statement.span).diagnostic
+    return None
+
+
+def _rehearse_all(steps: Sequence[Step], rehearsal: _Rehearsal) -> None:
+    try:
+        with rehearsal.session.transaction():
+            for step in steps:
+                if step.effects.barrier or not _session_goes_on(step, rehearsal):
+                    break
+                if step.index in rehearsal.problems:
+                    _forget(step, rehearsal)
+                else:
                     _check(step, rehearsal)
-                    rehearsal.made |= step.writes
-                raise _Done
-        except _Done:
-            return rehearsal.problems
+                rehearsal.made |= step.writes
+            raise _Done
+    except _Done:
+        return
 
 
+_SETTING = re.compile(r"(?:USE|SET)\b", re.IGNORECASE)
 _DATA_DECIDES = re.compile(r"\b(?:UN)?PIVOT\b", re.IGNORECASE)
 _ANEW = frozenset({Mode.CREATE, Mode.REPLACE})
+
+
+def _session_goes_on(step: Step, rehearsal: _Rehearsal) -> bool:
+    """Run the USE and SET that stand before a statement; False where that cannot be done."""
+    before = len(rehearsal.prefix)
+    if step.prefix[:before] != rehearsal.prefix:
+        return False
+    for sql in step.prefix[before:]:
+        if not _SETTING.match(sql):
+            return False  # An ATTACH may make a file.
+        try:
+            rehearsal.session.execute(sql)
+        except TerminalError as error:
+            error.excerpt = Excerpt(text=sql, in_session=True)
+            rehearsal.problems[step.index] = [error.at(step.statement.span).diagnostic]
+            return False
+    rehearsal.prefix = step.prefix
+    return True
+
+
+def _forget(step: Step, rehearsal: _Rehearsal) -> None:
+    """Nobody knows any more what a statement's tables and models look like."""
+    rehearsal.unknown |= {ref for ref in step.writes if ref.kind is not ObjectKind.MODEL}
+    rehearsal.features = {
+        key: known for key, known in rehearsal.features.items() if key[0] not in step.writes
+    }
 
 
 def _cannot_tell(step: Step, rehearsal: _Rehearsal) -> bool:
@@ -112,7 +234,7 @@ def _cannot_tell(step: Step, rehearsal: _Rehearsal) -> bool:
 
 def _check(step: Step, rehearsal: _Rehearsal) -> None:
     if _cannot_tell(step, rehearsal):
-        rehearsal.unknown |= step.writes
+        _forget(step, rehearsal)
         return
     rehearsal.unknown -= step.writes
     try:
@@ -122,25 +244,46 @@ def _check(step: Step, rehearsal: _Rehearsal) -> None:
             case TemporaryTableStatement(table=table, query=query):
                 rehearsal.session.create_table_as(table.parts, _without_rows(query.sql))
             case statement if isinstance(statement, QueryStatement):
-                rehearsal.unknown |= step.writes
-                columns = [item.name for item in rehearsal.session.describe(statement.query.sql)]
-                rehearsal.problems += unknown_columns(statement, columns)
-                if not step.reads & rehearsal.made:
-                    first_row = (
-                        f"SELECT * FROM (\n{statement.query.sql}\n) AS sqlflow_rehearsed LIMIT 1"
-                    )
-                    if rehearsal.session.count(first_row) == 0:
-                        raise no_rows(statement.query)
-                select = validation_query(statement)
-                if select is not None:
-                    query_columns(rehearsal.session, select)
+                _forget(step, rehearsal)
+                _check_query(step, statement, rehearsal)
             case _:
-                rehearsal.unknown |= step.writes
+                _forget(step, rehearsal)
     except TransientError:
         raise
     except StepError as error:
-        rehearsal.problems.append(error.at(_place(step)).diagnostic)
-        rehearsal.unknown |= step.writes
+        rehearsal.problems[step.index] = [error.at(_place(step)).diagnostic]
+        _forget(step, rehearsal)
+
+
+def _check_query(step: Step, statement: QueryStatement, rehearsal: _Rehearsal) -> None:
+    """Check a machine-learning statement against the columns of its SELECT."""
+    columns = query_columns(rehearsal.session, statement.query)
+    unknown = unknown_columns(statement, [column.name for column in columns])
+    if unknown:
+        rehearsal.problems[step.index] = unknown
+        return
+    has_rows = not any(ref in rehearsal.made for ref in step.reads if ref.kind is ObjectKind.TABLE)
+    if has_rows and rehearsal.session.count(_first_row(statement.query.sql)) == 0:
+        raise no_rows(statement.query)
+    select = validation_query(statement)
+    if select is not None:
+        query_columns(rehearsal.session, select)
+    typed = has_rows or rehearsal.typed
+    types = column_types(columns) if typed else [(column.name, pa.null()) for column in columns]
+    model = _model_of(step)
+    wanted = rehearsal.features.get(_key(model)) if model is not None else None
+    if wanted is not None:
+        check_inputs(wanted, types, span=statement.query.span)
+    if isinstance(statement, TrainStatement) and typed:
+        learnt = check_statement(statement, types)
+        # A model that goes on from another one keeps its features.
+        features = learnt if model is None else wanted
+        if features is not None:
+            rehearsal.features[model_ref(statement.into.parts), None] = features
+
+
+def _first_row(query: str) -> str:
+    return f"SELECT * FROM (\n{query}\n) AS sqlflow_rehearsed LIMIT 1"
 
 
 def _place(step: Step) -> Span | None:
@@ -161,7 +304,7 @@ def _check_sql(step: Step, sql: str, rehearsal: _Rehearsal) -> None:
         case exp.Query() | exp.Insert() | exp.Update() | exp.Delete() | exp.Merge():
             session.execute(f"EXPLAIN {sql}")
         case _:
-            rehearsal.unknown |= step.writes
+            _forget(step, rehearsal)
 
 
 def _define(step: Step, sql: str, tree: exp.Create, session: Session) -> None:

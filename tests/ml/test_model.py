@@ -441,7 +441,10 @@ def test_inputs_may_come_in_any_order_and_case_with_other_columns(
     test = iris[1]
     shuffled = test.select(test.column_names[::-1]).append_column("id", pa.array(range(40)))
     shouting = shuffled.rename_columns([name.upper() for name in shuffled.column_names])
-    check_inputs(iris_model, list(zip(shouting.column_names, shouting.schema.types, strict=True)))
+    check_inputs(
+        iris_model.feature_columns(),
+        list(zip(shouting.column_names, shouting.schema.types, strict=True)),
+    )
     assert iris_model.predict(shouting).equals(iris_model.predict(test))
 
 
@@ -469,7 +472,7 @@ def test_inputs_that_do_not_fit_are_refused(
     columns: list[tuple[str, pa.DataType]], message: str, iris_model: Model
 ) -> None:
     with pytest.raises(TerminalError, match=message) as caught:
-        check_inputs(iris_model, columns)
+        check_inputs(iris_model.feature_columns(), columns)
     assert caught.value.hint
 
 

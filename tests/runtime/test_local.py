@@ -130,7 +130,7 @@ def test_a_failure_takes_only_what_waits_for_it_down(datasource: str, events: Ev
         "select_after_bad because of create_after_bad",
     ]
     (error,) = summary.errors.values()
-    assert str(error.span) == "p.sql:1:1"
+    assert str(error.span) == "p.sql:1:28"
     assert "nowhere" in error.message
     rows = summary.results[4].rows
     assert rows is not None

@@ -52,7 +52,7 @@ def test_a_good_program_passes_and_leaves_nothing(context: RunContext) -> None:
         pytest.param(
             f"CREATE TABLE a AS SELECT id FROM raw; SELECT nosuch FROM a {TRAIN} INTO m",
             "nosuch",
-            "SELECT nosuch FROM a",
+            "nosuch",
             id="a column of a table that does not exist yet",
         ),
         pytest.param(
@@ -64,14 +64,14 @@ def test_a_good_program_passes_and_leaves_nothing(context: RunContext) -> None:
         pytest.param(
             f"SELECT r.id, q.nosuch FROM raw r JOIN raw q ON r.id = q.id {TRAIN} LABEL id INTO m",
             "nosuch",
-            "SELECT r.id, q.nosuch FROM raw r JOIN raw q ON r.id = q.id",
+            "q|nosuch",
             id="a SELECT that gets a generated table",
         ),
         pytest.param(
             f"SELECT * FROM raw {TRAIN} WITH validation.select='SELECT oops FROM raw' "
             "LABEL id INTO m",
             "oops",
-            "'SELECT oops FROM raw'",
+            "oops",
             id="validation.select",
         ),
         pytest.param(
@@ -84,23 +84,51 @@ def test_a_good_program_passes_and_leaves_nothing(context: RunContext) -> None:
         pytest.param(
             "CREATE VIEW v AS SELECT id FROM raw; SELECT size FROM v",
             "size",
-            "SELECT size FROM v",
+            "size",
             id="a column of a view",
         ),
         pytest.param(
-            "UPDATE raw SET nosuch = 1", "nosuch", "UPDATE raw SET nosuch = 1", id="an update"
+            "UPDATE raw SET nosuch = 1",
+            "nosuch",
+            "UPDATE raw SET nosuch = 1|nosuch",
+            id="an update",
+        ),
+        pytest.param(
+            "CREATE TABLE a AS SELECT id FROM raw; SELEC * FORM a",
+            "syntax error",
+            "SELEC",
+            id="text that is no SQL",
+        ),
+        pytest.param(
+            f"CREATE TABLE a AS SELECT * FROM raw; SELECT * FROM a {TRAIN} WITH train.rounds=3 "
+            "LABEL id INTO m",
+            "xgboost.gbtree has no attribute 'train.rounds'",
+            "train.rounds",
+            id="an attribute that the estimator has not",
+        ),
+        pytest.param(
+            f"SELECT * FROM raw {TRAIN} LABEL id INTO m; SELECT id FROM raw TO PREDICT p.x USING m",
+            "the model needs column 'size'",
+            "SELECT id FROM raw",
+            id="a feature of a model of the program",
+        ),
+        pytest.param(
+            f"SELECT * FROM raw {TRAIN} LABEL id INTO m; SELECT oops FROM raw TO EXPLAIN m",
+            "oops",
+            "oops",
+            id="a column of a SELECT for a model of the program",
         ),
     ],
 )
 def test_what_the_engine_refuses(sql: str, message: str, place: str, context: RunContext) -> None:
     [(said, where)] = found(sql, context)
     assert message in said
-    assert where == place
+    assert where in place.split("|")  # engines differ in how exact they are
 
 
 def test_every_problem_is_reported(context: RunContext) -> None:
     sql = "SELECT a FROM raw; SELECT id FROM raw; SELECT b FROM raw"
-    assert [place for _, place in found(sql, context)] == ["SELECT a FROM raw", "SELECT b FROM raw"]
+    assert [place for _, place in found(sql, context)] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +140,6 @@ def test_every_problem_is_reported(context: RunContext) -> None:
             id="what a model writes",
         ),
         pytest.param("ALTER TABLE raw ADD COLUMN c INT; SELECT c FROM raw", id="an altered table"),
-        pytest.param("ATTACH 'x' AS y; SELECT nosuch FROM raw; USE z; SELECT 1", id="USE between"),
     ],
 )
 def test_what_nobody_can_tell_is_not_judged(sql: str, context: RunContext) -> None:
@@ -123,7 +150,45 @@ def test_only_the_chosen_steps_are_checked(context: RunContext) -> None:
     program = compile_program("SELECT a FROM raw; SELECT b FROM raw")
     [problem] = rehearse(program, context, frozenset({1}))
     assert problem.span is not None
-    assert problem.span.text == "SELECT b FROM raw"
+    assert problem.span.text == "b"
+
+
+@pytest.mark.parametrize(
+    ("sql", "places"),
+    [
+        pytest.param("SELECT 1; USE away; SELECT x FROM t", [], id="another schema"),
+        pytest.param(
+            "SELECT 1; USE away; SELECT size FROM t", ["size"], id="a column of its table"
+        ),
+        pytest.param(
+            "SELECT 1; USE nowhere; SELECT y FROM t", ["USE nowhere"], id="no such schema"
+        ),
+        pytest.param(
+            "SELECT 1; SET limit_of_memory = 1; SELECT 1", ["SET limit_of_memory = 1"], id="SET"
+        ),
+        pytest.param(
+            "SELECT y; ATTACH 'other.duckdb' AS other; SELECT nosuch FROM raw",
+            ["y"],
+            id="nothing is said after ATTACH, which may make a file",
+        ),
+    ],
+)
+def test_session_statements_are_followed(sql: str, places: list[str], tmp_path: Path) -> None:
+    context = open_context(f"duckdb:///{tmp_path / 'data.duckdb'}")
+    with context.engine.session() as session:
+        session.create_schema("away")
+        session.replace_table(("away", "t"), pa.table({"x": [1]}).to_reader())
+    assert [place for _, place in found(sql, context)] == places
+    assert not (tmp_path / "other.duckdb").exists()
+
+
+def test_features_of_a_stored_model_are_wanted(context: RunContext) -> None:
+    for step in compile_program(f"SELECT * FROM raw {TRAIN} LABEL id INTO m").steps:
+        execute(step, context)
+    sql = "CREATE TABLE a AS SELECT id FROM raw; SELECT * FROM a TO PREDICT p.x USING m;"
+    [(message, place)] = found(sql, context)
+    assert message == "the model needs column 'size', which the SELECT does not give"
+    assert place == "SELECT * FROM a"
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+CREATE TABLE copied AS SELECT * FROM flowers;
+
 SELECT * FROM flowers WHERE class > 99
 TO TRAIN xgboost.gbtree
 WITH objective = "multi:softprob", num_class = 3

@@ -1,3 +1,5 @@
-SELECT petal_width, class FROM flowers
+CREATE TABLE copied AS SELECT * FROM flowers;
+
+SELECT petal_width, class FROM copied
 TO PREDICT guessed.class
 USING flower_model;

@@ -1,3 +1,5 @@
-SELECT * FROM flowers
+CREATE TABLE copied AS SELECT * FROM flowers;
+
+SELECT * FROM copied
 TO PREDICT guessed.class
 USING flour_model;

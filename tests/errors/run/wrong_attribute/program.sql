@@ -1,4 +1,6 @@
-SELECT * FROM flowers
+CREATE TABLE copied AS SELECT * FROM flowers;
+
+SELECT * FROM copied
 TO TRAIN xgboost.gbtree
 WITH objective = "multi:softprob", num_class = 3, train.num_bost_round = 10
 LABEL class

@@ -1,4 +1,6 @@
-SELECT sepal_lenght, class FROM flowers
+CREATE TABLE copied AS SELECT * FROM flowers;
+
+SELECT sepal_lenght, class FROM copied
 TO TRAIN xgboost.gbtree
 WITH objective = "multi:softprob", num_class = 3
 LABEL class
