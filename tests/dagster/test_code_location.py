@@ -157,7 +157,7 @@ def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
         definitions_from_sql(tmp_path, datasource=datasource)
 
 
-def test_a_forked_step_finds_everything_imported_and_no_thread(tmp_path: Path) -> None:
+def test_a_forked_step_finds_numpy_and_pyarrow_imported_and_no_thread(tmp_path: Path) -> None:
     script = (
         "import os, sys, sqlflow_dagster.preload; "
         "print(len(os.listdir('/proc/self/task')), "
@@ -171,7 +171,32 @@ def test_a_forked_step_finds_everything_imported_and_no_thread(tmp_path: Path) -
         check=True,
         cwd=tmp_path,
     )
-    assert done.stdout.strip() == "1 []"
+    assert done.stdout.strip() == "1 ['numpy', 'pyarrow']"
+
+
+def test_a_forked_step_has_the_threads_of_numpy_back(tmp_path: Path) -> None:
+    script = (
+        "import os, sqlflow_dagster.preload\n"
+        "from threadpoolctl import ThreadpoolController\n"
+        "def threads():\n"
+        "    pools = ThreadpoolController().select(user_api='blas').info()\n"
+        "    return {pool['num_threads'] for pool in pools}\n"
+        "print(threads(), flush=True)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    print(threads(), flush=True)\n"
+        "    os._exit(0)\n"
+        "os.waitpid(child, 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "2"},
+    )
+    assert done.stdout.split() == ["{1}", "{2}"]
 
 
 def test_a_step_does_not_import_dagster_again(tmp_path: Path) -> None:
