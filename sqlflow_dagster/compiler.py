@@ -22,7 +22,11 @@ from sqlflow_dagster.graph.retraining import retraining, unwatched
 from sqlflow_dagster.graph.segment_resources import segment_resources
 from sqlflow_dagster.graph.segments import segments
 from sqlflow_dagster.graph.sql_graph import SQLGraph, SQLNode
-from sqlflow_dagster.graph.static_checks import unknown_attributes, unknown_columns
+from sqlflow_dagster.graph.static_checks import (
+    schemas_taken_for_tables,
+    unknown_attributes,
+    unknown_columns,
+)
 from sqlflow_dagster.graph.steps import make_steps
 from sqlflow_dagster.lang.scanner import Piece, scan
 from sqlflow_dagster.lang.sql_text import content_end
@@ -126,6 +130,14 @@ def connect(draft: Draft) -> None:
     draft.steps = make_steps(draft.statements, draft.waits, draft.dialect)
 
 
+def check_predictions(draft: Draft) -> None:
+    """``TO PREDICT a.b`` names a table and its column, not a schema and its table."""
+    draft.diagnostics += schemas_taken_for_tables(
+        (step.statement for step in draft.steps),
+        (ref for step in draft.steps for ref in step.reads | step.writes),
+    )
+
+
 def cut_segments(draft: Draft) -> None:
     """Make assets of the steps."""
     if any(item.severity is Severity.ERROR for item in draft.diagnostics):
@@ -188,6 +200,7 @@ PASSES: tuple[Pass, ...] = (
     check_attributes,
     add_tables,
     connect,
+    check_predictions,
     cut_segments,
     check_versions,
     check_settings,

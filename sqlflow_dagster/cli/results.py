@@ -11,6 +11,8 @@ from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.ml.base import Metrics
 from sqlflow_dagster.runtime.results import StepResult
 
+_SHOWN_RECORDS = 20
+
 
 def tables_of(step: Step, result: StepResult) -> list[TextTable]:
     """The tables to show for a step; none for one that only made something."""
@@ -77,8 +79,11 @@ def _metrics_table(step: Step, result: StepResult, metrics: Metrics) -> TextTabl
 
 
 def _details_table(title: str, records: list[dict[str, Any]]) -> TextTable:
-    """Records, each with the same keys, as a table."""
+    """The first records, each with the same keys, as a table."""
     header = tuple(records[0])
+    if len(records) > _SHOWN_RECORDS:
+        title = f"{title} (the first {_SHOWN_RECORDS} of {len(records)})"
+        records = records[:_SHOWN_RECORDS]
     return TextTable(
         title=title,
         header=header,

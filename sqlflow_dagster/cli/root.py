@@ -62,7 +62,7 @@ def _report(error: SqlflowError) -> int:
     cls=SqlflowGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 75 a later attempt may succeed.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 75 a later attempt may succeed, 130 Ctrl-C.",
 )
 @root_datasource_option
 @click.option(

@@ -1,14 +1,16 @@
 """What can be said against a machine-learning statement before anything runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from sqlflow_dagster.errors import Diagnostic, did_you_mean
+from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
+from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.lang.expressions import Call, Expression, ListExpression, Name
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,
     PredictStatement,
     QueryStatement,
+    Statement,
     TrainStatement,
 )
 
@@ -88,6 +90,32 @@ def unknown_attributes(statement: QueryStatement) -> list[Diagnostic]:
         )
         for item in statement.attributes
         if item.name.lower() not in known and not item.name.lower().startswith(_EVERYWHERE)
+    ]
+
+
+def schemas_taken_for_tables(
+    statements: Iterable[Statement], used: Iterable[ObjectRef]
+) -> list[Diagnostic]:
+    """A warning for each ``TO PREDICT a.b`` where ``a`` is a schema elsewhere: here it is a table.
+
+    Args:
+        statements: The statements of a program.
+        used: The tables that the program reads and writes.
+    """
+    schemas = {ref.parts[-2].lower() for ref in used if len(ref.parts) > 1}
+    return [
+        Diagnostic(
+            message=f"this writes table {statement.into}, column {statement.column}; "
+            f"elsewhere in the program {statement.into} is a schema",
+            span=statement.into.span or statement.span,
+            hint="TO PREDICT wants schema.table.column for a table of a schema",
+            severity=Severity.WARNING,
+        )
+        for statement in statements
+        if isinstance(statement, PredictStatement)
+        and statement.column is not None
+        and len(statement.into.parts) == 1
+        and statement.into.parts[0].lower() in schemas
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlflow_dagster.graph.effects import Mode
+from sqlflow_dagster.graph.effects import Mode, Write
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.runtime.context import RunContext
@@ -112,7 +112,8 @@ def _own_reason(step: Step, state: _State) -> str | None:
     """Why a step has to run, whatever becomes of the others; None where nothing asks for it."""
     last = state.finished.get(step.name)
     if last is None:
-        return "never ran"
+        foreign = sorted(write.ref for write in step.effects.writes if _is_foreign(write, state))
+        return f"never ran; replaces {foreign[0]}, which is not its own" if foreign else "never ran"
     if last.code_version != step.code_version:
         return "its text has changed"
     gone = sorted(ref for ref in step.writes & state.missing if _is_kept(ref, state))
@@ -126,6 +127,17 @@ def _own_reason(step: Step, state: _State) -> str | None:
         if before is not None and before > last.finished_at:
             return f"{state.name(index)} has run since"
     return None
+
+
+def _is_foreign(write: Write, state: _State) -> bool:
+    """Whether a table or model that a step makes anew is there although the program never made it."""
+    made_before = any(state.finish_of(index) for index in state.writers[write.ref])
+    return (
+        write.mode in {Mode.CREATE, Mode.REPLACE}
+        and write.ref.kind is ObjectKind.TABLE
+        and write.ref not in state.missing
+        and not made_before
+    )
 
 
 def _is_kept(ref: ObjectRef, state: _State) -> bool:

@@ -233,3 +233,18 @@ def test_names_no_password(sqlflow: Sqlflow, url: str, command: str) -> None:
     assert "error: " in shown
     assert "geheim" not in shown
     assert done.code == 1
+
+
+def test_shows_the_first_features_of_many(sqlflow: Sqlflow) -> None:
+    many = ", ".join(f"x + {n} AS x{n}" for n in range(22))
+    sql = f"SELECT y, {many} FROM numbers"
+    program = sqlflow.write(
+        "p.sql",
+        f"{sql} TO TRAIN xgboost.gbtree WITH train.num_boost_round=1 LABEL y INTO m; "
+        f"{sql} TO EXPLAIN m;",
+    )
+    done = sqlflow("run", program)
+    title = "EXPLAIN m: mean absolute contribution (the first 20 of 22)"
+    header, *rows = done.stdout.split(title)[1].strip().splitlines()
+    assert header.startswith("feature")
+    assert len(rows) == 1 + 20

@@ -149,3 +149,16 @@ def test_a_table_that_grows_is_made_from_its_beginning(
 def test_after_a_failure_only_the_rest_runs(context: RunContext, run: Execute) -> None:
     run(CHAIN, "create_a", "create_c")
     assert stale(CHAIN, context) == {"create_b": "never ran", "select_b": "never ran"}
+
+
+def test_a_table_of_somebody_else_is_named(context: RunContext, run: Execute) -> None:
+    replaces = "CREATE TABLE numbers AS SELECT 1 AS x; INSERT INTO numbers SELECT 2;"
+    assert stale(replaces, context) == {
+        "create_numbers": "never ran; replaces numbers, which is not its own",
+        "insert_numbers": "never ran",
+    }
+    run(replaces, "create_numbers")
+    assert stale(replaces, context) == {
+        "create_numbers": "insert_numbers runs again",
+        "insert_numbers": "never ran",
+    }
