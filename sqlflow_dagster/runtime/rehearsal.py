@@ -8,9 +8,8 @@ where its table does not exist yet, and so is a feature that a model will want.
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import pyarrow as pa
 from sqlglot import exp
@@ -20,35 +19,26 @@ from sqlglot.tokenizer_core import TokenType
 from sqlflow_dagster.engines.base import Session
 from sqlflow_dagster.errors import Diagnostic, StepError, TerminalError, TransientError
 from sqlflow_dagster.graph.effects import Mode
-from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef, model_ref
+from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.graph.static_checks import unknown_columns
 from sqlflow_dagster.lang.dialects import lexis
 from sqlflow_dagster.lang.standard import parse_sql
 from sqlflow_dagster.lang.statements import (
-    EvaluateStatement,
-    ExplainStatement,
-    ModelReference,
-    PredictStatement,
     QueryStatement,
     SqlStatement,
     TemporaryTableStatement,
     TrainStatement,
 )
-from sqlflow_dagster.ml.features.spec import Feature
-from sqlflow_dagster.ml.manifest import Manifest
 from sqlflow_dagster.ml.model import check_attributes, check_inputs, check_statement
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import column_types, no_rows, query_columns, validation_query
+from sqlflow_dagster.runtime.model_inputs import ModelInputs, used_model
 from sqlflow_dagster.source import Excerpt, Span
 
 
 class _Done(Exception):  # noqa: N818  # it ends a transaction, it is no error
     """Ends the transaction, so that nothing of it is kept."""
-
-
-_ModelKey: TypeAlias = tuple[ObjectRef, int | None]
-_Features: TypeAlias = dict[_ModelKey, tuple[Feature, ...]]
 
 
 @dataclass(slots=True)
@@ -60,7 +50,7 @@ class _Rehearsal:
         unknown: The tables whose columns nobody can tell yet: what a model writes, what an unforeseeable
             statement may have changed. Statements that read them are not checked.
         made: What the program has written so far: here its tables have no rows.
-        features: What models want, as far as that is known.
+        models: What models want, as far as that is known.
         typed: Whether columns have types without rows.
         problems: By the statement they are about.
     """
@@ -69,7 +59,7 @@ class _Rehearsal:
     prefix: tuple[str, ...]
     unknown: set[ObjectRef]
     typed: bool
-    features: _Features
+    models: ModelInputs
     problems: dict[int, list[Diagnostic]]
     made: set[ObjectRef] = field(default_factory=set)
 
@@ -98,7 +88,7 @@ def rehearse(
     chosen = [step for step in program.steps if steps is None or step.index in steps]
     if not chosen:
         return []
-    features = _stored_features(chosen, context)
+    models = ModelInputs.stored(chosen, context)
     problems: dict[int, list[Diagnostic]] = {}
     with _session_before(chosen[0], context) as session:
         for step in chosen:
@@ -109,7 +99,7 @@ def rehearse(
             prefix=chosen[0].prefix,
             unknown=set(made),
             typed=context.engine.typed_columns,
-            features=features,
+            models=models,
             problems=problems,
         )
         if context.engine.transactional_ddl:
@@ -126,33 +116,6 @@ def _session_before(step: Step, context: RunContext) -> Iterator[Session]:
         except StepError as error:
             raise error.at(step.statement.span) from error
         yield session
-
-
-def _model_of(step: Step) -> ModelReference | None:
-    """The model that a statement uses."""
-    match step.statement:
-        case PredictStatement(model=model) | EvaluateStatement(model=model):
-            return model
-        case ExplainStatement(model=model) | TrainStatement(base_model=model):
-            return model
-        case _:
-            return None
-
-
-def _key(model: ModelReference) -> _ModelKey:
-    return model_ref(model.name.parts), model.version
-
-
-def _stored_features(steps: Sequence[Step], context: RunContext) -> _Features:
-    """What the models want that are in the store already."""
-    found: _Features = {}
-    for model in filter(None, map(_model_of, steps)):
-        version = context.models.find(str(model.name), model.version)
-        # A model of another format says so when it is loaded.
-        with suppress(KeyError, TypeError, ValueError):
-            if version is not None:
-                found[_key(model)] = Manifest.from_json(version.metadata).features.features
-    return found
 
 
 def _alone(step: Step, session: Session) -> Diagnostic | None:
@@ -213,9 +176,7 @@ def _session_goes_on(step: Step, rehearsal: _Rehearsal) -> bool:
 def _forget(step: Step, rehearsal: _Rehearsal) -> None:
     """Nobody knows any more what a statement's tables and models look like."""
     rehearsal.unknown |= {ref for ref in step.writes if ref.kind is not ObjectKind.MODEL}
-    rehearsal.features = {
-        key: known for key, known in rehearsal.features.items() if key[0] not in step.writes
-    }
+    rehearsal.models.forget(step.writes)
 
 
 def _cannot_tell(step: Step, rehearsal: _Rehearsal) -> bool:
@@ -270,8 +231,8 @@ def _check_query(step: Step, statement: QueryStatement, rehearsal: _Rehearsal) -
         query_columns(rehearsal.session, select)
     typed = has_rows or rehearsal.typed
     types = column_types(columns) if typed else [(column.name, pa.null()) for column in columns]
-    model = _model_of(step)
-    wanted = rehearsal.features.get(_key(model)) if model is not None else None
+    model = used_model(step)
+    wanted = rehearsal.models.of(model)
     if wanted is not None:
         check_inputs(wanted, types, span=statement.query.span)
     if isinstance(statement, TrainStatement) and typed:
@@ -279,7 +240,7 @@ def _check_query(step: Step, statement: QueryStatement, rehearsal: _Rehearsal) -
         # A model that goes on from another one keeps its features.
         features = learnt if model is None else wanted
         if features is not None:
-            rehearsal.features[model_ref(statement.into.parts), None] = features
+            rehearsal.models.learn(statement.into, features)
 
 
 def _first_row(query: str) -> str:
