@@ -167,7 +167,7 @@ def test_check_lets_the_data_source_judge_columns(sqlflow: Sqlflow, ask: Ask) ->
     )
     done = sqlflow("check", program)
     assert done.code == 1
-    assert 'p.sql:2:1: error: Binder Error: Referenced column "z" not found' in done.stdout
+    assert 'p.sql:2:26: error: Binder Error: Referenced column "z" not found' in done.stdout
     assert ask("SELECT table_name FROM information_schema.tables") == [("numbers",)]
 
 

@@ -49,7 +49,7 @@ def test_an_error_has_its_place(sqlflow: Sqlflow) -> None:
     done = sqlflow("--run", "@" + sqlflow.write("s.sql", "\n\nSELECT nothing FROM numbers"))
     assert done.code == 1
     assert done.stdout == ""
-    assert done.stderr.startswith('s.sql:3:1: error: Binder Error: Referenced column "nothing"')
+    assert done.stderr.startswith('s.sql:3:8: error: Binder Error: Referenced column "nothing"')
 
 
 def test_a_bad_clause_is_told_before_anything_runs(sqlflow: Sqlflow) -> None:

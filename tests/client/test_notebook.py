@@ -121,7 +121,7 @@ def test_errors_show_the_place_and_no_traceback(folder: Path) -> None:
         "3 | SELECT 1 TO TRAIN nothing LABEL x INTO m\n"
         "                      ^^^^^^^\n"
     )
-    assert shown[2].startswith('<cell>:3:1: error: Binder Error: Referenced column "nothing"')
+    assert shown[2].startswith('<cell>:3:8: error: Binder Error: Referenced column "nothing"')
     assert text_of(outputs[4]) == ""
     assert shown[3].startswith("<cell>:3:1: error: Invalid Input Error: no more\n")
     assert "running statement 3" not in text_of(outputs[5])

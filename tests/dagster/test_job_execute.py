@@ -179,10 +179,10 @@ def test_a_failed_statement_takes_down_only_what_waits_for_it(failed: Finished) 
 
 def test_a_failed_statement_is_shown_with_its_place(failed: Finished) -> None:
     first, line, caret, *_ = failed.failure("my_failing__create_b").splitlines()
-    assert "my-failing.sql:2:1: error: " in first
+    assert "my-failing.sql:2:26: error: " in first
     assert '"m" not found' in first
     assert line == "2 | CREATE TABLE b AS SELECT m FROM a;"
-    assert caret == "    " + "^" * 33
+    assert caret == " " * (len("2 | ") + 25) + "^"
     assert line in failed.output
 
 

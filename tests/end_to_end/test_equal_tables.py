@@ -1,44 +1,62 @@
-"""However a program is run, it leaves the same tables."""
+"""However a program is run, it leaves the same tables. The page's button has its test in tests/page."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from sqlflow_dagster.engines.base import Engine
 from tests.dagster.home import Home
 from tests.dagster.iris import EXAMPLES, load_iris_tables
+from tests.end_to_end.tables import iris_tables
 
-TABLES = ("iris.train", "iris.test", "iris.predict", "iris.evaluation", "iris.explanation")
+DG_PROJECT = """\
+[tool.dg]
+directory_type = "project"
+
+[tool.dg.project]
+root_module = "sqlflow_dagster"
+code_location_target_module = "sqlflow_dagster.definitions"
+"""
 
 
-def tables(engine: Engine) -> dict[str, pa.Table]:
-    with engine.session() as session:
-        return {
-            name: session.read(f"SELECT * FROM {name} ORDER BY ALL").read_all() for name in TABLES
-        }
+def by_command(home: Home) -> tuple[str, ...]:
+    return ("sqlflow", "run", str(home.programs / "iris.sql"))
+
+
+def by_dagster(home: Home) -> tuple[str, ...]:
+    return ("dagster", "job", "execute", "-m", "sqlflow_dagster.definitions", "-j", "iris")
+
+
+def by_dg(home: Home) -> tuple[str, ...]:
+    (home.root / "pyproject.toml").write_text(DG_PROJECT)
+    return ("dg", "launch", "--job", "iris")
 
 
 @pytest.mark.parametrize(
-    "program",
+    ("program", "ways"),
     [
-        pytest.param("no_torch/iris.sql", id="xgboost"),
-        pytest.param("iris.sql", marks=pytest.mark.torch, id="with a network"),
+        pytest.param("no_torch/iris.sql", (by_command, by_dagster, by_dg), id="xgboost"),
+        pytest.param(
+            "iris.sql", (by_command, by_dagster), marks=pytest.mark.torch, id="with a network"
+        ),
     ],
 )
-def test_dagster_and_sqlflow_run_leave_equal_tables(tmp_path: Path, program: str) -> None:
+def test_every_way_leaves_equal_tables(
+    tmp_path: Path, program: str, ways: tuple[Callable[[Home], tuple[str, ...]], ...]
+) -> None:
     text = (EXAMPLES / program).read_text()
-    found = []
-    for way in ("dagster", "sqlflow"):
-        home = Home.create(tmp_path / way, {"iris.sql": text})
+    found = {}
+    for way in ways:
+        home = Home.create(tmp_path / way.__name__, {"iris.sql": text})
         load_iris_tables(home.engine)
-        if way == "dagster":
-            done = home.execute("iris")
-        else:
-            done = home.run("sqlflow", "run", str(home.programs / "iris.sql"))
+        done = home.run(*way(home))
         assert done.returncode == 0, done.stdout
-        found.append(tables(home.engine))
-    by_dagster, by_command = found
-    for name in TABLES:
-        assert by_dagster[name].equals(by_command[name]), name
-        assert by_dagster[name].num_rows > 0
+        found[way.__name__] = iris_tables(home.engine)
+    expected = found.pop("by_command")
+    for name, tables in found.items():
+        assert tables == expected, name
+
+
+def test_the_checkout_is_a_project_of_dg() -> None:
+    pyproject = (EXAMPLES.parent / "pyproject.toml").read_text()
+    assert DG_PROJECT in pyproject

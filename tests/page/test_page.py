@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.dagster.home import Home
+from tests.end_to_end.tables import iris_tables
 from tests.golden import UPDATE
-from tests.page.conftest import Server, until
+from tests.page.conftest import EXAMPLES, Server, until
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 GROUP = "/locations/sqlflow_dagster.definitions/asset-groups/iris/lineage"
@@ -160,3 +162,30 @@ def test_the_group_shows_every_asset(page: Page, server: Server) -> None:
         shown = node if len(node) < 30 else node[:21]
         expect(page.get_by_text(shown).first).to_be_visible(timeout=WAIT)
     picture(page, "lineage.png")
+
+
+RUNS = "{ runsOrError(limit: 1) { ... on Runs { results { runId jobName status } } } }"
+
+
+@pytest.mark.torch
+def test_the_button_leaves_the_tables_of_the_command(
+    page: Page, server: Server, tmp_path: Path
+) -> None:
+    before = newest_run(server)
+    page.goto(server.url + GROUP)
+    materialize(page, "Materialize all")
+    until(lambda: newest_run(server)["runId"] != before["runId"], what="a run")
+    until(lambda: newest_run(server)["status"] in {"SUCCESS", "FAILURE"}, what="the end of the run")
+    assert newest_run(server)["status"] == "SUCCESS"
+
+    home = Home.create(tmp_path / "home", {"iris.sql": (EXAMPLES / "iris.sql").read_text()})
+    for command in (("demo-data",), ("run", str(home.programs / "iris.sql"))):
+        done = home.run("sqlflow", *command)
+        assert done.returncode == 0, done.stdout
+    assert iris_tables(server.home.engine) == iris_tables(home.engine)
+
+
+def newest_run(server: Server) -> dict[str, str]:
+    (run,) = server.ask(RUNS)["runsOrError"]["results"]
+    found: dict[str, str] = run
+    return found
