@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +35,7 @@ from sqlflow_dagster.ml.preparation import (
     find_trainer,
     prepare,
 )
-from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
+from sqlflow_dagster.ml.tasks import FloatArray, Task
 from sqlflow_dagster.source import Span
 
 _GOLDEN_ROWS = 20
@@ -170,55 +169,6 @@ class Model:
     @property
     def _classifies(self) -> bool:
         return self.manifest.task is Task.CLASSIFICATION
-
-
-def check_attributes(statement: TrainStatement) -> None:
-    """Refuse a TRAIN statement whose estimator or attributes are wrong, whatever its columns are.
-
-    Raises:
-        TerminalError: With the place of what is wrong.
-    """
-    trainer = find_trainer(statement.estimator, statement.estimator_span)
-    read_common(statement.attributes)
-    errors = []
-    for label_type in get_args(LabelType):
-        try:
-            trainer.plan(statement.estimator, of_trainer(statement.attributes), label_type)
-        except TerminalError as error:
-            errors.append(error)
-        except PluginError as error:
-            raise TerminalError(error.message, statement.estimator_span, error.hint) from error
-        else:
-            return
-    raise errors[0]
-
-
-def check_statement(statement: TrainStatement, columns: Columns) -> tuple[Feature, ...]:
-    """Refuse a TRAIN statement that cannot work, before any row is read.
-
-    Args:
-        statement: The statement.
-        columns: Names and types that its SELECT gives.
-
-    Returns:
-        The columns that its model will want, without what only rows tell.
-
-    Raises:
-        TerminalError: With the place of what is wrong: the estimator, an attribute, a column of
-            COLUMN, the LABEL.
-    """
-    prepared = prepare(statement, columns)
-    check_patience(statement, validates=bool(find(statement.attributes, "validation.select")))
-    types = dict(columns)
-    return tuple(
-        Feature(
-            column=item.column,
-            kind=item.kind,
-            dtype=str(types[item.column]),
-            one_hot=item.one_hot,
-        )
-        for item in prepared.treatments
-    )
 
 
 def check_inputs(

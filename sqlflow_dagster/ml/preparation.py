@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import pyarrow as pa
 
@@ -12,8 +12,9 @@ from sqlflow_dagster.ml.attributes import find, of_trainer, read_common, value_s
 from sqlflow_dagster.ml.base import Plan, Trainer, trainers
 from sqlflow_dagster.ml.features.columns import Treatment, label_column, treatments
 from sqlflow_dagster.ml.features.labels import check_label_type
+from sqlflow_dagster.ml.features.spec import Feature
 from sqlflow_dagster.ml.metrics import find_metric, metric_names
-from sqlflow_dagster.ml.tasks import Task
+from sqlflow_dagster.ml.tasks import LabelType, Task
 from sqlflow_dagster.source import Span
 
 Columns: TypeAlias = Sequence[tuple[str, pa.DataType]]
@@ -80,6 +81,55 @@ def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
         ),
         metrics=metrics,
         metrics_span=value_span(asked),
+    )
+
+
+def check_attributes(statement: TrainStatement) -> None:
+    """Refuse a TRAIN statement whose estimator or attributes are wrong, whatever its columns are.
+
+    Raises:
+        TerminalError: With the place of what is wrong.
+    """
+    trainer = find_trainer(statement.estimator, statement.estimator_span)
+    read_common(statement.attributes)
+    errors = []
+    for label_type in get_args(LabelType):
+        try:
+            trainer.plan(statement.estimator, of_trainer(statement.attributes), label_type)
+        except TerminalError as error:
+            errors.append(error)
+        except PluginError as error:
+            raise TerminalError(error.message, statement.estimator_span, error.hint) from error
+        else:
+            return
+    raise errors[0]
+
+
+def check_statement(statement: TrainStatement, columns: Columns) -> tuple[Feature, ...]:
+    """Refuse a TRAIN statement that cannot work, before any row is read.
+
+    Args:
+        statement: The statement.
+        columns: Names and types that its SELECT gives.
+
+    Returns:
+        The columns that its model will want, without what only rows tell.
+
+    Raises:
+        TerminalError: With the place of what is wrong: the estimator, an attribute, a column of
+            COLUMN, the LABEL.
+    """
+    prepared = prepare(statement, columns)
+    check_patience(statement, validates=bool(find(statement.attributes, "validation.select")))
+    types = dict(columns)
+    return tuple(
+        Feature(
+            column=item.column,
+            kind=item.kind,
+            dtype=str(types[item.column]),
+            one_hot=item.one_hot,
+        )
+        for item in prepared.treatments
     )
 
 

@@ -10,7 +10,8 @@ from sqlflow_dagster.lang.statements import (
     ShowTrainStatement,
     TrainStatement,
 )
-from sqlflow_dagster.ml.model import check_statement, train_model
+from sqlflow_dagster.ml.model import train_model
+from sqlflow_dagster.ml.preparation import check_statement
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import (
     column_types,

@@ -30,7 +30,8 @@ from sqlflow_dagster.lang.statements import (
     TemporaryTableStatement,
     TrainStatement,
 )
-from sqlflow_dagster.ml.model import check_attributes, check_inputs, check_statement
+from sqlflow_dagster.ml.model import check_inputs
+from sqlflow_dagster.ml.preparation import check_attributes, check_statement
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import column_types, no_rows, query_columns, validation_query
 from sqlflow_dagster.runtime.model_inputs import ModelInputs, used_model
