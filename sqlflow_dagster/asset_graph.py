@@ -36,14 +36,14 @@ class SegmentSpecs:
         program: The program.
         segment: The segment.
         specs: One for each output, or one for a leaf; with their dependencies.
-        requires: The segments that must run before it in the same run.
+        requires: The names of the ops that must be in the same run, with the keys of their assets.
         keys: The keys of what its statements read.
     """
 
     program: Program
     segment: Segment
     specs: tuple[dg.AssetSpec, ...]
-    requires: tuple["SegmentSpecs", ...] = ()
+    requires: Mapping[str, tuple[dg.AssetKey, ...]] = field(default_factory=dict)
     keys: Mapping[ObjectRef, dg.AssetKey] = field(default_factory=dict)
 
     @property
@@ -197,16 +197,11 @@ def _linked(
                     links.makers[output.ref] = (program.name, spec.key)
     found = []
     for program in programs:
-        own: list[SegmentSpecs] = []
-        for segment in program.segments:
-            own.append(_linked_segment(program, segment, own, links))
-        found += own
+        found += [_linked_segment(program, segment, links) for segment in program.segments]
     return links, found
 
 
-def _linked_segment(
-    program: Program, segment: Segment, earlier: Sequence[SegmentSpecs], links: _Links
-) -> SegmentSpecs:
+def _linked_segment(program: Program, segment: Segment, links: _Links) -> SegmentSpecs:
     own = links.specs[program.name, segment.index]
     inputs = _input_keys(program, segment, links)
     keys = {key for index in segment.waits_for for key in _keys(program, segment, index, links)}
@@ -217,7 +212,12 @@ def _linked_segment(
         program=program,
         segment=segment,
         specs=tuple(_with_deps(spec, deps) for spec in own),
-        requires=tuple(earlier[index] for index in sorted(segment.requires)),
+        requires={
+            op_name(program, program.segments[index]): tuple(
+                spec.key for spec in links.specs[program.name, index]
+            )
+            for index in sorted(segment.requires)
+        },
         keys={**inputs, **_upstream_keys(program, segment, links)},
     )
 

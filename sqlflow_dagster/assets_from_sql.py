@@ -210,18 +210,19 @@ def _run(step: Step, context: RunContext) -> StepResult:
 
 
 def _refuse_alone(context: AssetExecutionContext, item: SegmentSpecs) -> None:
-    """A segment that adds to its table runs only after the segments before it, in the same run.
+    """A segment between versions of a table runs only in the same run as those that make the others.
 
     That holds for a run that was asked for some assets, for a job that has only some, and for a re-execution
     of some steps.
     """
     of_the_run = context.run.step_keys_to_execute or [node.name for node in context.job_def.nodes]
-    absent = [other for other in item.requires if other.op_name not in of_the_run]
+    absent = [keys for op, keys in item.requires.items() if op not in of_the_run]
     if absent:
-        missing = ", ".join(spec.key.to_user_string() for other in absent for spec in other.specs)
+        missing = ", ".join(key.to_user_string() for keys in absent for key in keys)
         raise dg.Failure(
-            description=f"{item.segment.name} adds to what its table holds: run alone, it would add it "
-            f"a second time. Nothing was changed.\nhint: select {missing} too",
+            description=f"{item.segment.name} needs another version of a table than its last: run alone, "
+            "it would leave other data than the whole program. Nothing was changed.\n"
+            f"hint: select {missing} too",
             allow_retries=False,
         )
 

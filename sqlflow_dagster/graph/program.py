@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.graph.effects import Effects
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
-from sqlflow_dagster.lang.statements import Statement, TemporaryTableStatement
+from sqlflow_dagster.lang.statements import Statement
 from sqlflow_dagster.source import Source
 
 
@@ -20,7 +20,9 @@ class Step:
         effects: What it reads and writes, and how.
         waits_for: The indexes of the steps that must finish first.
         prefix: The session statements (USE, SET) to run before it.
-        temporary_tables: The generated tables that it reads, to be rebuilt where one is missing.
+        views: Those of ``prefix`` that stand for TEMP tables and views of the program.
+        temporary_tables: The steps that make the generated tables that it reads, to be run again where
+            one is missing.
         names: How its names are resolved.
         code_version: Changes when what the statement computes changes, as far as its text tells.
     """
@@ -31,9 +33,15 @@ class Step:
     effects: Effects = field(repr=False)
     waits_for: frozenset[int] = frozenset()
     prefix: tuple[str, ...] = ()
-    temporary_tables: tuple[TemporaryTableStatement, ...] = field(default=(), repr=False)
+    views: tuple[str, ...] = ()
+    temporary_tables: tuple["Step", ...] = field(default=(), repr=False)
     names: Names = field(default=Names(dialect="duckdb"), repr=False)
     code_version: str = field(default="", repr=False)
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The session statements without the views, which need what earlier steps make."""
+        return tuple(sql for sql in self.prefix if sql not in self.views)
 
     @property
     def reads(self) -> frozenset[ObjectRef]:
@@ -81,7 +89,9 @@ class Segment:
             only must not overtake.
         inputs: The objects it reads that no segment of the program makes before it.
         rerunnable: Whether running it again alone leaves the same data.
-        requires: The earlier segments of its table that a run of it must include.
+        requires: The segments that a run of it must include, for the data to be that of the whole program:
+            those that make an earlier version of a table that it reads or adds to, and those that
+            write later what it writes.
     """
 
     index: int

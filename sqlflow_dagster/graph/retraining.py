@@ -98,7 +98,7 @@ def retraining_scope(program: Program, segment: Segment) -> RetrainingScope:
     }
     chosen = _descendants(program, made_from, of=segment.index)
     while True:
-        more = _made_from(program, chosen) | _later_versions(program, chosen)
+        more = _made_from(program, chosen).union(*(program.segments[i].requires for i in chosen))
         if more <= chosen:
             return RetrainingScope(segments=frozenset(chosen), watched=tuple(sorted(watched)))
         chosen |= more
@@ -165,7 +165,7 @@ def _made_from(program: Program, start: Iterable[int]) -> set[int]:
     while ahead:
         segment = program.segments[ahead.pop()]
         needed = {index for index in segment.upstream if not _makes_model(program.segments[index])}
-        new = (needed | segment.requires) - found
+        new = (needed | (segment.upstream & segment.requires)) - found
         found |= new
         ahead += new
     return found
@@ -183,21 +183,3 @@ def _descendants(program: Program, start: set[int], *, of: int) -> set[int]:
         if segment.upstream & after:
             after.add(segment.index)
     return start | after
-
-
-def _later_versions(program: Program, chosen: set[int]) -> set[int]:
-    """The segments that write again what one of those chosen, before them, has written."""
-    written: set[ObjectRef] = set()
-    found = set()
-    for segment in program.segments:
-        own = {
-            ref
-            for index in segment.steps
-            for ref in program.steps[index].writes
-            if ref.kind in {ObjectKind.TABLE, ObjectKind.MODEL}
-        }
-        if segment.index in chosen:
-            written |= own
-        elif own & written:
-            found.add(segment.index)
-    return found

@@ -9,7 +9,7 @@ also comes after that segment by another way, through some reader of it.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -50,9 +50,10 @@ def segments(steps: Sequence[Step], waits: Sequence[Waits]) -> tuple[Segment, ..
     outputs = _outputs(drafts, steps)
     names = _names(drafts, outputs, steps)
     waits_for = without_implied(content, order)
+    requires = _run_together(drafts, content)
     found = []
     for index, draft in enumerate(drafts):
-        same_table = {i for i in content[index] if set(drafts[i].refs) & set(draft.refs)}
+        adds = any(set(drafts[i].refs) & set(draft.refs) for i in content[index])
         unmade = frozenset().union(*(waits[step].unmade for step in draft.steps))
         found.append(
             Segment(
@@ -63,11 +64,44 @@ def segments(steps: Sequence[Step], waits: Sequence[Waits]) -> tuple[Segment, ..
                 upstream=content[index],
                 waits_for=waits_for[index],
                 inputs=unmade - frozenset(draft.refs),
-                rerunnable=not same_table and _starts_fresh(draft, steps),
-                requires=frozenset(same_table),
+                rerunnable=not adds and _starts_fresh(draft, steps),
+                requires=requires[index],
             )
         )
     return tuple(found)
+
+
+def _run_together(
+    drafts: Sequence[_Draft], content: Sequence[frozenset[int]]
+) -> list[frozenset[int]]:
+    """For each segment, those without which a run of it would leave other data than the whole program.
+
+    A table holds its last version. Who reads an earlier one needs the segment that makes it, and who makes an
+    earlier one needs all that write the table after it.
+    """
+    writers: dict[ObjectRef, list[int]] = defaultdict(list)
+    for index, draft in enumerate(drafts):
+        for ref in draft.refs:
+            writers[ref].append(index)
+    direct: list[set[int]] = []
+    for index, draft in enumerate(drafts):
+        superseded = {
+            i for i in content[index] if any(writers[ref][-1] != i for ref in drafts[i].refs)
+        }
+        later = {i for ref in draft.refs for i in writers[ref] if i > index}
+        direct.append(superseded | later)
+    return [reachable({index}, direct) - {index} for index in range(len(drafts))]
+
+
+def reachable(start: Iterable[int], edges: Sequence[Collection[int]]) -> frozenset[int]:
+    """Some nodes and all that can be reached from them."""
+    found = set(start)
+    ahead = list(found)
+    while ahead:
+        new = set(edges[ahead.pop()]) - found
+        found |= new
+        ahead += new
+    return frozenset(found)
 
 
 def _assign(steps: Sequence[Step], waits: Sequence[Waits]) -> list[_Draft]:

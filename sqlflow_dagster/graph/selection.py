@@ -4,14 +4,15 @@ from collections.abc import Iterable, Sequence
 
 from sqlflow_dagster.errors import CompileError, Diagnostic, did_you_mean
 from sqlflow_dagster.graph.program import Program, Segment
+from sqlflow_dagster.graph.segments import reachable
 
 
 def select_steps(program: Program, selectors: Iterable[str]) -> frozenset[int]:
     """The indexes of the steps that selectors name.
 
     A selector is a table, a model or a step by name. ``+name`` adds all that it is made from, ``name+`` all
-    that is made from it. What cannot be run again without an earlier segment of its table brings that
-    segment along.
+    that is made from it. What cannot be run again without other versions of a table brings the segments
+    that make them along.
 
     Raises:
         CompileError: A selector names nothing of the program.
@@ -49,10 +50,10 @@ def _selected(program: Program, selector: str) -> set[int]:
     named = {item.index for item in program.segments if name in _names(item, program)}
     chosen = set(named)
     if selector.startswith("+"):
-        chosen |= _closure(named, {item.index: item.upstream for item in program.segments})
+        chosen |= reachable(named, [item.upstream for item in program.segments])
     if selector.endswith("+"):
         chosen |= _after(named, program)
-    return chosen | _closure(chosen, {item.index: item.requires for item in program.segments})
+    return chosen.union(*(program.segments[index].requires for index in chosen))
 
 
 def _unknown(name: str, programs: Sequence[Program]) -> Diagnostic:
@@ -72,17 +73,6 @@ def _unknown(name: str, programs: Sequence[Program]) -> Diagnostic:
 def _names(segment: Segment, program: Program) -> set[str]:
     outputs = {".".join(output.parts) for output in segment.outputs}
     return outputs | {program.steps[index].name for index in segment.steps}
-
-
-def _closure(start: Iterable[int], before: dict[int, frozenset[int]]) -> set[int]:
-    """All that can be reached from ``start``."""
-    found: set[int] = set()
-    ahead = list(start)
-    while ahead:
-        new = before[ahead.pop()] - found
-        found |= new
-        ahead += new
-    return found
 
 
 def _after(start: set[int], program: Program) -> set[int]:

@@ -171,14 +171,14 @@ def _drawn_in(step: Step, state: _State) -> Iterator[tuple[int, str]]:
         yield step.index, f"{state.name(index)} runs again"
     if step.index not in state.reasons:
         return
-    segment = state.program.segment_of(step.index)
-    together = [segment, *(state.program.segments[index] for index in segment.requires)]
-    for index in (index for item in together for index in item.steps if index != step.index):
-        yield index, f"{step.name} runs again"
     for ref in step.reads:
         maker = _maker(ref, step, state)
         if maker is not None and not _holds_what(maker, ref, step, state):
             yield maker, f"{step.name} needs {ref} again"
+    segment = state.program.segment_of(step.index)
+    together = [segment, *(state.program.segments[index] for index in segment.requires)]
+    for index in (index for item in together for index in item.steps if index != step.index):
+        yield index, f"{step.name} runs again"
 
 
 def _maker(ref: ObjectRef, step: Step, state: _State) -> int | None:

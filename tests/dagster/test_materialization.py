@@ -211,8 +211,8 @@ CREATE TABLE u AS SELECT count(*) AS n FROM t;
 INSERT INTO t VALUES (2);
 """
 ADVICE = (
-    "t adds to what its table holds: run alone, it would add it a second time. "
-    "Nothing was changed.\nhint: select t__v1 too"
+    "t needs another version of a table than its last: run alone, it would leave other data than the "
+    "whole program. Nothing was changed.\nhint: select t__v1 too"
 )
 
 

@@ -219,7 +219,7 @@ def test_a_step_that_appends_is_not_run_again_alone(server: Server) -> None:
         for event in again["eventConnection"]["events"]
         if event.get("failureMetadata")
     ]
-    assert "run alone, it would add it a second time" in failure
+    assert "run alone, it would leave other data than the whole program" in failure
     with server.home.engine.session() as session:
         assert session.count("FROM t") == 2
 

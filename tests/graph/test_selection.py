@@ -46,9 +46,19 @@ def test_selects(selectors: list[str], names: set[str]) -> None:
     assert chosen(*selectors) == names
 
 
-def test_an_insert_brings_the_statement_that_makes_its_table_along() -> None:
-    # Alone, it would add its rows to those that it has added before.
-    assert select_steps(GROWING, ["t"]) == {0, 2}
+@pytest.mark.parametrize(
+    ("selector", "steps"),
+    [
+        # Alone, it would add its rows to those that it has added before.
+        pytest.param("t", {0, 2}, id="what adds to a table brings along what makes it"),
+        # Alone, it would take back what was added.
+        pytest.param("t__v1", {0, 2}, id="what makes a table brings along what adds to it"),
+        # Alone, it would see the rows that were added after it.
+        pytest.param("seen", {0, 1, 2}, id="the reader of an earlier version brings all versions"),
+    ],
+)
+def test_the_versions_of_a_table_are_made_together(selector: str, steps: set[int]) -> None:
+    assert select_steps(GROWING, [selector]) == steps
 
 
 def test_an_unknown_name_is_an_error_that_knows_better() -> None:
@@ -63,7 +73,7 @@ def test_an_unknown_name_is_an_error_that_knows_better() -> None:
 
 
 def test_a_name_of_one_of_several_programs_selects_nothing_of_the_others() -> None:
-    assert select_from([PROGRAM, GROWING], ["m", "seen"]) == [frozenset({4}), frozenset({1})]
+    assert select_from([PROGRAM, GROWING], ["m", "t"]) == [frozenset({4}), frozenset({0, 2})]
 
 
 def test_a_name_of_none_of_several_programs_is_an_error() -> None:
