@@ -25,10 +25,12 @@ from sqlflow_dagster.lang.statements import (
     Attribute,
     EvaluateStatement,
     ExplainStatement,
+    OptimizeStatement,
     PredictStatement,
     QualifiedName,
     Query,
     QueryStatement,
+    RunStatement,
     TemporaryTableStatement,
     TrainStatement,
     attribute,
@@ -167,6 +169,10 @@ def _user(statement: QueryStatement) -> tuple[str, tuple[str, ...], str | None]:
             verb = "evaluate"
         case ExplainStatement(into=into):
             verb = "explain"
+        case OptimizeStatement(sense=sense, into=into):
+            verb = sense.lower()
+        case RunStatement(into=tables):
+            verb, into = "run", tables[0] if tables else None
     return (verb, (), None) if into is None else (verb, into.parts[:-1], into.parts[-1])
 
 

@@ -20,15 +20,11 @@ from sqlflow_dagster.lang.clause_lexer import TokenKind, tokenize_clause
 from sqlflow_dagster.lang.dialects import lexis
 from sqlflow_dagster.lang.expressions import Literal, expression_text
 from sqlflow_dagster.lang.statements import (
-    EvaluateStatement,
-    ExplainStatement,
-    PredictStatement,
     QualifiedName,
     QueryStatement,
     SqlStatement,
     Statement,
     TemporaryTableStatement,
-    TrainStatement,
     attribute,
 )
 from sqlflow_dagster.temp_tables import TemporaryTables
@@ -107,7 +103,7 @@ def _statement_text(statement: Statement, dialect: str) -> str:
     match statement:
         case TemporaryTableStatement(table=table, query=query):
             return f"CREATE TABLE {_table_text(table, dialect)} AS\n{query.sql}"
-        case TrainStatement() | PredictStatement() | EvaluateStatement() | ExplainStatement():
+        case statement if isinstance(statement, QueryStatement):
             return statement.query.sql + _clause_text(statement)
         case _:
             assert statement.span is not None, "a compiled statement has its place"

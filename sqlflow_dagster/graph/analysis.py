@@ -30,10 +30,12 @@ from sqlflow_dagster.lang.standard import Rejection, parse_sql
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,
+    OptimizeStatement,
     PredictStatement,
     QualifiedName,
     Query,
     QueryStatement,
+    RunStatement,
     SqlStatement,
     Statement,
     TemporaryTableStatement,
@@ -356,6 +358,12 @@ def _model_effects(statement: QueryStatement, names: Names) -> Effects:
         case EvaluateStatement(into=into, model=model) | ExplainStatement(into=into, model=model):
             reads = frozenset({model_ref(model.name.parts)})
             return Effects(reads=reads, writes=_table_written(into, names))
+        case RunStatement(into=tables):
+            writes = tuple(Write(ref=names.table(item.parts), mode=Mode.REPLACE) for item in tables)
+            # Without INTO nobody can tell what the image does.
+            return Effects(writes=writes, barrier=not writes)
+        case OptimizeStatement(into=into):
+            return Effects(writes=_replaces(names.table(into.parts)))
 
 
 def _replaces(ref: ObjectRef) -> tuple[Write, ...]:

@@ -10,7 +10,9 @@ from sqlflow_dagster.graph.program import Output, Program, Segment, Step
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,
+    OptimizeStatement,
     PredictStatement,
+    RunStatement,
     ShowTrainStatement,
     SqlStatement,
     TemporaryTableStatement,
@@ -33,6 +35,10 @@ def step_label(step: Step) -> str:
             return f"EVALUATE {model}"
         case ExplainStatement(model=model):
             return f"EXPLAIN {model}"
+        case RunStatement(image=image):
+            return f"RUN {image}"
+        case OptimizeStatement(sense=sense, into=into):
+            return f"{sense} {into}"
         case ShowTrainStatement(model=model):
             return f"SHOW TRAIN {model}"
         case TemporaryTableStatement(table=table):

@@ -13,8 +13,10 @@ from sqlflow_dagster.lang.sql_text import normalized_sql
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,
+    OptimizeStatement,
     PredictStatement,
     Query,
+    RunStatement,
     ShowTrainStatement,
     SqlStatement,
     Statement,
@@ -87,6 +89,10 @@ def _words(item: AnalyzedStatement, dialect: str) -> tuple[str, ...]:
             return ("evaluate", *(into or model.name).parts)
         case ExplainStatement(model=model, into=into):
             return ("explain", *(into or model.name).parts)
+        case RunStatement(image=image, into=tables):
+            return ("run", *(tables[0].parts if tables else (image,)))
+        case OptimizeStatement(sense=sense, into=into):
+            return (sense, *into.parts)
         case ShowTrainStatement(model=model):
             return ("show_train", *model.name.parts)
         case TemporaryTableStatement(table=table):

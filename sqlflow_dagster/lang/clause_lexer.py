@@ -63,12 +63,21 @@ def _unescaped(match: re.Match[str], quote: str) -> str:
     return match[1] if match[1] in "\"'\\" else match[0]
 
 
+# A template is filled in before a program is compiled; only the formatter meets one here.
+_TEMPLATE = r"\$\{[^{}\n]*+\}"
+_WORD = rf"(?:[^\W\d]|{_TEMPLATE})(?:\w|{_TEMPLATE})*+(?:(?:[./:]|-(?=\w))(?:\w|{_TEMPLATE})++)*+"
 _TOKEN = re.compile(
     rf"(?P<blank>\s++|--[^\r\n]*+|/\*(?s:.*?)\*/)|(?P<STRING>(?s:{CLAUSE_STRING}))"
     r"|(?P<NUMBER>(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?)"
-    r"|(?P<WORD>[^\W\d]\w*+(?:(?:[./:]|-(?=\w))\w++)*+)"
+    rf"|(?P<WORD>{_WORD})"
     r"|(?P<SYMBOL>\*\*|<=|>=|!=|<>|.)"
 )
+_WHOLE_WORD = re.compile(_WORD)
+
+
+def is_word(text: str) -> bool:
+    """Whether a text is one word of the clause, without quotes."""
+    return _WHOLE_WORD.fullmatch(text) is not None
 
 
 def tokenize_clause(source: Source, start: int, end: int) -> list[Token]:

@@ -3,6 +3,7 @@
 They are values, not code: nothing here is ever evaluated as Python.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 
@@ -67,12 +68,35 @@ class Binary:
 Expression: TypeAlias = Literal | Name | ListExpression | Call | Unary | Binary
 
 
+PRECEDENCE = {
+    "OR": 1,
+    "AND": 2,
+    **dict.fromkeys(("=", "<", ">", "<=", ">=", "!="), 4),
+    **dict.fromkeys(("+", "-"), 5),
+    **dict.fromkeys(("*", "/", "%"), 6),
+    "**": 8,
+}
+"""How strongly binary operators bind; all of them group to the left."""
+
+UNARY_PRECEDENCE = {"NOT": 3, "-": 7}
+"""How strongly unary operators bind; NOT between comparisons and AND, as in SQL."""
+
+# Only before these does a backslash need one before itself.
+_AMBIGUOUS_BACKSLASH = re.compile(r"""\\(?=[\\"']|\Z)""")
+
+
+def quoted(text: str) -> str:
+    """A text as a string of the clause, in double quotes unless only it holds such."""
+    quote = "'" if '"' in text and "'" not in text else '"'
+    escaped = _AMBIGUOUS_BACKSLASH.sub(r"\\\\", text).replace(quote, "\\" + quote)
+    return f"{quote}{escaped}{quote}"
+
+
 def expression_text(expression: Expression) -> str:
-    """An expression as text that parses back to an equal expression."""
+    """An expression as text that parses back to an equal expression, with no parenthesis too many."""
     match expression:
         case Literal(value=str(text)):
-            escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-            return f'"{escaped}"'
+            return quoted(text)
         case Literal(value=None):
             return "NULL"
         case Literal(value=bool(flag)):
@@ -85,13 +109,31 @@ def expression_text(expression: Expression) -> str:
             return f"[{', '.join(map(expression_text, items))}]"
         case Call(function=function, arguments=arguments):
             return f"{function}({', '.join(map(expression_text, arguments))})"
+        case Unary(operator="-", operand=Unary(operator="-") as operand):
+            return f"-({expression_text(operand)})"  # Two dashes would start a comment.
         case Unary(operator=operator, operand=operand):
             blank = " " if operator.isalpha() else ""
-            return f"({operator}{blank}{expression_text(operand)})"
+            return operator + blank + _operand_text(operand, UNARY_PRECEDENCE[operator])
         case Binary(operator=operator, left=left, right=right):
-            return f"({expression_text(left)} {operator} {expression_text(right)})"
+            strength = PRECEDENCE[operator]
+            return (
+                f"{_operand_text(left, strength)} {operator} {_operand_text(right, strength + 1)}"
+            )
         case _:
             assert_never(expression)
+
+
+def _operand_text(expression: Expression, weakest: int) -> str:
+    """An operand, in parentheses where it binds less than ``weakest``."""
+    text = expression_text(expression)
+    match expression:
+        case Unary(operator=operator):
+            strength = UNARY_PRECEDENCE[operator]
+        case Binary(operator=operator):
+            strength = PRECEDENCE[operator]
+        case _:
+            return text
+    return f"({text})" if strength < weakest else text
 
 
 def expression_value(expression: Expression) -> Value:

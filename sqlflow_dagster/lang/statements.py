@@ -4,6 +4,7 @@ Equality ignores positions: two statements are equal when they mean the same.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeAlias
 
 from sqlflow_dagster.lang.expressions import Expression, Value, expression_value
@@ -158,6 +159,60 @@ class ExplainStatement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunStatement:
+    """``SELECT … TO RUN image [CMD "a", "b"] [WITH …] [INTO table, …]``.
+
+    Attributes:
+        image: The container image; nobody can tell what its program does.
+        command: What the image is to run.
+        into: The tables that it says it writes.
+    """
+
+    query: Query
+    image: str
+    command: tuple[str, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    into: tuple[QualifiedName, ...] = ()
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+class Sense(StrEnum):
+    """What an optimisation wants of its objective."""
+
+    MAXIMIZE = "MAXIMIZE"
+    MINIMIZE = "MINIMIZE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """``expression [GROUP BY column]``: it holds for the rows together, or for those of each group."""
+
+    expression: Expression
+    group_by: QualifiedName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizeStatement:
+    """``SELECT … TO MAXIMIZE objective [CONSTRAINT …] WITH … [USING solver] INTO table``.
+
+    Attributes:
+        constraints: What a solution must obey.
+        attributes: The variables and their type.
+        solver: The name of a solver; None for the default one.
+        into: The table of the solution.
+    """
+
+    query: Query
+    sense: Sense
+    objective: Expression
+    constraints: tuple[Constraint, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    solver: str | None = None
+    into: QualifiedName
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowTrainStatement:
     """``SHOW TRAIN model``: the statement that trained it."""
 
@@ -174,7 +229,14 @@ class TemporaryTableStatement:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-QueryStatement: TypeAlias = TrainStatement | PredictStatement | EvaluateStatement | ExplainStatement
+QueryStatement: TypeAlias = (
+    TrainStatement
+    | PredictStatement
+    | EvaluateStatement
+    | ExplainStatement
+    | RunStatement
+    | OptimizeStatement
+)
 Statement: TypeAlias = (
     SqlStatement
     | TransactionStatement

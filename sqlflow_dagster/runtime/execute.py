@@ -9,7 +9,9 @@ from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,
+    OptimizeStatement,
     PredictStatement,
+    RunStatement,
     ShowTrainStatement,
     SqlStatement,
     TemporaryTableStatement,
@@ -18,6 +20,7 @@ from sqlflow_dagster.lang.statements import (
 )
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.models import run_show_train, run_train
+from sqlflow_dagster.runtime.not_runnable import not_runnable
 from sqlflow_dagster.runtime.predictions import run_evaluate, run_explain, run_predict
 from sqlflow_dagster.runtime.results import StepResult
 from sqlflow_dagster.runtime.sql import run_sql, run_temporary_table, run_transaction
@@ -69,5 +72,7 @@ def _run(step: Step, context: RunContext) -> StepResult:
             return run_explain(step, statement, context)
         case ShowTrainStatement() as statement:
             return run_show_train(step, statement, context)
+        case RunStatement() | OptimizeStatement() as statement:
+            raise not_runnable(statement)
         case _:
             assert_never(step.statement)

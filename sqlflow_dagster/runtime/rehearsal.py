@@ -25,7 +25,9 @@ from sqlflow_dagster.graph.static_checks import unknown_columns
 from sqlflow_dagster.lang.dialects import lexis
 from sqlflow_dagster.lang.standard import parse_sql
 from sqlflow_dagster.lang.statements import (
+    OptimizeStatement,
     QueryStatement,
+    RunStatement,
     SqlStatement,
     TemporaryTableStatement,
     TrainStatement,
@@ -35,6 +37,7 @@ from sqlflow_dagster.ml.preparation import check_attributes, check_statement
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import column_types, no_rows, query_columns, validation_query
 from sqlflow_dagster.runtime.model_inputs import ModelInputs, used_model
+from sqlflow_dagster.runtime.not_runnable import not_runnable
 from sqlflow_dagster.source import Excerpt, Span
 
 
@@ -128,6 +131,8 @@ def _alone(step: Step, session: Session) -> Diagnostic | None:
                 session.check_syntax(sql)
             case TrainStatement():
                 check_attributes(statement)
+            case RunStatement() | OptimizeStatement():
+                raise not_runnable(statement)
             case _:
                 pass
     except TerminalError as error:

@@ -19,13 +19,17 @@ from sqlflow_dagster.lang.expressions import (
 from sqlflow_dagster.lang.statements import (
     Attribute,
     ColumnClause,
+    Constraint,
     EvaluateStatement,
     ExplainStatement,
     ModelReference,
+    OptimizeStatement,
     PredictStatement,
     QualifiedName,
     Query,
     QueryStatement,
+    RunStatement,
+    Sense,
     ShowTrainStatement,
     TrainStatement,
     attribute,
@@ -196,6 +200,111 @@ def test_train_with_its_clauses_in_any_order(clauses: str) -> None:
             ),
             id="explain",
         ),
+        pytest.param(
+            "TO RUN img", RunStatement(query=QUERY, image="img"), id="an image and nothing else"
+        ),
+        pytest.param(
+            """TO RUN hub.io:80/group/img:v0.1 CMD "a.py", '--rows=3' INTO s.r1, r2""",
+            RunStatement(
+                query=QUERY,
+                image="hub.io:80/group/img:v0.1",
+                command=("a.py", "--rows=3"),
+                into=(name("s", "r1"), name("r2")),
+            ),
+            id="run",
+        ),
+        pytest.param(
+            'TO RUN img INTO r WITH resources.memory="8Gi"',
+            RunStatement(
+                query=QUERY,
+                image="img",
+                attributes=(Attribute(name="resources.memory", expression=Literal(value="8Gi")),),
+                into=(name("r"),),
+            ),
+            id="run without a command",
+        ),
+        pytest.param(
+            """TO MAXIMIZE SUM((price - cost) * product)
+            CONSTRAINT SUM(hours * product) <= 100 GROUP BY t.shop, product <= max_num
+            WITH variables="product", var_type="Integers" USING glpk INTO s.result""",
+            OptimizeStatement(
+                query=QUERY,
+                sense=Sense.MAXIMIZE,
+                objective=Call(
+                    function="SUM",
+                    arguments=(
+                        Binary(
+                            operator="*",
+                            left=Binary(
+                                operator="-", left=Name(name="price"), right=Name(name="cost")
+                            ),
+                            right=Name(name="product"),
+                        ),
+                    ),
+                ),
+                constraints=(
+                    Constraint(
+                        expression=Binary(
+                            operator="<=",
+                            left=Call(
+                                function="SUM",
+                                arguments=(
+                                    Binary(
+                                        operator="*",
+                                        left=Name(name="hours"),
+                                        right=Name(name="product"),
+                                    ),
+                                ),
+                            ),
+                            right=Literal(value=100),
+                        ),
+                        group_by=name("t", "shop"),
+                    ),
+                    Constraint(
+                        expression=Binary(
+                            operator="<=", left=Name(name="product"), right=Name(name="max_num")
+                        )
+                    ),
+                ),
+                attributes=(
+                    Attribute(name="variables", expression=Literal(value="product")),
+                    Attribute(name="var_type", expression=Literal(value="Integers")),
+                ),
+                solver="glpk",
+                into=name("s", "result"),
+            ),
+            id="maximize",
+        ),
+        pytest.param(
+            "TO MINIMIZE x INTO r WITH variables=x",
+            OptimizeStatement(
+                query=QUERY,
+                sense=Sense.MINIMIZE,
+                objective=Name(name="x"),
+                attributes=(Attribute(name="variables", expression=Name(name="x")),),
+                into=name("r"),
+            ),
+            id="minimize",
+        ),
+        pytest.param(
+            "TO TRAIN into WITH label=3, with.x=label COLUMN column, into FOR for OUTPUT label "
+            "USING using INTO into",
+            TrainStatement(
+                query=QUERY,
+                estimator="into",
+                attributes=(
+                    Attribute(name="label", expression=Literal(value=3)),
+                    Attribute(name="with.x", expression=Name(name="label")),
+                ),
+                columns=(
+                    ColumnClause(columns=(Name(name="column"), Name(name="into")), target="for"),
+                ),
+                label=Name(name="label"),
+                base_model=model("using"),
+                into=name("into"),
+            ),
+            id="names that are keywords",
+        ),
     ],
 )
 def test_productions(text: str, expected: QueryStatement) -> None:
@@ -262,11 +371,11 @@ def test_expressions(text: str, expected: Expression) -> None:
     [
         ("-1.5", -1.5),
         ("[1, [a, 'b']]", (1, ("a", "b"))),
-        ("accuracy >= 0.9", "(accuracy >= 0.9)"),
-        ("a > 1 AND NOT b", "((a > 1) AND (NOT b))"),
-        ("NOT a", "(NOT a)"),
+        ("accuracy >= 0.9", "accuracy >= 0.9"),
+        ("a > 1 AND NOT b", "a > 1 AND NOT b"),
+        ("NOT a", "NOT a"),
         ("f(x, true, null)", "f(x, true, NULL)"),
-        ("-x", "(-x)"),
+        ("-x", "-x"),
     ],
 )
 def test_values(text: str, expected: object) -> None:
@@ -329,11 +438,27 @@ def test_the_text_of_an_expression_parses_back_to_it(expression: Expression) -> 
 @pytest.mark.parametrize(
     ("text", "message", "under_caret", "hint"),
     [
-        ("TO FLY x", "expected TRAIN, PREDICT, EVALUATE or EXPLAIN after TO, found 'FLY'", "FLY", None),
-        ("TO TRIAN x", "expected TRAIN, PREDICT, EVALUATE or EXPLAIN after TO, found 'TRIAN'", "TRIAN",
-         "did you mean 'TRAIN'?"),
-        ("TO RUN img CMD 'x'", "TO RUN is not supported by this version", "RUN",
-         "supported: TO TRAIN, TO PREDICT, TO EVALUATE, TO EXPLAIN"),
+        ("TO FLY x",
+         "expected TRAIN, PREDICT, EVALUATE, EXPLAIN, RUN, MAXIMIZE or MINIMIZE after TO, found 'FLY'",
+         "FLY", None),
+        ("TO TRIAN x",
+         "expected TRAIN, PREDICT, EVALUATE, EXPLAIN, RUN, MAXIMIZE or MINIMIZE after TO, found 'TRIAN'",
+         "TRIAN", "did you mean 'TRAIN'?"),
+        ("TO RUN CMD 'x'", "expected the name of an image after RUN, found 'CMD'", "CMD", None),
+        ("TO RUN img CMD x", "expected a string in quotes after CMD, found 'x'", "x", None),
+        ("TO RUN img INTO a,", "expected the name of a table, found the end of the statement", "", None),
+        ("TO RUN img LABEL y", "expected CMD, WITH, INTO or the end of the statement, found 'LABEL'",
+         "LABEL", None),
+        ("TO MAXIMIZE INTO r", "expected a value, found 'INTO'", "INTO", None),
+        ("TO MAXIMIZE x INTO r", "expected WITH and the variables, found the end of the statement", "",
+         None),
+        ("TO MINIMIZE x WITH variables='x'",
+         "expected INTO and the name of a table, found the end of the statement", "", None),
+        ("TO MINIMIZE x CONSTRAINT x > 1 GROUP y WITH v=1 INTO r", "expected 'BY', found 'y'", "y", None),
+        ("TO MINIMIZE x CONSTRAINT x > 1 GROUP BY 3 WITH v=1 INTO r",
+         "expected the name of a column after GROUP BY, found '3'", "3", None),
+        ("TO MINIMIZE x USING WITH v=1 INTO r", "expected the name of a solver after USING, found 'WITH'",
+         "WITH", None),
         ("TO TRAIN", "expected the name of an estimator after TRAIN, found the end of the statement", "", None),
         ("TO TRAIN 3 INTO m", "expected the name of an estimator after TRAIN, found '3'", "3", None),
         ("TO TRAIN e LABEL y", "expected INTO and the name of the model, found the end of the statement",
@@ -370,7 +495,13 @@ def test_the_text_of_an_expression_parses_back_to_it(expression: Expression) -> 
         ("TO EVALUATE INTO r", "expected the name of a model, found 'INTO'", "INTO", None),
         ("TO EVALUATE m COLUMN a",
          "expected WITH, LABEL, INTO or the end of the statement, found 'COLUMN'", "COLUMN", None),
-        ("TO EXPLAIN m USING", "expected the name of a model, found the end of the statement", "", None),
+        ("TO EXPLAIN m USING",
+         "expected the name of an explainer after USING, found the end of the statement", "", None),
+        ("TO TRAIN e WITH a=1e999 INTO m", "this number is too large", "1e999", None),
+        ("TO TRAIN e WITH a=" + "9" * 5000 + " INTO m", "this number is too large", "9" * 5000, None),
+        ("TO PREDICT t.c USING m@" + "9" * 5000,
+         "expected a version number after '@', found '" + "9" * 5000 + "'", "9" * 5000, None),
+        ("TO PREDICT t.c USING m@²", "expected a version number after '@', found '²'", "²", None),
         ("TO TRAIN e WITH a=" + "(" * 80 + "1", "this expression is nested more than 64 deep", "(", None),
         ("TO TRAIN e WITH a=1" + " + 1" * 80, "this expression is nested more than 64 deep", "1", None),
     ],
