@@ -19,13 +19,14 @@ from sqlflow_dagster.lang.sql_text import bare_sql
 from sqlflow_dagster.source import Source
 
 BLANK = r"(?:\s++|--[^\r\n]*+|/\*(?s:.*?)\*/)"
-_NAME = r"""(?:[^\W\d][\w./:@-]*+|"[^"]*+"|'[^']*+')"""
+CLAUSE_STRING = r"""(?:"(?:[^"\\]|\\.|"")*+"|'(?:[^'\\]|\\.|'')*+')"""
+_NAME = rf"(?:[^\W\d][\w./:@-]*+|(?s:{CLAUSE_STRING}))"
 _FOLLOW = {
     "TRAIN": "WITH|COLUMN|LABEL|OUTPUT|USING|INTO",
     "PREDICT": "WITH|USING",
     "EVALUATE": "WITH|LABEL|OUTPUT|INTO",
     "EXPLAIN": r"WITH|USING|INTO|;|\Z",
-    "RUN": r"CMD|INTO|;|\Z",
+    "RUN": r"CMD|WITH|INTO|;|\Z",
 }
 VERBS = (*_FOLLOW, "MAXIMIZE", "MINIMIZE")
 
@@ -34,15 +35,15 @@ VERBS = (*_FOLLOW, "MAXIMIZE", "MINIMIZE")
 CLAUSE_START = re.compile(
     rf"{BLANK}+(?:"
     + "|".join(
-        rf"{verb}\b{BLANK}*+{_NAME}(?:{BLANK}*+\.{BLANK}*+{_NAME})*+{BLANK}*+(?:(?:{follow})(?!\w))"
+        rf"{verb}\b{BLANK}*+{_NAME}(?:{BLANK}*+\.{BLANK}*+{_NAME})*+(?:{BLANK}*+@{BLANK}*+\d++)?+"
+        rf"{BLANK}*+(?:(?:{follow})(?!\w))"
         for verb, follow in _FOLLOW.items()
     )
-    + rf"|(?:MAXIMIZE|MINIMIZE)\b{BLANK}*+[\w(-])",
+    + rf"""|(?:MAXIMIZE|MINIMIZE)\b{BLANK}*+[\w(\[.'"-])""",
     re.IGNORECASE,
 )
 QUERY_START = re.compile(r"(?:SELECT|WITH|FROM|VALUES|TABLE)\b|\(", re.IGNORECASE)
 
-CLAUSE_STRING = r"""(?:"(?:[^"\\]|\\.|"")*+"|'(?:[^'\\]|\\.|'')*+')"""
 # A statement with a body: its semicolons belong to it.
 BODY_START = re.compile(
     r"CREATE\s+(?:OR\s+(?:REPLACE|ALTER)\s+)?(?:DEFINER\s*=\s*\S+\s+)?(?:TEMP(?:ORARY)?\s+|AGGREGATE\s+)?"

@@ -1,8 +1,6 @@
 """The machine-learning clause: every production, in any order of its parts, and its errors."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from sqlflow_dagster.lang.clause_parser import ClauseError, parse_clause, parse_show_train
 from sqlflow_dagster.lang.expressions import (
@@ -13,8 +11,6 @@ from sqlflow_dagster.lang.expressions import (
     Literal,
     Name,
     Unary,
-    expression_text,
-    expression_value,
 )
 from sqlflow_dagster.lang.statements import (
     Attribute,
@@ -386,53 +382,6 @@ def test_attributes_are_found_without_case() -> None:
     statement = parsed('TO TRAIN e WITH Train.Epoch=3, "x y"=4 INTO m')
     found = [attribute(statement, key) for key in ("train.epoch", "X Y", "z")]
     assert [item and item.value for item in found] == [3, 4, None]
-
-
-def trees() -> st.SearchStrategy[Expression]:
-    words = st.from_regex(r"[a-zA-Z_]\w{0,5}(?:[.:/]\w{1,3})?", fullmatch=True).filter(
-        lambda word: (
-            word.upper()
-            not in {"WITH", "COLUMN", "LABEL", "OUTPUT", "USING", "INTO", "FOR", "NOT", "AND", "OR",
-                    "TRUE", "FALSE", "NULL", "NONE"}
-        )
-    )  # fmt: skip
-    leaves: st.SearchStrategy[Expression] = st.one_of(
-        st.integers(0, 10**9).map(lambda number: Literal(value=number)),
-        st.floats(0, 1e12, allow_nan=False).map(lambda number: Literal(value=number)),
-        st.text(max_size=8).map(lambda text: Literal(value=text)),
-        st.sampled_from([True, False, None]).map(lambda flag: Literal(value=flag)),
-        words.map(lambda word: Name(name=word)),
-    )
-    return st.recursive(
-        leaves,
-        lambda inner: st.one_of(
-            st.lists(inner, max_size=3).map(lambda items: ListExpression(items=tuple(items))),
-            st.builds(
-                lambda function, items: Call(function=function, arguments=tuple(items)),
-                words,
-                st.lists(inner, max_size=3),
-            ),
-            st.builds(
-                lambda operator, operand: Unary(operator=operator, operand=operand),
-                st.sampled_from(["-", "NOT"]),
-                inner,
-            ),
-            st.builds(
-                lambda operator, left, right: Binary(operator=operator, left=left, right=right),
-                st.sampled_from(["OR", "AND", "=", "<", ">=", "!=", "+", "-", "*", "/", "%", "**"]),
-                inner,
-                inner,
-            ),
-        ),
-        max_leaves=12,
-    )
-
-
-@settings(max_examples=200, deadline=None)
-@given(expression=trees())
-def test_the_text_of_an_expression_parses_back_to_it(expression: Expression) -> None:
-    assert value(expression_text(expression)) == expression
-    expression_value(expression)
 
 
 @pytest.mark.parametrize(
