@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlflow_dagster.graph.effects import Effects
 from sqlflow_dagster.graph.objects import Names
-from sqlflow_dagster.lang.scanner import BODY_START
+from sqlflow_dagster.lang.bodies import BODY_START
 
 _END = r"(?:\s+(?:WORK|TRANSACTION))?\s*\Z"
 _KEYWORDS = re.compile(

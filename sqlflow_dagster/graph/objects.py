@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 # Where names differ in case only, they name one table in these dialects, quoted or not.
-_CASE_INSENSITIVE = frozenset({"duckdb", "sqlite", "hive", "spark", "trino"})
-_UPPER_CASE = frozenset({"snowflake"})
+_CASE_INSENSITIVE = frozenset({"duckdb", "sqlite", "hive", "spark", "trino", "maxcompute"})
+_UPPER_CASE = frozenset({"snowflake", "oracle", "calcite"})
 _LOWER_CASE = frozenset({"postgres"})
 # The schema of an unqualified name; `main.t` and `t` are one table.
 _DEFAULT_SCHEMA = {"duckdb": "main", "sqlite": "main", "postgres": "public"}

@@ -8,29 +8,79 @@ from functools import cache
 
 from sqlflow_dagster.lang.dialects import Lexis
 
+_ESCAPED = r"'(?:[^'\\]|\\.|'')*+'"
+_PLAIN = r"'(?:[^']|'')*+'"
+_DOLLAR_TAG = r"(?<!\w)\$(?:[^\W\d]\w*+)?+\$"
+# The q of q'[…]' and nq'[…]' is looked back at: a pattern that starts with the quote is found faster.
+_AFTER_Q = r"(?:(?<=\b[qQ])|(?<=\b[nN][qQ]))"
+_CLOSING = {"[": "]", "{": "}", "(": ")", "<": ">"}
+
+_COMMENT = r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/"
+_INNERMOST_COMMENT = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"
+EXECUTABLE_COMMENT = r"/\*M?!"
+"""What starts a comment that MySQL (or MariaDB alone, with the M) takes for code."""
+
+_SLASH_LINE = r"(?m:^)/(?=[ \t\r]*(?m:$))"
+
+
+SLASH_LINE = "/"
+"""The delimiter that is a line of its own."""
+
+
+def statement_end(rules: Lexis, delimiter: str) -> str:
+    """A regular expression for what ends a statement: the delimiter, or a line that is only ``/``."""
+    if not rules.slash_lines:
+        return re.escape(delimiter)
+    return _SLASH_LINE if delimiter == SLASH_LINE else rf"(?:{re.escape(delimiter)}|{_SLASH_LINE})"
+
 
 @cache
-def sql_lexemes(rules: Lexis, delimiter: str = ";", *, blocks: bool = False) -> re.Pattern[str]:
-    """The lexemes of a dialect.
+def to_statement_end(rules: Lexis, delimiter: str) -> re.Pattern[str]:
+    """From a place outside quotes to the end of the statement, or to what stands before it, in one match.
 
-    The name of the last matched group tells what was found: ``stop``, ``paren``, ``to``, ``skip`` (a line
-    comment, a string, a quoted name), ``nested`` (a comment that may hold others), ``open`` (a quote or
-    comment that nothing closes), None for a plain comment; with ``blocks``, also ``block`` and ``end``.
+    The name of the last matched group tells what was found: ``stop``; ``open``, a quote or a comment of
+    which :func:`closed` finds the end, if there is one; None at the end of the text.
 
     Args:
         rules: The dialect's.
         delimiter: What ends a statement.
-        blocks: Whether BEGIN, CASE and END count.
+    """
+    quoted, opening = _quoted(rules)
+    comment = _INNERMOST_COMMENT if rules.nested_comments else _COMMENT
+    stop = statement_end(rules, delimiter)
+    marks = re.escape("".join(sorted({*"/-'\"#`[$", delimiter[0]})))
+    return re.compile(
+        rf"(?:[^{marks}]++|(?!{stop})"
+        rf"(?:{line_comment(rules)}|{'|'.join(quoted)}|{comment}|(?!{opening}|/\*)[{marks}]))*+"
+        rf"(?:(?P<stop>{stop})|(?P<open>/\*|{opening}))?+",
+        re.DOTALL,
+    )
+
+
+@cache
+def sql_lexemes(rules: Lexis, delimiter: str = ";", *, blocks: bool = False) -> re.Pattern[str]:
+    """The lexemes of a dialect, one at a time.
+
+    The name of the last matched group tells what was found: ``stop``, ``paren``, ``to``, ``skip`` (a line
+    comment, a string, a quoted name), ``nested`` (a comment that may hold others), ``open`` (a quote or
+    comment that nothing closes), None for a plain comment; with ``blocks``, also ``end`` and ``word``,
+    whose meaning :mod:`sqlflow_dagster.lang.bodies` knows.
+
+    Args:
+        rules: The dialect's.
+        delimiter: What ends a statement.
+        blocks: Whether the words of a body count.
     """
     _, opening = _quoted(rules)
-    # END IF and its like close what no group here opens.
-    block = (
-        r"|(?P<block>\bCASE\b|\bBEGIN\b(?!\s*(?:TRANSACTION\b|WORK\b|;)))"
-        r"|(?P<end>\bEND\b(?!\s+(?:IF|LOOP|WHILE|REPEAT|FOR)\b)(?:\s+CASE\b)?)"
+    # END IF closes an IF; its IF opens none.
+    words = (
+        r"|(?<![.@])(?:\b(?P<end>END)\b(?:\s+(?:IF|LOOP|WHILE|REPEAT|FOR|CASE)\b)?"
+        r"|(?P<word>\bBEGIN\b(?!\s*(?:;|(?:TRANSACTION|WORK|NAME)\b))(?:\s+(?:NOT\s+)?ATOMIC\b)?+"
+        r"|\b(?:DECLARE|CASE|IF|LOOP|WHILE|REPEAT|FOR|THEN|ELSE|DO|ROW)\b))"
     )
     return re.compile(
-        rf"(?P<stop>{re.escape(delimiter)})|(?P<paren>[()])|(?P<to>\bto\b)"
-        rf"|{_shielded(rules)}|(?P<open>/\*|{opening}){block if blocks else ''}",
+        rf"(?P<stop>{statement_end(rules, delimiter)})|(?P<paren>[()])|(?P<to>\bto\b)"
+        rf"|{_shielded(rules)}|(?P<open>/\*|{opening}){words if blocks else ''}",
         re.IGNORECASE | re.DOTALL,
     )
 
@@ -43,19 +93,29 @@ def shielded_lexemes(rules: Lexis) -> re.Pattern[str]:
 
 def _shielded(rules: Lexis) -> str:
     quoted, _ = _quoted(rules)
+    if rules.dollar_quotes:
+        quoted.append(rf"(?P<dollars>{_DOLLAR_TAG}).*?(?P=dollars)")
+    if rules.chosen_quotes:
+        brackets = (rf"\{left}.*?\{right}'" for left, right in _CLOSING.items())
+        quoted.insert(0, rf"{_AFTER_Q}'(?:{'|'.join(brackets)}|(?P<chosen>\S).*?(?P=chosen)')")
+    if rules.executable_comments:
+        quoted.append(rf"{EXECUTABLE_COMMENT}.*?\*/")
     comment = r"(?P<nested>/\*)" if rules.nested_comments else r"/\*.*?\*/"
-    return rf"(?P<skip>{line_comment(rules)}|{quoted})|{comment}"
+    return rf"(?P<skip>{line_comment(rules)}|{'|'.join(quoted)})|{comment}"
 
 
-def _quoted(rules: Lexis) -> tuple[str, str]:
-    """What matches a closed string or quoted name, and what opens one."""
-    escaped, plain = r"'(?:[^'\\]|\\.|'')*+'", r"'(?:[^']|'')*+'"
-    quoted = [escaped if rules.backslash_strings else plain]
+def _quoted(rules: Lexis) -> tuple[list[str], str]:
+    """What matches a closed string or quoted name whose ends are alike, and what opens any."""
+    quoted = [_ESCAPED if rules.backslash_strings else _PLAIN]
     opening = ["['\"]"]
+    if rules.chosen_quotes:
+        quoted = [rf"(?!{_AFTER_Q}){_PLAIN}"]
     if rules.triple_quoted_strings:
         quoted[:0] = ['"""(?:[^"\\\\]|\\\\.|"(?!""))*+"""', r"'''(?:[^'\\]|\\.|'(?!''))*+'''"]
     if rules.escape_strings:
-        quoted.insert(0, rf"\b[eE]{escaped}")
+        quoted.insert(0, rf"(?<=\b[eE]){_ESCAPED}")
+    if rules.raw_strings:
+        quoted.insert(0, r"""(?<=\b[rR])(?:'[^']*+'|"[^"]*+")""")
     quoted.append(r'"(?:[^"\\]|\\.|"")*+"' if rules.double_quoted_strings else r'"(?:[^"]|"")*+"')
     if rules.backticks:
         quoted.append("`(?:[^`]|``)*+`")
@@ -64,10 +124,8 @@ def _quoted(rules: Lexis) -> tuple[str, str]:
         quoted.append(r"\[[^\]]*+\]")
         opening.append(r"\[")
     if rules.dollar_quotes:
-        tag = r"(?:[^\W\d]\w*+)?+"
-        quoted.append(rf"(?<!\w)(?P<dollars>\${tag}\$).*?(?P=dollars)")
-        opening.append(rf"(?<!\w)\${tag}\$")
-    return "|".join(quoted), "|".join(opening)
+        opening.append(_DOLLAR_TAG)
+    return quoted, "|".join(opening)
 
 
 @cache
@@ -79,8 +137,30 @@ def line_comment(rules: Lexis) -> str:
 @cache
 def blank_lexemes(rules: Lexis) -> re.Pattern[str]:
     """Blanks and comments; the group ``comment`` is the start of one that ends with ``*/``."""
+    code = rf"(?!{EXECUTABLE_COMMENT})" if rules.executable_comments else ""
     # A byte-order mark is no blank to Python, and none of it belongs to a statement.
-    return re.compile(rf"[\s\ufeff]++|{line_comment(rules)}|(?P<comment>/\*)")
+    return re.compile(rf"[\s\ufeff]++|{line_comment(rules)}|(?P<comment>{code}/\*)")
+
+
+def skip_blanks(text: str, start: int, end: int, rules: Lexis) -> int:
+    """The offset of the first character that is neither blank nor comment; ``end`` without one."""
+    pattern = blank_lexemes(rules)
+    while start < end and (lexeme := pattern.match(text, start)):
+        if lexeme.lastgroup != "comment":
+            start = lexeme.end()
+            continue
+        closed = _comment_end(text, start, rules)
+        if closed is None:
+            return start
+        start = closed
+    return min(start, end)
+
+
+def _comment_end(text: str, start: int, rules: Lexis) -> int | None:
+    if rules.nested_comments:
+        return nested_comment_end(text, start)
+    end = text.find("*/", start + 2)
+    return None if end < 0 else end + 2
 
 
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
@@ -94,3 +174,49 @@ def nested_comment_end(text: str, start: int) -> int | None:
         if depth == 0:
             return edge.end()
     return None
+
+
+class UnterminatedError(Exception):
+    """A quote, a comment or a body that nothing closes.
+
+    Attributes:
+        start: Offset of what opens it.
+        end: One past what opens it.
+    """
+
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__(start, end)
+        self.start = start
+        self.end = end
+
+
+_CHOSEN_OPENING = re.compile(rf"{_AFTER_Q}'(?=\S)")
+
+
+def closed(text: str, start: int, end: int, rules: Lexis) -> int:
+    """One past a comment or string of which only the opening tells how it ends.
+
+    Args:
+        text: The program.
+        start: Offset of what opens it: ``/*``, ``$tag$`` or the quote of ``q'[``.
+        end: One past what opens it.
+        rules: The dialect's.
+
+    Raises:
+        UnterminatedError: It never ends, or it is another opening that nothing closes.
+    """
+    opening, found = text[start:end], None
+    if opening == "/*":
+        found = _comment_end(text, start, rules)
+    elif opening.startswith("$"):
+        found = _after(text, opening, end)
+    elif rules.chosen_quotes and _CHOSEN_OPENING.match(text, start):
+        found = _after(text, _CLOSING.get(text[end], text[end]) + opening, end + 1)
+    if found is None:
+        raise UnterminatedError(start, end)
+    return found
+
+
+def _after(text: str, closing: str, start: int) -> int | None:
+    found = text.find(closing, start)
+    return None if found < 0 else found + len(closing)

@@ -1,37 +1,47 @@
 """Cut a program at its semicolons and find where each machine-learning clause starts.
 
-One regular expression per dialect finds the few things that matter (comments, strings, quoted names,
-parentheses, semicolons, the word TO) and skips everything else. Nothing is lost: the pieces joined are
-the text. Inside a machine-learning clause the rules of that clause hold, not the dialect's: there
-``"it's"`` is a string in every dialect and ``[10,20]`` never a quoted name. Inside the body of a
-procedure or trigger a semicolon does not end the statement.
+One regular expression per dialect runs over a statement to its end in one match. Only where the words
+``TO TRAIN`` or their like lie ahead, a second one finds each thing that matters (comments, strings, quoted
+names, parentheses, semicolons, the word TO). Nothing is lost: the pieces joined are the text. Inside a
+machine-learning clause the rules of that clause hold, not the dialect's: there ``"it's"`` is a string in
+every dialect and ``[10,20]`` never a quoted name.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from sqlflow_dagster.errors import Diagnostic
+from sqlflow_dagster.lang.bodies import body_end, body_start, plain_end
 from sqlflow_dagster.lang.dialects import Lexis, lexis
-from sqlflow_dagster.lang.lexemes import blank_lexemes, nested_comment_end, sql_lexemes
+from sqlflow_dagster.lang.lexemes import (
+    SLASH_LINE,
+    UnterminatedError,
+    closed,
+    skip_blanks,
+    sql_lexemes,
+    statement_end,
+    to_statement_end,
+)
 from sqlflow_dagster.lang.sql_text import bare_sql
 from sqlflow_dagster.source import Source
 
 BLANK = r"(?:\s++|--[^\r\n]*+|/\*(?s:.*?)\*/)"
 CLAUSE_STRING = r"""(?:"(?:[^"\\]|\\.|"")*+"|'(?:[^'\\]|\\.|'')*+')"""
-_NAME = rf"(?:[^\W\d][\w./:@-]*+|(?s:{CLAUSE_STRING}))"
+_QUOTED_NAME = rf"(?s:{CLAUSE_STRING})"
+_NAME = rf"(?:[^\W\d][\w./:@-]*+(?:(?<=\.){_QUOTED_NAME})?+|{_QUOTED_NAME})"
 _FOLLOW = {
     "TRAIN": "WITH|COLUMN|LABEL|OUTPUT|USING|INTO",
     "PREDICT": "WITH|USING",
     "EVALUATE": "WITH|LABEL|OUTPUT|INTO",
-    "EXPLAIN": r"WITH|USING|INTO|;|\Z",
-    "RUN": r"CMD|WITH|INTO|;|\Z",
+    "EXPLAIN": r"WITH|USING|INTO|[;/$]|\Z",
+    "RUN": r"CMD|WITH|INTO|[;/$]|\Z",
 }
 VERBS = (*_FOLLOW, "MAXIMIZE", "MINIMIZE")
 
-# What must follow TO for a machine-learning clause to start there. Without the word after the name,
-# `SELECT to train FROM t` (a column with an alias) would be one.
+# What must follow TO for a machine-learning clause to start there; `/` and `$` may be what ends it. Without
+# the word after the name, `SELECT to train FROM t` (a column with an alias) would be one.
 CLAUSE_START = re.compile(
     rf"{BLANK}+(?:"
     + "|".join(
@@ -44,13 +54,11 @@ CLAUSE_START = re.compile(
 )
 QUERY_START = re.compile(r"(?:SELECT|WITH|FROM|VALUES|TABLE)\b|\(", re.IGNORECASE)
 
-# A statement with a body: its semicolons belong to it.
-BODY_START = re.compile(
-    r"CREATE\s+(?:OR\s+(?:REPLACE|ALTER)\s+)?(?:DEFINER\s*=\s*\S+\s+)?(?:TEMP(?:ORARY)?\s+|AGGREGATE\s+)?"
-    r"(?:PROCEDURE|FUNCTION|TRIGGER|EVENT)\b",
-    re.IGNORECASE,
-)
 _DELIMITER = re.compile(r"DELIMITER[ \t]++(\S++)[^\n]*+(?:\n|\Z)", re.IGNORECASE)
+_COPY_ROWS = re.compile(r"COPY\b.*\bFROM\s+STDIN\b", re.IGNORECASE | re.DOTALL)
+_END_OF_ROWS = re.compile(r"^\\\.[ \t\r]*$", re.MULTILINE)
+# What stands before every clause, in a form that is found fast; most programs have little of it.
+_CLAUSE_AHEAD = re.compile(rf"[tT][oO](?<!\w..)(?=[\s/-]){BLANK}++(?i:{'|'.join(VERBS)})\b")
 
 # What opens, what a message calls it, and what closes it.
 _OPENINGS = {
@@ -61,6 +69,7 @@ _OPENINGS = {
     "[": ("quoted name", "]"),
     "BEGIN": ("BEGIN", "END"),
     "CASE": ("CASE", "END"),
+    **{word: (word, f"END {word}") for word in ("IF", "LOOP", "WHILE", "FOR", "REPEAT")},
 }
 
 
@@ -72,7 +81,7 @@ class Piece:
         start: Offset of the first character, blanks and comments included.
         content: Offset of the first character that is neither; ``end`` where there is none.
         end: One past the last character, without the semicolon.
-        stop: One past the semicolon; equal to ``end`` where there is none.
+        stop: One past the semicolon and what belongs to it; equal to ``end`` where there is none.
         clause: Offset of the TO that starts the machine-learning clause; None without one.
     """
 
@@ -81,13 +90,6 @@ class Piece:
     end: int
     stop: int
     clause: int | None = None
-
-
-class _UnterminatedError(Exception):
-    """An opening that nothing closes."""
-
-    def __init__(self, opening: re.Match[str]) -> None:
-        self.opening = opening
 
 
 def scan(source: Source, dialect: str) -> tuple[list[Piece], list[Diagnostic]]:
@@ -101,135 +103,131 @@ def scan(source: Source, dialect: str) -> tuple[list[Piece], list[Diagnostic]]:
         The pieces, which joined are the text, and a diagnostic for what is never closed: a quote, a
         comment or a body. What follows it up to the text's end is one piece.
     """
-    text, rules = source.text, lexis(dialect)
-    pieces: list[Piece] = []
-    position, delimiter = 0, ";"
-    while position < len(text):
+    scanner, pieces = _Scanner(source.text, lexis(dialect)), []
+    position, end = 0, len(source.text)
+    while position < end:
         try:
-            content = content_start(text, position, len(text), dialect)
-            command = _DELIMITER.match(text, content) if rules.delimiter_command else None
-            if command is not None:
-                # A command of the client, not of the engine: all of it separates statements.
-                delimiter = command[1]
-                piece = Piece(start=position, content=position, end=position, stop=command.end())
-            else:
-                piece = _piece(text, position, content, rules, delimiter)
-        except _UnterminatedError as unterminated:
-            end = len(text)
-            pieces.append(Piece(start=position, content=position, end=end, stop=end))
-            return pieces, [_unterminated(source, unterminated.opening)]
+            piece = scanner.piece(position)
+        except UnterminatedError as unterminated:
+            content = content_start(source.text, position, end, dialect)
+            pieces.append(Piece(start=position, content=content, end=end, stop=end))
+            return pieces, [_unterminated(source, unterminated)]
         pieces.append(piece)
         position = piece.stop
     return pieces, []
 
 
-def _piece(text: str, start: int, content: int, rules: Lexis, delimiter: str) -> Piece:
-    if BODY_START.match(text, content):
-        return _piece_with_body(text, start, content, rules, delimiter)
-    pattern = sql_lexemes(rules, delimiter)
-    position, depth = content, 0
-    query = QUERY_START.match(text, content) is not None
-    while lexeme := pattern.search(text, position):
-        position = lexeme.end()
-        match lexeme.lastgroup:
-            case "stop":
-                return Piece(start=start, content=content, end=lexeme.start(), stop=position)
-            case "paren":
-                depth += 1 if lexeme.group() == "(" else -1
-            case "to" if query and depth <= 0 and CLAUSE_START.match(text, position):
-                end = _clause_end(text, position, delimiter)
-                stop = min(end + len(delimiter), len(text))
-                return Piece(
-                    start=start, content=content, end=end, stop=stop, clause=lexeme.start()
-                )
-            case "nested" | "open":
-                position = _closed(text, lexeme)
-            case _:
-                pass
-    return Piece(start=start, content=content, end=len(text), stop=len(text))
+class _Scanner:
+    """One walk over a program."""
 
+    def __init__(self, text: str, rules: Lexis) -> None:
+        self._text = text
+        self._rules = rules
+        self._delimiter = ";"
+        self._clause_ahead = -1
+        """Where a clause may start, at or after the last query looked at."""
+        self._rows_ahead = True
 
-def _piece_with_body(text: str, start: int, content: int, rules: Lexis, delimiter: str) -> Piece:
-    pattern = sql_lexemes(rules, delimiter, blocks=True)
-    position = content
-    open_blocks: list[re.Match[str]] = []
-    while lexeme := pattern.search(text, position):
-        position = lexeme.end()
-        match lexeme.lastgroup:
-            case "stop" if not open_blocks:
-                return Piece(start=start, content=content, end=lexeme.start(), stop=position)
-            case "block":
-                open_blocks.append(lexeme)
-            case "end" if open_blocks:
-                open_blocks.pop()
-            case "nested" | "open":
-                position = _closed(text, lexeme)
-            case _:
-                pass
-    if open_blocks:
-        raise _UnterminatedError(open_blocks[0])
-    return Piece(start=start, content=content, end=len(text), stop=len(text))
+    def piece(self, start: int) -> Piece:
+        """The piece that starts at an offset.
 
+        Raises:
+            UnterminatedError: Something in it is never closed.
+        """
+        text, rules = self._text, self._rules
+        content = skip_blanks(text, start, len(text), rules)
+        if rules.delimiter_command and (command := _DELIMITER.match(text, content)):
+            # A command of the client, not of the engine: all of it separates statements.
+            self._delimiter = command[1]
+            return Piece(start=start, content=start, end=start, stop=command.end())
+        clause = None
+        if self._delimiter == ";" and body_start(rules).match(text, content):
+            to_slash = content < self._last_slash_line
+            end, stop = body_end(text, content, rules, to_slash=to_slash)
+        elif QUERY_START.match(text, content):
+            clause, end, stop = self._query(content)
+        else:
+            end, stop = plain_end(text, content, rules, self._delimiter)
+        if rules.copied_rows and _COPY_ROWS.match(text, content, end):
+            stop = self._end_of_rows(stop)
+        return Piece(start=start, content=content, end=end, stop=stop, clause=clause)
 
-def _closed(text: str, opening: re.Match[str]) -> int:
-    """One past the end of the comment that opens here.
+    def _end_of_rows(self, start: int) -> int:
+        """One past the rows that follow a COPY; ``start`` where none do."""
+        if self._rows_ahead and (rows := _END_OF_ROWS.search(self._text, start)):
+            return rows.end()
+        self._rows_ahead = False
+        return start
 
-    Raises:
-        _UnterminatedError: It never ends, or it is another opening that nothing closes.
-    """
-    end = nested_comment_end(text, opening.start()) if opening.lastgroup == "nested" else None
-    if end is None:
-        raise _UnterminatedError(opening)
-    return end
+    @cached_property
+    def _last_slash_line(self) -> int:
+        if not self._rules.slash_lines:
+            return -1
+        lines = re.finditer(statement_end(self._rules, SLASH_LINE), self._text)
+        return max((line.start() for line in lines), default=-1)
+
+    def _query(self, content: int) -> tuple[int | None, int, int]:
+        """The start of a query's clause, if it has one, its end, and one past its semicolon."""
+        text = self._text
+        if self._clause_ahead < content:
+            ahead = _CLAUSE_AHEAD.search(text, content)
+            self._clause_ahead = ahead.start() if ahead else len(text)
+        if self._clause_ahead == len(text):
+            return None, *plain_end(text, content, self._rules, self._delimiter)
+        pattern = to_statement_end(self._rules, self._delimiter)
+        end = pattern.match(text, content, self._clause_ahead)
+        if end is not None and end.lastgroup == "stop":
+            return None, end.start("stop"), end.end()
+        return self._query_with_clause(content)
+
+    def _query_with_clause(self, content: int) -> tuple[int | None, int, int]:
+        text, rules, delimiter = self._text, self._rules, self._delimiter
+        pattern = sql_lexemes(rules, delimiter)
+        position, depth = content, 0
+        while lexeme := pattern.search(text, position):
+            position = lexeme.end()
+            match lexeme.lastgroup:
+                case "stop":
+                    return None, lexeme.start(), position
+                case "paren":
+                    depth += 1 if lexeme.group() == "(" else -1
+                case "to" if depth <= 0 and CLAUSE_START.match(text, position):
+                    return lexeme.start(), *_clause_end(text, position, rules, delimiter)
+                case "nested" | "open":
+                    position = closed(text, *lexeme.span(), rules)
+                case _:
+                    pass
+        return None, len(text), len(text)
 
 
 @cache
-def _clause_lexemes(delimiter: str) -> re.Pattern[str]:
+def _clause_lexemes(rules: Lexis, delimiter: str) -> re.Pattern[str]:
     return re.compile(
         rf"(?P<skip>--[^\r\n]*+|/\*(?s:.*?)\*/|(?s:{CLAUSE_STRING}))"
-        rf"|(?P<stop>{re.escape(delimiter)})|(?P<open>/\*|[\"'])"
+        rf"|(?P<stop>{statement_end(rules, delimiter)})|(?P<open>/\*|[\"'])"
     )
 
 
-def _clause_end(text: str, position: int, delimiter: str) -> int:
-    for lexeme in _clause_lexemes(delimiter).finditer(text, position):
+def _clause_end(text: str, position: int, rules: Lexis, delimiter: str) -> tuple[int, int]:
+    for lexeme in _clause_lexemes(rules, delimiter).finditer(text, position):
         if lexeme.lastgroup == "stop":
-            return lexeme.start()
+            return lexeme.span()
         if lexeme.lastgroup == "open":
-            raise _UnterminatedError(lexeme)
-    return len(text)
+            raise UnterminatedError(*lexeme.span())
+    return len(text), len(text)
 
 
-def _unterminated(source: Source, opening: re.Match[str]) -> Diagnostic:
-    text = opening.group().upper()
-    what, closing = _OPENINGS.get(text, ("dollar quote", opening.group()))
+def _unterminated(source: Source, opening: UnterminatedError) -> Diagnostic:
+    span = source.span(opening.start, opening.end)
+    what, closing = _OPENINGS.get(span.text.split()[0].upper(), ("dollar quote", span.text))
     return Diagnostic(
-        message=f"this {what} is never closed",
-        span=source.span(*opening.span()),
-        hint=f"close it with {closing}",
+        message=f"this {what} is never closed", span=span, hint=f"close it with {closing}"
     )
 
 
 def content_start(text: str, start: int, end: int, dialect: str) -> int:
     """The offset of the first character that is neither blank nor comment; ``end`` without one."""
-    rules = lexis(dialect)
-    pattern = blank_lexemes(rules)
-    while start < end and (lexeme := pattern.match(text, start)):
-        if lexeme.lastgroup != "comment":
-            start = lexeme.end()
-            continue
-        closed = _comment_end(text, start, rules)
-        if closed is None:
-            return start
-        start = closed
-    return min(start, end)
-
-
-def _comment_end(text: str, start: int, rules: Lexis) -> int | None:
-    if rules.nested_comments:
-        return nested_comment_end(text, start)
-    end = text.find("*/", start + 2)
-    return None if end < 0 else end + 2
+    return skip_blanks(text, start, end, lexis(dialect))
 
 
 _SHOW_TRAIN = re.compile(rf"SHOW{BLANK}+TRAIN\b", re.IGNORECASE)

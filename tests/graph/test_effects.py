@@ -83,7 +83,7 @@ def check(sql: str, dialect: str, reads: str, writes: str) -> None:
     ],
 )  # fmt: skip
 def test_in_every_dialect(sql: str, reads: str, writes: str, dialect: str) -> None:
-    fold = str.upper if dialect == "snowflake" else str
+    fold = str.upper if dialect in {"snowflake", "oracle", "calcite"} else str
     modes = {f"{str(mode).upper()}": str(mode) for mode in Mode}
     expected = " ".join(
         f"{fold(name)}:{modes[mode.upper()]}"
@@ -219,7 +219,7 @@ def test_in_its_own_dialect(dialect: str, sql: str, reads: str, writes: str) -> 
         ("postgres", "COPY (SELECT 1) FROM 'x'"),
         ("postgres", "ALTER MATERIALIZED VIEW v RENAME TO w"),
         ("postgres", "ALTER USER u SET x = 1"),
-        ("bigquery", "BEGIN SELECT 1"),
+        ("bigquery", "BEGIN SELECT 1; END"),
         ("mysql", "RENAME TABLE a TO"),
         ("sqlite", "CREATE TRIGGER g AFTER INSERT ON a BEGIN DELETE FROM b; END"),
     ],

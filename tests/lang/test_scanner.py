@@ -38,7 +38,9 @@ NASTY = st.sampled_from(
         ";", "'", '"', "`", "[", "]", "(", ")", "$$", "$t$", "$1", "--", "/*", "*/", "#", "//", "\\", "\n",
         "\r\n", "\r", "\t", " ", "\ufeff", "\xa0", "é", "x", "E'", "'''", '"""', "SELECT ", "a", " TO ",
         "TO TRAIN m WITH ", " INTO ", "it's", "BEGIN ", " END", " CASE ", "CREATE TRIGGER t ", "DELIMITER //\n",
-        "CREATE FUNCTION f ", "DELIMITER ;\n",
+        "CREATE FUNCTION f ", "DELIMITER ;\n", "DELIMITER $$\n", "\n/\n", "q'", "q'[", "]'", "r'", "/*!", " IF ",
+        " LOOP ", "END LOOP", "DECLARE ", " THEN ", "l: ", "CREATE PACKAGE p IS ", "COPY t FROM STDIN", "\n\\.\n",
+        "CREATE RULE r DO (", "to\n",
     ]
 )  # fmt: skip
 
@@ -124,6 +126,22 @@ def test_splitting_in_every_dialect(sql: str, expected: list[str], dialect: str)
         ("hive", "SELECT `a;b`; SELECT 2", ["SELECT `a;b`", "SELECT 2"]),
         ("postgres", "/* /* ; */ ; */ SELECT 1", ["SELECT 1"]),
         ("sqlite", "/* /* ; */ SELECT 1; SELECT 2", ["SELECT 1", "SELECT 2"]),
+        ("postgres", "SELECT a/b, a*/**/b, a/*/* ; */ x */; SELECT 2", ["SELECT a/b, a*/**/b, a", "SELECT 2"]),
+        ("oracle", "SELECT q'[it's; ]'; SELECT nq'{;'}' FROM dual", ["SELECT q'[it's; ]'", "SELECT nq'{;'}' FROM dual"]),
+        ("oracle", "SELECT q'!;'!'; SELECT 'q'';'; SELECT 3", ["SELECT q'!;'!'", "SELECT 'q'';'", "SELECT 3"]),
+        ("oracle", "SELECT seq';'; SELECT 2", ["SELECT seq';'", "SELECT 2"]),
+        ("oracle", "SELECT 1 FROM dual\n/\nSELECT 4/2;\n/\n", ["SELECT 1 FROM dual", "SELECT 4/2"]),
+        ("oracle", "SELECT 8\n / 2; SELECT 2", ["SELECT 8\n / 2", "SELECT 2"]),
+        ("spark", "SELECT r'a\\'; SELECT R\"b\\\"; SELECT 'c\\';'", ["SELECT r'a\\'", 'SELECT R"b\\"', "SELECT 'c\\';'"]),
+        ("bigquery", "SELECT r'a\\';'; SELECT 2", ["SELECT r'a\\';'", "SELECT 2"]),
+        ("snowflake", "PUT file:///tmp/a @s; SELECT 2", ["PUT file:///tmp/a @s", "SELECT 2"]),
+        ("mysql", "/*!40101 SET NAMES utf8 */; SELECT 2", ["/*!40101 SET NAMES utf8 */", "SELECT 2"]),
+        ("mysql", "/* x */ CREATE TABLE t (a INT) /*!50100 ENGINE=x; */;", ["CREATE TABLE t (a INT) /*!50100 ENGINE=x; */"]),
+        ("postgres", "COPY t (a) FROM stdin;\nit's; \"x\n\\.\nSELECT 2", ["COPY t (a) FROM stdin", "SELECT 2"]),
+        ("postgres", "COPY t FROM STDIN; SELECT 2", ["COPY t FROM STDIN", "SELECT 2"]),
+        ("flink", "SELECT `a;b`, 'c\\'; SELECT 2", ["SELECT `a;b`, 'c\\'", "SELECT 2"]),
+        ("calcite", "SELECT \"a;b\", 'c\\'; SELECT 2", ["SELECT \"a;b\", 'c\\'", "SELECT 2"]),
+        ("maxcompute", "SELECT \"a\\\";b\"; SELECT 2", ["SELECT \"a\\\";b\"", "SELECT 2"]),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )  # fmt: skip
@@ -131,31 +149,100 @@ def test_splitting_by_the_rules_of_a_dialect(dialect: str, sql: str, expected: l
     assert texts(sql, dialect) == expected
 
 
-TRIGGER = "CREATE TRIGGER g AFTER INSERT ON t BEGIN UPDATE u SET x = 1; DELETE FROM v; END"
-NESTED = """CREATE OR REPLACE PROCEDURE p() BEGIN
-  IF x THEN SELECT CASE WHEN 1 THEN 2 END; END IF;
-  CASE x WHEN 1 THEN SELECT 1; END CASE;
-  BEGIN TRANSACTION; COMMIT;
-  BEGIN SELECT ';'; END;
-END"""
+BODIES = {
+    "trigger": ("sqlite", "CREATE TRIGGER g AFTER INSERT ON t BEGIN UPDATE u SET x = 1; DELETE FROM v; END"),
+    "nested blocks": ("bigquery", """CREATE OR REPLACE PROCEDURE p() BEGIN
+        IF x THEN SELECT CASE WHEN 1 THEN 2 END; END IF;
+        CASE x WHEN 1 THEN SELECT 1; END CASE;
+        BEGIN TRANSACTION; COMMIT;
+        BEGIN SELECT ';'; END;
+      END"""),
+    "definer": ("mysql", "CREATE DEFINER = `a`@`b` FUNCTION f() RETURNS INT BEGIN RETURN 1; END"),
+    "macro": ("duckdb", "CREATE FUNCTION f(x) AS CASE WHEN x THEN 1 ELSE 2 END"),
+    "dollar-quoted body": ("postgres", "CREATE FUNCTION f() RETURNS int AS $$ BEGIN; $$ LANGUAGE plpgsql"),
+    "comment in the head": ("postgres", "CREATE FUNCTION f() /* /* BEGIN */ */ RETURNS int AS 'x'"),
+    "begin atomic": ("postgres", """CREATE FUNCTION f(n int) RETURNS int LANGUAGE SQL
+      BEGIN ATOMIC
+        INSERT INTO t VALUES (n); SELECT CASE WHEN n > 1 THEN 2 ELSE 3 END;
+      END"""),
+    "rule": ("postgres", "CREATE RULE r AS ON UPDATE TO t DO ALSO (INSERT INTO u VALUES (1); DELETE FROM v)"),
+    "loops": ("mysql", """CREATE PROCEDURE p(n INT) BEGIN
+        DECLARE i INT DEFAULT 0;
+        a: WHILE i < n DO SET i = i + 1; IF i > 3 THEN LEAVE a; ELSEIF i = 2 THEN SELECT 1; ELSE
+          IF i = 1 THEN SELECT 2; END IF; END IF; END WHILE a;
+        REPEAT SET i = i - 1; UNTIL i < 0 END REPEAT;
+        b: LOOP LEAVE b; END LOOP;
+        SELECT IF(i, CASE i WHEN 1 THEN IF(n, 1, 2) ELSE IF(n, 2, 3) END, REPEAT('x', 3));
+      END"""),
+    "trigger without BEGIN": ("mysql", """CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW
+      IF NEW.a < 0 THEN SET NEW.a = 0; SET NEW.end = 1; END IF"""),
+    "event": ("mysql", "CREATE EVENT IF NOT EXISTS e ON SCHEDULE EVERY 1 DAY DO BEGIN DELETE FROM t; END"),
+    "outside a procedure": ("mysql", "BEGIN NOT ATOMIC SELECT 1; SELECT 2; END"),
+    "script": ("bigquery", "BEGIN DECLARE x INT64; INSERT INTO t VALUES (1); EXCEPTION WHEN ERROR THEN SELECT 2; END"),
+    "branch": ("bigquery", "IF (SELECT true) THEN SELECT 1; ELSEIF x THEN SELECT 2; ELSE SELECT 3; END IF"),
+    "labelled loop": ("bigquery", "l1: LOOP SET x = x + 1; IF x > 10 THEN LEAVE l1; END IF; END LOOP l1"),
+    "for": ("bigquery", "FOR r IN (SELECT a FROM t) DO SELECT r.a; END FOR"),
+    "declared block": ("snowflake", """DECLARE n INT DEFAULT 1; c CURSOR FOR SELECT a FROM t;
+      BEGIN
+        FOR r IN c DO n := n + r.a; END FOR;
+        FOR i IN 1 TO 10 LOOP n := n + 1; END LOOP;
+        IF (n > 3) THEN INSERT INTO u VALUES (:n); END IF;
+        RETURN n;
+      END"""),
+    "unquoted procedure": ("snowflake", """CREATE OR REPLACE PROCEDURE p() RETURNS INT LANGUAGE SQL AS
+      DECLARE n INT; BEGIN n := 1; RETURN n; END"""),
+    "quoted procedure": ("snowflake", "CREATE PROCEDURE p() RETURNS INT LANGUAGE SQL AS $$ BEGIN RETURN 'a; END $$"),
+    "task": ("snowflake", "CREATE TASK k SCHEDULE = '1 MINUTE' AS BEGIN DELETE FROM t; DELETE FROM u; END"),
+    "compound": ("spark", "BEGIN DECLARE x INT = 1; IF x = 1 THEN SELECT 'a'; ELSE SELECT 'b'; END IF; END"),
+    "routine": ("trino", "CREATE FUNCTION f(n bigint) RETURNS bigint BEGIN DECLARE x bigint; SET x = n; RETURN x; END"),
+    "inline routine": ("trino", "WITH FUNCTION f(n int) RETURNS int BEGIN IF n > 1 THEN RETURN 2; END IF; RETURN 1; END SELECT f(2)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("dialect", "sql"), BODIES.values(), ids=BODIES)
+def test_a_body_is_one_statement(dialect: str, sql: str) -> None:
+    assert texts(f"SELECT 1;\n{sql};\nSELECT 2;", dialect) == ["SELECT 1", sql, "SELECT 2"]
 
 
 @pytest.mark.parametrize(
-    ("dialect", "body"),
+    ("dialect", "sql"),
     [
-        pytest.param("sqlite", TRIGGER, id="trigger"),
-        pytest.param("bigquery", NESTED, id="nested blocks"),
-        pytest.param("mysql", "CREATE DEFINER = `a`@`b` FUNCTION f() RETURNS INT BEGIN RETURN 1; END",
-                     id="definer"),
-        pytest.param("duckdb", "CREATE FUNCTION f(x) AS CASE WHEN x THEN 1 ELSE 2 END", id="macro"),
-        pytest.param("postgres", "CREATE FUNCTION f() RETURNS int AS $$ BEGIN; $$ LANGUAGE plpgsql",
-                     id="dollar-quoted body"),
-        pytest.param("postgres", "CREATE FUNCTION f() /* /* BEGIN */ */ RETURNS int AS 'x'",
-                     id="comment in the head"),
+        ("bigquery", "BEGIN; SELECT 1; COMMIT"),
+        ("bigquery", "BEGIN TRANSACTION; SELECT 1; COMMIT TRANSACTION"),
+        ("snowflake", "BEGIN NAME t1; SELECT 1; COMMIT"),
+        ("snowflake", "BEGIN WORK; SELECT 1; COMMIT"),
+        ("duckdb", "BEGIN; SELECT 1; COMMIT"),
+        ("sqlite", "BEGIN IMMEDIATE; SELECT 1; END"),
+        ("postgres", "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1; END"),
+        ("mysql", "DROP PROCEDURE IF EXISTS p; SELECT 1; SELECT 2"),
+        ("bigquery", "DECLARE x INT64; SET x = 1; SELECT x"),
     ],
+    ids=lambda value: value,
 )  # fmt: skip
-def test_a_body_is_one_statement(dialect: str, body: str) -> None:
-    assert texts(f"SELECT 1;\n{body};\nSELECT 2;", dialect) == ["SELECT 1", body, "SELECT 2"]
+def test_what_only_looks_like_a_body(dialect: str, sql: str) -> None:
+    assert texts(sql, dialect) == sql.split("; ")
+
+
+PACKAGE = """CREATE OR REPLACE PACKAGE BODY p AS
+  FUNCTION f RETURN INT IS BEGIN RETURN CASE WHEN 1 = 1 THEN 1 END; END f;
+  PROCEDURE q IS x INT; BEGIN IF f > 0 THEN x := q'[;]'; END IF; END;
+END p;"""
+UNITS = [
+    pytest.param("CREATE PROCEDURE p IS x INT; y INT := 4 / 2; BEGIN x := 1; END;", id="procedure"),
+    pytest.param("DECLARE x INT; BEGIN FOR i IN 1..9 LOOP x := i; END LOOP; END;", id="anonymous block"),
+    pytest.param("<<outer>>\nBEGIN WHILE TRUE LOOP EXIT; END LOOP; END;", id="labelled block"),
+    pytest.param("CREATE PACKAGE p IS PROCEDURE a; FUNCTION b RETURN INT; END p;", id="package"),
+    pytest.param(PACKAGE, id="package body"),
+    pytest.param("CREATE OR REPLACE EDITIONABLE TRIGGER g BEFORE INSERT ON t FOR EACH ROW BEGIN NULL; END;",
+                 id="trigger"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", UNITS)
+def test_a_unit_of_oracle_keeps_its_last_semicolon(sql: str) -> None:
+    expected = ["SELECT 1", sql, "SELECT 2"]
+    assert texts(f"SELECT 1;\n{sql}\n/\nSELECT 2;", "oracle") == expected
+    assert texts(f"SELECT 1;\n{sql}\nSELECT 2;", "oracle") == expected
 
 
 def test_delimiter_is_a_command_of_the_client() -> None:
@@ -163,6 +250,12 @@ def test_delimiter_is_a_command_of_the_client() -> None:
     expected = ["CREATE PROCEDURE p() SELECT 1; SELECT 2", "SELECT 3", "SELECT 4"]
     assert texts(sql, "mysql") == expected
     assert texts(sql, "duckdb") != expected
+
+
+def test_another_delimiter_needs_no_look_into_the_body() -> None:
+    sql = "DELIMITER $$\nCREATE PROCEDURE p() BEGIN SELECT begin FROM t; END$$\nDELIMITER ;\nSELECT 2;"
+    expected = ["CREATE PROCEDURE p() BEGIN SELECT begin FROM t; END", "SELECT 2"]
+    assert texts(sql, "mysql") == expected
 
 
 def test_a_clause_ends_at_the_delimiter_in_force() -> None:
@@ -187,6 +280,11 @@ def test_a_clause_ends_at_the_delimiter_in_force() -> None:
         (f"SELECT 1 {TRAIN} /* x", "duckdb", "this comment is never closed", "/*", "close it with */"),
         ("CREATE TRIGGER t BEGIN SELECT 1;", "sqlite", "this BEGIN is never closed", "BEGIN",
          "close it with END"),
+        ("SELECT q'[ a' ", "oracle", "this quote is never closed", "'", "close it with '"),
+        ("CREATE PROCEDURE p() BEGIN IF x THEN SELECT 1; END;", "mysql", "this BEGIN is never closed",
+         "BEGIN", "close it with END"),
+        ("SELECT 1; WHILE x DO SELECT 1;", "bigquery", "this WHILE is never closed", "WHILE",
+         "close it with END WHILE"),
         ("CREATE TRIGGER t BEGIN SELECT '", "sqlite", "this quote is never closed", "'",
          "close it with '"),
     ],
@@ -225,6 +323,7 @@ def test_a_clause_is_found_in_every_dialect(sql: str, dialect: str) -> None:
         ("SELECT * FROM t TO PREDICT a.b.c USING m", "TO PREDICT a.b.c USING m"),
         ("SELECT * FROM t TO PREDICT a . b USING m", "TO PREDICT a . b USING m"),
         ('SELECT * FROM t TO PREDICT "a"."b" USING m', 'TO PREDICT "a"."b" USING m'),
+        ("SELECT * FROM t TO EXPLAIN s.\"it's\".m WITH a=1", "TO EXPLAIN s.\"it's\".m WITH a=1"),
         ("SELECT * FROM t TO EVALUATE m INTO r", "TO EVALUATE m INTO r"),
         ("SELECT * FROM t TO EXPLAIN m", "TO EXPLAIN m"),
         ("SELECT * FROM t TO EXPLAIN m -- end", "TO EXPLAIN m -- end"),

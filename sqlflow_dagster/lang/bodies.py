@@ -1,0 +1,148 @@
+"""Where a statement ends whose body holds statements: procedures, triggers, packages, scripts.
+
+A semicolon ends such a statement only where no BEGIN, CASE, IF or loop of its body is open.
+"""
+
+import re
+from functools import cache
+
+from sqlflow_dagster.lang.dialects import Lexis
+from sqlflow_dagster.lang.lexemes import (
+    SLASH_LINE,
+    UnterminatedError,
+    closed,
+    skip_blanks,
+    sql_lexemes,
+    to_statement_end,
+)
+
+BODY_START = re.compile(
+    r"(?:CREATE\s+(?:OR\s+(?:REPLACE|ALTER)\s+)?(?:DEFINER\s*=\s*\S+\s+)?"
+    r"(?:(?:TEMP|TEMPORARY|AGGREGATE|CONSTRAINT|SECURE|EDITIONABLE|NONEDITIONABLE)\s+)?|ALTER\s+)"
+    r"(?:PROCEDURE|FUNCTION|TRIGGER|EVENT|RULE|PACKAGE|TYPE\s+BODY|TASK)\b",
+    re.IGNORECASE,
+)
+"""A statement that only defines what a later one may run."""
+
+_RULE = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?RULE\b", re.IGNORECASE)
+# In Oracle, declarations stand between the head and BEGIN, and a package is closed by an END of its own.
+_DECLARING = re.compile(r".*?\b(?:PROCEDURE|FUNCTION)\b", re.IGNORECASE)
+_PACKAGE = re.compile(r"CREATE\b.*?\b(?:PACKAGE|TYPE\s+BODY)\b", re.IGNORECASE)
+_LABEL = r"(?:\w+\s*:|<<\s*\w+\s*>>)"
+_LABELLED = re.compile(_LABEL)
+_LOOPS = frozenset({"IF", "LOOP", "WHILE", "FOR", "REPEAT"})
+
+
+@cache
+def body_start(rules: Lexis) -> re.Pattern[str]:
+    """The first words of a statement that may hold statements."""
+    starts = [f"(?i:{BODY_START.pattern})", r"(?i:WITH\s+FUNCTION)\b"]
+    for words in rules.scripts:
+        # Alone, BEGIN opens a transaction.
+        block = r"(?!\s*(?:;|\Z|(?i:TRANSACTION|WORK|NAME)\b))" if words == "BEGIN" else ""
+        starts.append(rf"(?:{_LABEL}\s*+)?(?i:{words})\b{block}")
+    # Most statements are told by their first letter.
+    return re.compile("|".join(starts))
+
+
+def body_end(text: str, content: int, rules: Lexis, *, to_slash: bool) -> tuple[int, int]:
+    """The end of a statement with a body, and one past the semicolon or the line that ends it.
+
+    Args:
+        text: The program.
+        content: Offset of the statement's first word.
+        rules: The dialect's.
+        to_slash: Whether a line that is only ``/`` ends it, and nothing else.
+
+    Raises:
+        UnterminatedError: A quote, a comment or a part of the body is never closed.
+    """
+    if to_slash:
+        return plain_end(text, content, rules, SLASH_LINE)
+    return _Body(text, content, rules).end()
+
+
+def plain_end(text: str, position: int, rules: Lexis, delimiter: str) -> tuple[int, int]:
+    """The first delimiter outside quotes and comments, and one past it; twice the text's end without.
+
+    Raises:
+        UnterminatedError: A quote or a comment is never closed.
+    """
+    pattern = to_statement_end(rules, delimiter)
+    while found := pattern.match(text, position):
+        if found.lastgroup == "stop":
+            return found.start("stop"), found.end()
+        if found.lastgroup is None:
+            break
+        position = closed(text, *found.span("open"), rules)
+    return len(text), len(text)
+
+
+class _Body:
+    """One walk over the words of a body."""
+
+    def __init__(self, text: str, content: int, rules: Lexis) -> None:
+        self._text, self._content, self._rules = text, content, rules
+        self._open: list[tuple[re.Match[str], bool]] = []
+        """What is open, innermost last, and whether statements stand directly in it."""
+        self._fresh = content
+        """Where a statement of the body may start."""
+        head = text[content : content + 200]
+        self._declaring = rules.slash_lines and bool(_DECLARING.match(head))
+        self._package = rules.slash_lines and bool(_PACKAGE.match(head))
+        self._declaring = self._declaring and not self._package
+
+    def end(self) -> tuple[int, int]:
+        pattern = sql_lexemes(self._rules, blocks=True)
+        parentheses = _RULE.match(self._text, self._content) is not None
+        position, depth = self._content, 0
+        while lexeme := pattern.search(self._text, position):
+            position = lexeme.end()
+            match lexeme.lastgroup:
+                case "stop" if not (self._open or self._declaring or self._package or depth > 0):
+                    # Oracle wants the semicolon after END.
+                    end = position if self._rules.slash_lines else lexeme.start()
+                    return end, position
+                case "stop":
+                    self._fresh = position
+                case "paren" if parentheses:
+                    depth += 1 if lexeme.group() == "(" else -1
+                case "word":
+                    self._word(lexeme)
+                case "end" if self._open:
+                    self._open.pop()
+                case "end":
+                    self._package = False
+                case "nested" | "open":
+                    position = closed(self._text, *lexeme.span(), self._rules)
+                case _:
+                    pass
+        if self._open:
+            raise UnterminatedError(*self._open[0][0].span())
+        return len(self._text), len(self._text)
+
+    def _word(self, lexeme: re.Match[str]) -> None:
+        match lexeme.group().split()[0].upper():
+            case "BEGIN":
+                self._open.append((lexeme, True))
+                self._declaring = False
+                self._fresh = lexeme.end()
+            case "DECLARE" if not self._open:
+                self._declaring = True
+            case "CASE":
+                self._open.append((lexeme, self._starts_statement(lexeme)))
+            case "THEN" | "ELSE":
+                # In an expression, what follows is a value: IF(…) is a function there.
+                if not self._open or self._open[-1][1]:
+                    self._fresh = lexeme.end()
+            case word:
+                if word in _LOOPS and self._starts_statement(lexeme):
+                    self._open.append((lexeme, True))
+                if word in {"LOOP", "REPEAT", "DO", "ROW"}:
+                    self._fresh = lexeme.end()
+
+    def _starts_statement(self, lexeme: re.Match[str]) -> bool:
+        text, rules, word = self._text, self._rules, lexeme.start()
+        start = skip_blanks(text, self._fresh, word, rules)
+        label = _LABELLED.match(text, start, word)
+        return word == (skip_blanks(text, label.end(), word, rules) if label else start)
