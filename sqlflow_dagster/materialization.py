@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from sqlflow_dagster.graph.column_lineage import Lineage
+from sqlflow_dagster.graph.columns import Lineage
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output
 from sqlflow_dagster.model_store.base import ModelVersion

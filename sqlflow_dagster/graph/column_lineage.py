@@ -1,35 +1,41 @@
-"""Which columns of which tables a query's columns come from."""
+"""Which columns of which tables a query's columns come from.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+sqlglot has a lineage of its own. It costs several times the parse, has no answer for an unqualified column of
+a correlated subquery whose tables are not known, and cannot say which part of an answer is a guess. This one
+goes through the tree once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from sqlglot import exp
-from sqlglot.lineage import to_node
-from sqlglot.optimizer.qualify import qualify
-from sqlglot.optimizer.scope import build_scope
-from sqlglot.schema import MappingSchema
 
+from sqlflow_dagster.graph.column_scopes import Scope, Source
+from sqlflow_dagster.graph.columns import (
+    ANY,
+    NOTHING,
+    Column,
+    ColumnRef,
+    Relation,
+    merged,
+    stacked,
+    united,
+)
 from sqlflow_dagster.graph.objects import Names, ObjectRef
-from sqlflow_dagster.graph.tables import is_cte, table_ref
-from sqlflow_dagster.lang.dialects import lexis
-from sqlflow_dagster.lang.standard import Rejection, parse_sql
+from sqlflow_dagster.graph.tables import identifier_parts, read_refs, table_ref
+from sqlflow_dagster.lang.standard import parse_sql
 
+Tables: TypeAlias = Callable[[ObjectRef], Relation]
+"""What is known of the columns of a table."""
 
-@dataclass(frozen=True, slots=True, order=True)
-class ColumnRef:
-    """A column of a table.
+QUERIES = (exp.Query, exp.Values, exp.Pivot)
+"""The kinds of syntax trees that give rows."""
 
-    Attributes:
-        table: The table.
-        column: The column's name.
-    """
+CommonTables: TypeAlias = Mapping[str, Relation]
 
-    table: ObjectRef
-    column: str
-
-
-Lineage = Mapping[str, tuple[ColumnRef, ...]]
-"""The columns that each output column is computed from, by output column, sorted."""
+_LATERAL_ALIASES = frozenset({"duckdb", "snowflake", "spark"})
+# Elsewhere the columns of USING come first.
+_USING_IN_PLACE = frozenset({"duckdb", "sqlite"})
 
 
 def query_lineage(
@@ -40,65 +46,414 @@ def query_lineage(
     Columns that only filter or join rows do not count.
 
     Args:
-        sql: A SELECT, or a statement that writes one into a table.
+        sql: A SELECT.
         names: How its names are resolved.
-        schema: The columns of the tables it reads.
+        schema: The columns of the tables it reads, as far as they are known.
 
     Returns:
         An entry for each output column, in order; none where there is no query.
-
-    Raises:
-        sqlglot.errors.SqlglotError: The query cannot be resolved with this schema.
     """
     tree = parse_sql(sql, names.dialect)
-    if isinstance(tree, Rejection):
+    if not isinstance(tree, QUERIES):
         return {}
-    query = tree if isinstance(tree, exp.Query) else tree.args.get("expression")
-    if not isinstance(query, exp.Query):
-        return {}
-    tables = _rename_tables(query, names)
-    columns = {name: dict.fromkeys(schema.get(ref, ()), "unknown") for name, ref in tables.items()}
-    dialect = lexis(names.dialect).sqlglot
-    known = MappingSchema(
-        {name: found for name, found in columns.items() if found}, dialect=dialect
-    )
-    qualified = qualify(
-        query,
-        dialect=dialect,
-        schema=known,
-        validate_qualify_columns=False,
-        allow_partial_qualification=True,
-        identify=False,
-    )
-    scope = build_scope(qualified)
-    if scope is None or not isinstance(scope.expression, exp.Query):
-        return {}
-    found: dict[str, tuple[ColumnRef, ...]] = {}
-    for index, column in enumerate(scope.expression.selects):
-        node = to_node(index, scope, dialect, schema=known, trim_selects=False)
-        sources = {
-            ColumnRef(tables[leaf.expression.name], leaf.name.rsplit(".", 1)[-1].strip('"`'))
-            for leaf in node.walk()
-            if isinstance(leaf.expression, exp.Table) and leaf.expression.name in tables
-        }
-        found[str(column.alias_or_name)] = tuple(sorted(sources))
-    return found
+    return query_columns(tree, names, lambda ref: Relation.of(ref, schema.get(ref))).lineage()
 
 
-def _rename_tables(query: exp.Query, names: Names) -> dict[str, ObjectRef]:
-    """Give each table of a query a short name of its own, in place; the tables by those names.
+def query_columns(
+    tree: exp.Expr, names: Names, tables: Tables, *, unknown: list[exp.Column] | None = None
+) -> Relation:
+    """The output columns of a query.
 
-    Names of one part need no nesting of catalogs and schemas in sqlglot's schema, and no quoting.
+    Args:
+        tree: The query.
+        names: How its names are resolved.
+        tables: What is known of the tables it reads.
+        unknown: Gets the columns among its output that none of its tables has.
     """
-    short: dict[ObjectRef, str] = {}
-    for table in list(query.find_all(exp.Table)):
-        ref = None if is_cte(table, names) else table_ref(table, names)
-        if ref is None or not isinstance(table.this, exp.Identifier):
-            continue
-        name = short.setdefault(ref, f"sqlflow_source_{len(short)}")
-        if not table.alias:
-            table.set("alias", exp.TableAlias(this=table.this.copy()))
-        table.set("this", exp.to_identifier(name))
-        table.set("db", None)
-        table.set("catalog", None)
-    return {name: ref for ref, name in short.items()}
+    found: list[exp.Column] = [] if unknown is None else unknown
+    return Resolver(names=names, tables=tables, unknown=found).query(tree, {}, None)
+
+
+class Resolver:
+    """Finds the columns of queries; knows the tables and how names are compared."""
+
+    def __init__(self, *, names: Names, tables: Tables, unknown: list[exp.Column]) -> None:
+        self._names = names
+        self._tables = tables
+        self._unknown = unknown
+
+    def query(self, tree: exp.Expr, ctes: CommonTables, outer: Scope | None) -> Relation:
+        """The output columns of a query.
+
+        Args:
+            tree: The query.
+            ctes: The common table expressions that it sees, by folded name.
+            outer: The scope around it, if it may use columns of it.
+        """
+        clause = tree.args.get("with_")
+        if isinstance(clause, exp.With):
+            ctes = self._with(clause, ctes, outer)
+        match tree:
+            case exp.Select():
+                return self._select(tree, ctes, outer)
+            case exp.SetOperation():
+                return self._set_operation(tree, ctes, outer)
+            case exp.Values():
+                return self._values(tree, ctes, outer)
+            case exp.Subquery() | exp.Paren():
+                return self.query(tree.this, ctes, outer)
+            case exp.Insert() | exp.Update() | exp.Delete() | exp.Merge():
+                return self._returning(tree, ctes)
+            case _:
+                # TABLE t, and DuckDB's PIVOT t.
+                scope = Scope(outer=outer)
+                self.add(tree, scope, ctes)
+                return Relation(self._star(exp.Star(), scope, ctes))
+
+    def common_tables(self, tree: exp.Expr) -> CommonTables:
+        """The common table expressions of a statement that is no query."""
+        clause = tree.args.get("with_")
+        return self._with(clause, {}, None) if isinstance(clause, exp.With) else {}
+
+    def _with(self, clause: exp.With, ctes: CommonTables, outer: Scope | None) -> CommonTables:
+        visible = dict(ctes)
+        for item in clause.expressions:
+            alias = item.args["alias"]
+            name = self._folded(alias.this)
+            aliases = [column.name for column in alias.args.get("columns") or []]
+            if clause.args.get("recursive") and isinstance(item.this, exp.SetOperation):
+                visible[name] = self._recursive(item.this, name, aliases, visible, outer)
+            else:
+                visible[name] = self.query(item.this, visible, outer).renamed(aliases)
+        return visible
+
+    def _recursive(
+        self,
+        tree: exp.SetOperation,
+        name: str,
+        aliases: Sequence[str],
+        ctes: CommonTables,
+        outer: Scope | None,
+    ) -> Relation:
+        """A query that reads itself: its columns once another round adds no source."""
+        found = self.query(tree.this, {**ctes, name: NOTHING}, outer).renamed(aliases)
+        for _ in range(len(found.columns) + 1):
+            again = self.query(tree, {**ctes, name: found}, outer).renamed(aliases)
+            if again.columns == found.columns:
+                break
+            found = again
+        return found
+
+    def _set_operation(
+        self, tree: exp.SetOperation, ctes: CommonTables, outer: Scope | None
+    ) -> Relation:
+        # UNION ALL of thousands of SELECTs is a tree as deep as they are many.
+        operations: list[exp.SetOperation] = []
+        first: exp.Expr = tree
+        while isinstance(first, exp.SetOperation) and (
+            first is tree or not first.args.get("with_")
+        ):
+            operations.append(first)
+            first = first.this
+        found = self.query(first, ctes, outer)
+        for operation in reversed(operations):
+            if isinstance(operation, exp.Except):
+                continue  # What is taken away only filters.
+            other = self.query(operation.expression, ctes, outer)
+            found = (united if operation.args.get("by_name") else stacked)(found, other)
+        return found
+
+    def _values(self, tree: exp.Values, ctes: CommonTables, outer: Scope | None) -> Relation:
+        scope = outer or Scope()
+        rows = [
+            row.expressions if isinstance(row, exp.Tuple) else [row] for row in tree.expressions
+        ]
+        width = len(rows[0]) if rows else 0
+        return Relation(
+            merged(
+                f"col{index}",
+                (self.value("", row[index], scope, ctes) for row in rows if index < len(row)),
+            )
+            for index in range(width)
+        )
+
+    def _returning(self, tree: exp.Expr, ctes: CommonTables) -> Relation:
+        """The rows that a data-modifying common table expression gives back."""
+        returning = tree.args.get("returning")
+        if returning is None:
+            return NOTHING
+        scope = Scope()
+        target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+        self.add(target, scope, ctes)
+        return Relation(self._outputs(returning.expressions, scope, ctes))
+
+    def _select(self, tree: exp.Select, ctes: CommonTables, outer: Scope | None) -> Relation:
+        scope = Scope(outer=outer)
+        source = tree.args.get("from_")
+        if source is not None:
+            self.add(source.this, scope, ctes)
+        self.add_joins(tree, scope, ctes)
+        return Relation(self._outputs(tree.expressions, scope, ctes))
+
+    def add_joins(self, tree: exp.Expr, scope: Scope, ctes: CommonTables) -> None:
+        """Put what a query or a table is joined with into a scope."""
+        for join in tree.args.get("joins") or []:
+            self._add_join(join, scope, ctes)
+        for lateral in tree.args.get("laterals") or []:
+            self.add(lateral, scope, ctes)
+
+    def _add_join(self, join: exp.Join, scope: Scope, ctes: CommonTables) -> None:
+        shown = join.kind not in {"SEMI", "ANTI"} and join.side not in {"SEMI", "ANTI"}
+        before = list(scope.sources)
+        self.add(join.this, scope, ctes, shown=shown, pivots=join.args.get("pivots") or ())
+        new = scope.sources[len(before) :]
+        using = [identifier.name for identifier in join.args.get("using") or []]
+        if str(join.args.get("method") or "").upper() == "NATURAL":
+            there = {item.name.lower() for source in before for item in source.relation.columns}
+            using = [
+                item.name
+                for source in new
+                for item in source.relation.columns
+                if item.name.lower() in there and item.name != ANY
+            ]
+        for name in using:
+            left = scope.merged.get(name.lower()) or [
+                source for source in before if source.relation.column(name) is not None
+            ]
+            right = [source for source in new if source.relation.column(name) is not None]
+            scope.merged[name.lower()] = [*left, *right]
+
+    def add(
+        self,
+        item: exp.Expr,
+        scope: Scope,
+        ctes: CommonTables,
+        *,
+        shown: bool = True,
+        pivots: Sequence[exp.Expr] = (),
+    ) -> None:
+        """Put an item of FROM into a scope, with what it is joined with."""
+        alias = item.args.get("alias")
+        if isinstance(item, exp.Subquery) and isinstance(item.this, exp.Table) and alias is None:
+            self.add(item.this, scope, ctes, shown=shown)  # (a JOIN b ON …)
+        else:
+            relation = self._relation(item, scope, ctes)
+            for pivot in (*(item.args.get("pivots") or ()), *pivots):
+                relation = self._pivoted(relation, pivot, ctes)
+                alias = pivot.args.get("alias") or alias
+            names: list[str] = []
+            if isinstance(alias, exp.TableAlias):
+                names = [column.name for column in alias.args.get("columns") or []]
+            name = alias.name if alias is not None else item.name
+            scope.sources.append(Source(name.lower(), relation.renamed(names), shown))
+        self.add_joins(item, scope, ctes)
+
+    def _relation(self, item: exp.Expr, scope: Scope, ctes: CommonTables) -> Relation:
+        match item:
+            case exp.Table():
+                return self._table(item, scope, ctes)
+            case exp.Lateral(this=exp.Subquery() as query):
+                return self.query(query, ctes, scope)
+            case exp.Pivot():
+                inner = Scope(outer=scope)
+                self.add(item.this, inner, ctes)
+                return self._pivoted(Relation(self._star(exp.Star(), inner, ctes)), item, ctes)
+            case exp.Query():
+                return self.query(item, ctes, scope.outer)
+            case _:
+                return self._rows_of(item, scope, ctes)
+
+    def _table(self, item: exp.Table, scope: Scope, ctes: CommonTables) -> Relation:
+        parts = identifier_parts(item)
+        if len(parts) == 1 and (found := ctes.get(self._folded(parts[0]))) is not None:
+            return found
+        if len(parts) > 1 and any(parts[0].name.lower() == item.name for item in scope.sources):
+            # BigQuery's FROM t, t.items.
+            column = exp.Column(this=parts[1].copy(), table=parts[0].copy())
+            return self._rows_of(column, scope, ctes)
+        if parts:
+            ref = table_ref(item, self._names)
+            return NOTHING if ref is None else self._tables(ref)
+        files = read_refs(item, self._names)
+        if files:
+            return Relation([merged(ANY, (self._tables(file).column(ANY) for file in files))])
+        return self._rows_of(item.this, scope, ctes)
+
+    def _rows_of(self, item: exp.Expr, scope: Scope, ctes: CommonTables) -> Relation:
+        """The columns of a table function: whatever they are called, they come from its arguments."""
+        value = self.value(ANY, item, scope, ctes)
+        alias = item.args.get("alias")
+        columns = alias.args.get("columns") if isinstance(alias, exp.TableAlias) else None
+        found = [value.named(column.name) for column in columns or []] or [value]
+        offset = item.args.get("offset")
+        if isinstance(offset, exp.Identifier):
+            found.append(Column(offset.name))
+        return Relation(found)
+
+    def _pivoted(self, relation: Relation, pivot: exp.Expr, ctes: CommonTables) -> Relation:
+        """The columns that a pivot leaves as they are, then those that it makes."""
+        scope = Scope(sources=[Source("", relation)])
+        fields = [item.this for item in pivot.args.get("fields") or [] if isinstance(item, exp.In)]
+        if pivot.args.get("unpivot"):
+            turned = [
+                value
+                for item in pivot.args.get("fields") or []
+                if isinstance(item, exp.In)
+                for value in item.expressions
+            ] or pivot.expressions
+            into = pivot.args.get("into")
+            named = [into.this] if into is not None else fields
+            values = into.expressions if into is not None else pivot.expressions
+            whole = merged(ANY, (self.value("", item, scope, ctes) for item in turned))
+            made = [Column(item.name) for item in named] + [whole.named(v.name) for v in values]
+            return Relation((*relation.without(_names_in(turned)).columns, *made))
+        aggregates = pivot.args.get("using") or pivot.expressions
+        keys = fields or pivot.expressions
+        value = merged(ANY, (self.value("", item, scope, ctes) for item in aggregates))
+        names = [item.name for item in pivot.args.get("columns") or []]
+        made = [value.named(name) for name in names or [ANY]]
+        group = pivot.args.get("group")
+        kept = relation.without(_names_in([*keys, *aggregates]))
+        if group is not None:
+            kept = Relation(self._outputs(group.expressions, scope, ctes))
+        return Relation((*kept.columns, *made))
+
+    def _outputs(
+        self, items: Iterable[exp.Expr], scope: Scope, ctes: CommonTables
+    ) -> Iterator[Column]:
+        for index, item in enumerate(items):
+            for column in self._output(index, item, scope, ctes):
+                if self._names.dialect in _LATERAL_ALIASES and isinstance(item, exp.Alias):
+                    scope.aliases[column.name.lower()] = column
+                yield column
+
+    def _output(
+        self, index: int, item: exp.Expr, scope: Scope, ctes: CommonTables
+    ) -> Iterator[Column]:
+        match item:
+            case exp.Star():
+                yield from self._star(item, scope, ctes)
+            case exp.Column(this=exp.Star() as star):
+                yield from self._star(star, scope, ctes, of=item.table.lower())
+            case exp.Columns():
+                # DuckDB's COLUMNS('…') picks some of them.
+                everything = merged(ANY, self._star(exp.Star(), scope, ctes), certain=False)
+                yield everything
+            case exp.Aliases():
+                value = self.value("", item.this, scope, ctes)
+                yield from (value.named(alias.name) for alias in item.aliases)
+            case exp.Alias():
+                yield self.value(item.alias, item.this, scope, ctes)
+            case _:
+                yield self.value(_output_name(item, index, self._names), item, scope, ctes)
+
+    def _star(
+        self, star: exp.Star, scope: Scope, ctes: CommonTables, *, of: str | None = None
+    ) -> Iterator[Column]:
+        left_out = {item.name.lower() for item in star.args.get("except_") or []}
+        replaced = {item.alias.lower(): item.this for item in star.args.get("replace") or []}
+        renamed = {item.this.name.lower(): item.alias for item in star.args.get("rename") or []}
+        for column in self._starred(scope, of):
+            folded = column.name.lower()
+            if folded in left_out:
+                continue
+            name, expression = renamed.get(folded, column.name), replaced.get(folded)
+            if expression is None:
+                yield column.named(name)
+            else:
+                yield self.value(name, expression, scope, ctes)
+
+    def _starred(self, scope: Scope, of: str | None) -> Iterator[Column]:
+        if of is not None:
+            source = scope.source(of)
+            yield from source.relation.columns if source is not None else ()
+            return
+        once: set[str] = set()
+        if self._names.dialect not in _USING_IN_PLACE:
+            once |= set(scope.merged)
+            for name in scope.merged:
+                column = scope.column(name)
+                yield from () if column is None else (column,)
+        for source in scope.sources:
+            for column in source.relation.columns if source.shown else ():
+                folded = column.name.lower()
+                if folded in scope.merged:
+                    if folded not in once:
+                        once.add(folded)
+                        yield scope.column(column.name) or column
+                else:
+                    yield column
+
+    def value(self, name: str, tree: exp.Expr, scope: Scope, ctes: CommonTables) -> Column:
+        """The column that an expression computes."""
+        found: list[Column] = []
+        pending: list[tuple[exp.Expr, frozenset[str]]] = [(tree, frozenset())]
+        while pending:
+            node, bound = pending.pop()
+            if isinstance(node, exp.Column):
+                if node.name.lower() not in bound and not isinstance(node.this, exp.Star):
+                    found.append(self._column(node, scope))
+                continue
+            if isinstance(node, exp.Exists):
+                continue  # It only says whether there are rows.
+            if isinstance(node, exp.Query):
+                found += self.query(node, ctes, scope).columns
+                continue
+            if isinstance(node, exp.Lambda):
+                bound |= {item.name.lower() for item in node.expressions}
+            pending += ((child, bound) for child in node.iter_expressions())
+        if len(found) == 1:
+            return found[0].named(name)
+        return merged(name, found)
+
+    def _column(self, node: exp.Column, scope: Scope) -> Column:
+        parts = [node.args.get(key) for key in ("catalog", "db", "table", "this")]
+        names = [part.name for part in parts if part is not None]
+        # Of `a.b.c`, b may be the table or a the table and c a field of b.
+        for place in range(len(names) - 2, -1, -1):
+            source = scope.source(names[place].lower())
+            if source is not None:
+                column = source.relation.column(names[place + 1])
+                if column is not None:
+                    return column
+        column = scope.column(names[0])
+        if column is None:
+            self._unknown.append(node)
+            return Column(names[-1])
+        return column
+
+    def _folded(self, identifier: exp.Expr) -> str:
+        return self._names.folded(identifier.name, quoted=bool(identifier.args.get("quoted")))
+
+
+def _names_in(items: Iterable[exp.Expr]) -> set[str]:
+    return {column.name for item in items for column in item.find_all(exp.Column)}
+
+
+def _output_name(item: exp.Expr, index: int, names: Names) -> str:
+    """What an engine calls a column that the query gives no name."""
+    if isinstance(item, exp.Column | exp.Dot | exp.Subquery) and item.output_name:
+        return str(item.output_name)
+    match names.dialect:
+        case "hive" | "spark":
+            return f"_c{index}"
+        case "trino":
+            return f"_col{index}"
+        case "bigquery":
+            return f"f{index}_"
+        case "postgres":
+            return _postgres_name(item)
+        case "duckdb" if isinstance(item, exp.Count) and isinstance(item.this, exp.Star):
+            return "count_star()"
+        case dialect:
+            return item.sql(
+                dialect=None if dialect not in {"duckdb", "sqlite", "mysql"} else dialect
+            )
+
+
+def _postgres_name(item: exp.Expr) -> str:
+    if isinstance(item, exp.Cast) and item.output_name:
+        return str(item.output_name)
+    if isinstance(item, exp.Func):
+        return item.sql_name().lower() if not isinstance(item, exp.Anonymous) else item.name.lower()
+    return "?column?"

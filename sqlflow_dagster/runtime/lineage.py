@@ -1,33 +1,37 @@
 """Where the columns come from that a step writes, with the columns that the tables really have."""
 
-from sqlglot.errors import SqlglotError
-
 from sqlflow_dagster.engines.base import Session
-from sqlflow_dagster.graph.column_lineage import ColumnRef, Lineage, query_lineage
+from sqlflow_dagster.graph.column_lineage import query_lineage
+from sqlflow_dagster.graph.columns import ColumnRef, Lineage
 from sqlflow_dagster.graph.objects import ObjectKind
 from sqlflow_dagster.graph.program import Step
+from sqlflow_dagster.graph.program_lineage import step_lineage as written_lineage
+from sqlflow_dagster.lang.statements import SqlStatement, TransactionStatement
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.runtime.context import RunContext
 
 
 def step_lineage(step: Step, sql: str, session: Session, context: RunContext) -> Lineage:
-    """The lineage of the columns of a statement's SELECT; empty where it cannot be told.
+    """The lineage of the columns that a step writes; for a machine-learning one, of its SELECT's.
 
-    Lineage is knowledge about a step, never a reason for it to fail.
+    Empty where it cannot be told: it is knowledge about a step, never a reason for it to fail.
     """
     if not step.effects.writes or step.effects.loose or step.effects.barrier:
         return {}
     tables = {
         ref: columns
-        for ref in step.reads
+        for ref in step.reads | step.writes
         if ref.kind is ObjectKind.TABLE and (columns := session.columns(ref.parts)) is not None
     }
     schema = {ref: [column.name for column in columns] for ref, columns in tables.items()}
     try:
-        return query_lineage(sql, step.names, schema)
-    except (SqlglotError, RecursionError) as error:
+        if not isinstance(step.statement, SqlStatement | TransactionStatement):
+            return query_lineage(sql, step.names, schema)
+        written = written_lineage(step, schema)
+    except RecursionError as error:
         context.progress.note(f"the lineage of the columns is not known: {error}")
         return {}
+    return next(iter(written.values())).lineage() if len(written) == 1 else {}
 
 
 def feature_lineage(model: Model, lineage: Lineage) -> Lineage:

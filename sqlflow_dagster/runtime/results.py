@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from sqlflow_dagster.engines.base import Column
-from sqlflow_dagster.graph.column_lineage import Lineage
+from sqlflow_dagster.graph.columns import Lineage
 from sqlflow_dagster.ml.base import Metrics
 from sqlflow_dagster.model_store.base import ModelVersion
 

@@ -1,0 +1,132 @@
+"""What the columns of models, and of the tables that models write, come from."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sqlflow_dagster.graph.columns import ANY, Column, Relation, merged
+from sqlflow_dagster.lang.expressions import Call, Expression, ListExpression, Literal, Name
+from sqlflow_dagster.lang.statements import (
+    EvaluateStatement,
+    ExplainStatement,
+    PredictStatement,
+    TrainStatement,
+    attribute,
+)
+
+BASE_VALUE = "base_value"
+"""The column of TO EXPLAIN that holds what a prediction is without any feature."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelColumns:
+    """The columns that a model was trained on.
+
+    Attributes:
+        features: What it predicts from.
+        label: What it predicts; None where that is not known.
+    """
+
+    features: Relation
+    label: Column | None = None
+
+    @property
+    def all(self) -> Relation:
+        """The features, then the label."""
+        return Relation((*self.features.columns, *filter(None, (self.label,))))
+
+
+def column_names(expression: Expression | None) -> Iterator[Name]:
+    """The columns that an item of COLUMN or a LABEL names."""
+    match expression:
+        case Name(name=name) if name != ANY:
+            yield expression
+        case Literal(value=str(name), span=span):
+            yield Name(name=name, span=span)
+        case ListExpression(items=items):
+            for item in items:
+                yield from column_names(item)
+        case Call(arguments=arguments) if arguments:
+            # The column comes first; what follows are sizes, delimiters and combiners.
+            yield from column_names(arguments[0])
+        case _:
+            return
+
+
+def bare(name: str) -> str:
+    """A column's name without the table before it."""
+    return name.rsplit(".", 1)[-1]
+
+
+def trained(statement: TrainStatement, rows: Relation, base: ModelColumns | None) -> ModelColumns:
+    """The columns of a model.
+
+    Args:
+        statement: What trains it.
+        rows: The columns of its SELECT.
+        base: The model that the training starts from.
+    """
+    labels = [bare(name.name) for name in column_names(statement.label)]
+    label = merged(labels[0], map(rows.column, labels)) if labels else None
+    features = rows.without(labels)
+    listed = attribute(statement, "train.columns")
+    if listed is not None and str(listed.value).lower() == "listed":
+        named = (
+            name
+            for clause in statement.columns
+            for column in clause.columns
+            for name in column_names(column)
+        )
+        found = (rows.column(bare(name.name)) for name in named)
+        features = Relation(
+            {item.name.lower(): item for item in found if item is not None}.values()
+        )
+    if base is not None:
+        features = Relation(
+            merged(item.name, (item, base.features.column(item.name))) for item in features.columns
+        )
+    return ModelColumns(features=features, label=label)
+
+
+def predicted(statement: PredictStatement, rows: Relation, model: ModelColumns) -> Relation:
+    """The columns of the table that TO PREDICT writes: those of the SELECT, then the prediction."""
+    label = model.label.name if model.label is not None else None
+    name = statement.column or label or ANY
+    left_out = {name, label or name} - {ANY}
+    prediction = merged(name, _inputs(rows, model), certain=not model.features.open)
+    return Relation((*rows.without(left_out).columns, prediction))
+
+
+def _inputs(rows: Relation, model: ModelColumns) -> Iterator[Column | None]:
+    """What a model computes from: the features, as the SELECT gives them and as it learnt them."""
+    yield from model.features.columns
+    if model.features.open:
+        yield from rows.columns
+    else:
+        yield from (rows.column(feature.name) for feature in model.features.columns)
+
+
+def evaluated(statement: EvaluateStatement, rows: Relation, model: ModelColumns) -> Relation:
+    """The columns of the table that TO EVALUATE writes: a metric each."""
+    labels = [bare(name.name) for name in column_names(statement.label)]
+    if not labels and model.label is not None:
+        labels = [model.label.name]
+    judged = (*_inputs(rows, model), *map(rows.column, labels))
+    metric = merged(ANY, judged, certain=not model.features.open)
+    return Relation(map(metric.named, _metrics(statement) or (ANY,)))
+
+
+def _metrics(statement: EvaluateStatement) -> Iterable[str]:
+    item = attribute(statement, "validation.metrics")
+    if item is None:
+        return ()
+    listed = item.value if isinstance(item.value, tuple) else str(item.value).split(",")
+    return [str(name).strip() for name in listed if str(name).strip()]
+
+
+def explained(statement: ExplainStatement, rows: Relation, model: ModelColumns) -> Relation:
+    """The columns of the table that TO EXPLAIN writes: what each feature adds, and what there is without."""
+    added = [
+        merged(item.name, (item, rows.column(item.name)), certain=item.name != ANY)
+        for item in model.features.columns
+    ]
+    return Relation((*added, merged(BASE_VALUE, model.features.columns)))
