@@ -7,7 +7,7 @@ from sqlflow_dagster.asset_graph import AssetGraph, SegmentSpecs
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.statements import PredictStatement
 from sqlflow_dagster.resources import OpResources
-from sqlflow_dagster.runtime.inputs import rebuild_missing_tables
+from sqlflow_dagster.runtime.temp_tables import rebuild_missing_tables
 
 ROW_CHECK = "as_many_rows_as_its_input"
 
@@ -56,8 +56,8 @@ def _row_check(
     def count_rows(context: AssetCheckExecutionContext) -> dg.AssetCheckResult:
         with resources.running(context, item.program.name) as run_context:
             engine = run_context.engine
+            rebuild_missing_tables(step, run_context)
             with engine.session(prefix=step.prefix) as session:
-                rebuild_missing_tables(step, session, run_context)
                 written = session.count(f"SELECT * FROM {engine.quote(statement.into.parts)}")
                 given = session.count(statement.query.sql)
         return dg.AssetCheckResult(

@@ -19,6 +19,7 @@ from sqlflow_dagster.graph.objects import Names
 from sqlflow_dagster.graph.program import Program, Segment, Step
 from sqlflow_dagster.graph.resources import step_resources
 from sqlflow_dagster.graph.retraining import retraining, unwatched
+from sqlflow_dagster.graph.scratch_tables import keep_temporary_tables
 from sqlflow_dagster.graph.segment_resources import segment_resources
 from sqlflow_dagster.graph.segments import segments
 from sqlflow_dagster.graph.sql_graph import SQLGraph, SQLNode
@@ -84,6 +85,12 @@ def split(draft: Draft) -> None:
 def find_effects(draft: Draft) -> None:
     """Parse each piece and find out what it reads and writes."""
     draft.statements, problems = analyze(draft.source, draft.pieces, draft.names, whole=draft.whole)
+    draft.diagnostics += problems
+
+
+def keep_scratch_tables(draft: Draft) -> None:
+    """Let every statement see the TEMP tables of those before it."""
+    draft.statements, problems = keep_temporary_tables(draft.statements, program=draft.name)
     draft.diagnostics += problems
 
 
@@ -195,6 +202,7 @@ PASSES: tuple[Pass, ...] = (
     fill_templates,
     split,
     find_effects,
+    keep_scratch_tables,
     check_estimators,
     check_columns,
     check_attributes,

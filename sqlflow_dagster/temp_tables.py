@@ -8,8 +8,6 @@ The table is named after its first user, not after its SELECT, so that it stays 
 SELECT is edited.
 """
 
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +16,7 @@ from enum import StrEnum
 from sqlflow_dagster.graph.analysis import VALIDATION_SELECT, AnalyzedQuery, AnalyzedStatement
 from sqlflow_dagster.graph.dependencies import Views
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
+from sqlflow_dagster.graph.generated_names import generated_name, sql_name
 from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.lang.expressions import Literal
 from sqlflow_dagster.lang.sql_text import normalized_sql
@@ -35,9 +34,6 @@ from sqlflow_dagster.lang.statements import (
     TrainStatement,
     attribute,
 )
-
-PREFIX = "sqlflow_temporary_"
-_MAX_LENGTH = {"postgres": 63, "mysql": 64}
 
 
 class TemporaryTables(StrEnum):
@@ -128,7 +124,12 @@ def _table(
     state.taken.add(ref)
     effects = Effects(reads=analyzed.reads, writes=(Write(ref=ref, mode=Mode.REPLACE),))
     return table, AnalyzedStatement(
-        statement=table, effects=effects, names=item.names, prefix=item.prefix
+        statement=table,
+        effects=effects,
+        names=item.names,
+        prefix=item.prefix,
+        views=item.views,
+        temporary_tables=tuple(known for known in item.temporary_tables if known.setup),
     )
 
 
@@ -138,23 +139,10 @@ def _name(item: AnalyzedStatement, part: str, state: _Pass) -> QualifiedName:
     if target is None:
         state.leaves += 1
         target = f"{state.program}_{state.leaves}"
-    body = re.sub(r"\W+", "_", f"{verb}_{target}".lower())
-    body += "_validation" if part == "validation" else ""
-    limit = _MAX_LENGTH.get(state.dialect, 128)
-    candidate, number = _fitted(PREFIX + body, limit), 1
-    while item.names.table((*schema, candidate)) in state.taken:
-        number += 1
-        candidate = _fitted(f"{PREFIX}{body}_{number}", limit)
-    return QualifiedName(parts=(*schema, candidate))
-
-
-def _fitted(name: str, limit: int) -> str:
-    # Room is left for the suffix under which a table is built aside.
-    limit -= len("__aside")
-    if len(name.encode()) <= limit:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return name.encode()[: limit - 9].decode(errors="ignore") + "_" + digest
+    body = f"{verb}_{target}" + ("_validation" if part == "validation" else "")
+    return QualifiedName(
+        parts=generated_name(body, schema=schema, names=item.names, taken=state.taken)
+    )
 
 
 def _user(statement: QueryStatement) -> tuple[str, tuple[str, ...], str | None]:
@@ -184,18 +172,28 @@ def _over_table(
 ) -> AnalyzedStatement:
     """The statement with the SELECT replaced by one over the table."""
     assert isinstance(item.statement, QueryStatement)
-    quoted = ".".join(_sql_identifier(name, item.names.dialect) for name in table.table.parts)
-    query = Query(sql=f"SELECT * FROM {quoted}", span=analyzed.query.span)
+    name = sql_name(table.table.parts, item.names.dialect)
+    query = Query(sql=f"SELECT * FROM {name}", span=analyzed.query.span)
     ref = item.names.table(table.table.parts)
     other = item.validation if part == "query" else item.query
     kept = other.reads if other is not None else frozenset()
     reads = (item.effects.reads - analyzed.reads) | kept | {ref}
     simple = replace(analyzed, query=query, reads=frozenset({ref}))
-    tables = (*item.temporary_tables, table)
-    changed = replace(item, effects=replace(item.effects, reads=reads), temporary_tables=tables)
+    changed = replace(
+        _without_views(item) if other is None else item,
+        effects=replace(item.effects, reads=reads),
+    )
+    changed = replace(changed, temporary_tables=(*changed.temporary_tables, table))
     if part == "query":
         return replace(changed, statement=replace(item.statement, query=query), query=simple)
     return replace(changed, statement=_with_validation(item.statement, query), validation=simple)
+
+
+def _without_views(item: AnalyzedStatement) -> AnalyzedStatement:
+    """A statement that reads no TEMP table itself any more."""
+    prefix = tuple(sql for sql in item.prefix if sql not in item.views)
+    tables = tuple(table for table in item.temporary_tables if not table.setup)
+    return replace(item, prefix=prefix, views=(), temporary_tables=tables)
 
 
 def _with_validation(statement: QueryStatement, query: Query) -> QueryStatement:
@@ -206,10 +204,3 @@ def _with_validation(statement: QueryStatement, query: Query) -> QueryStatement:
     )
     attributes = tuple(new if item is old else item for item in statement.attributes)
     return replace(statement, attributes=attributes)
-
-
-def _sql_identifier(name: str, dialect: str) -> str:
-    if re.fullmatch(r"[a-z_][a-z0-9_]*", name):
-        return name
-    quote = "`" if dialect in {"mysql", "hive", "spark", "bigquery"} else '"'
-    return quote + name.replace(quote, quote * 2) + quote

@@ -151,7 +151,8 @@ def statement_text(step: Step) -> str:
     """The SQL of a step as a reader knows it, without secrets."""
     statement = step.statement
     if isinstance(statement, TemporaryTableStatement):
-        return without_secrets(f"CREATE TABLE {statement.table} AS\n{statement.query.sql}")
+        made = f"CREATE TABLE {statement.table} AS\n{statement.query.sql}"
+        return without_secrets(";\n".join([*(item.sql for item in statement.setup), made]))
     return without_secrets(statement.span.text) if statement.span is not None else ""
 
 

@@ -25,6 +25,7 @@ from sqlflow_dagster.lang.statements import (
     SqlStatement,
     Statement,
     TemporaryTableStatement,
+    TransactionStatement,
     attribute,
 )
 from sqlflow_dagster.temp_tables import TemporaryTables
@@ -86,7 +87,8 @@ def _means(sql: str, step: Step, dialect: str, mode: TemporaryTables) -> bool:
     if found.prefix != step.prefix:
         return False
     if isinstance(step.statement, TemporaryTableStatement):
-        return isinstance(found.statement, SqlStatement) and modes == [Mode.CREATE]
+        made = TransactionStatement if step.statement.setup else SqlStatement
+        return isinstance(found.statement, made) and modes == [Mode.CREATE]
     # How a statement writes decides whether what was there before is replaced.
     wanted = [write.mode for write in step.effects.writes]
     return found.statement == step.statement and modes == wanted
@@ -101,8 +103,10 @@ def _annotated(statement: Statement, text: str) -> str:
 
 def _statement_text(statement: Statement, dialect: str) -> str:
     match statement:
-        case TemporaryTableStatement(table=table, query=query):
-            return f"CREATE TABLE {_table_text(table, dialect)} AS\n{query.sql}"
+        case TemporaryTableStatement(table=table, query=query, setup=setup):
+            made = f"CREATE TABLE {_table_text(table, dialect)} AS\n{query.sql}"
+            inside = ["BEGIN", *(item.sql for item in setup), made, "COMMIT"]
+            return ";\n".join(inside) if setup else made
         case statement if isinstance(statement, QueryStatement):
             return statement.query.sql + _clause_text(statement)
         case _:

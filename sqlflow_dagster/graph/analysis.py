@@ -72,6 +72,7 @@ class AnalyzedStatement:
         effects: What it reads and writes.
         names: How its names are resolved.
         prefix: The session statements in force.
+        views: Those of ``prefix`` that stand for TEMP tables and views.
         query: Its SELECT; None for a statement without one.
         validation: Its ``validation.select``; None without one.
         temporary_tables: The generated tables that it reads.
@@ -81,6 +82,7 @@ class AnalyzedStatement:
     effects: Effects
     names: Names
     prefix: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
     query: AnalyzedQuery | None = None
     validation: AnalyzedQuery | None = None
     temporary_tables: tuple[TemporaryTableStatement, ...] = ()
@@ -270,13 +272,6 @@ def _sql_statement(statement: SqlStatement, effects: Effects, state: _Analysis) 
         return None
     if effects.session:
         return None
-    if effects.temporary:
-        message = (
-            "a temporary table is seen by its own statement only: "
-            "each statement runs on a connection of its own"
-        )
-        hint = "make it a table, or put all that uses it between BEGIN and COMMIT"
-        state.problems.append(Diagnostic(message=message, span=statement.span, hint=hint))
     return state.add(statement, effects)
 
 

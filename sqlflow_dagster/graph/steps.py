@@ -15,6 +15,7 @@ from sqlflow_dagster.lang.statements import (
     ExplainStatement,
     OptimizeStatement,
     PredictStatement,
+    QualifiedName,
     Query,
     RunStatement,
     ShowTrainStatement,
@@ -42,20 +43,25 @@ def make_steps(
     waits_for = without_implied(
         [item.content for item in waits], [item.order - item.content for item in waits]
     )
-    return [
-        Step(
+    steps: list[Step] = []
+    makers: dict[QualifiedName, Step] = {}
+    for index, item in enumerate(statements):
+        step = Step(
             index=index,
             name=names[index],
             statement=item.statement,
             effects=item.effects,
             waits_for=waits_for[index],
             prefix=item.prefix,
-            temporary_tables=item.temporary_tables,
+            views=item.views,
+            temporary_tables=tuple(makers[table.table] for table in item.temporary_tables),
             names=item.names,
             code_version=_code_version(item, dialect),
         )
-        for index, item in enumerate(statements)
-    ]
+        steps.append(step)
+        if isinstance(item.statement, TemporaryTableStatement):
+            makers[item.statement.table] = step
+    return steps
 
 
 def _unique(names: Sequence[str]) -> list[str]:
@@ -132,8 +138,9 @@ def _normal(statement: Statement, dialect: str) -> Statement:
             return TransactionStatement(statements=parts)
         case ShowTrainStatement():
             return statement
-        case TemporaryTableStatement(query=query):
-            return replace(statement, query=_normal_query(query, dialect))
+        case TemporaryTableStatement(query=query, setup=setup):
+            normal = tuple(SqlStatement(sql=normalized_sql(item.sql, dialect)) for item in setup)
+            return replace(statement, query=_normal_query(query, dialect), setup=normal)
         case _:
             computed = (
                 item

@@ -222,10 +222,16 @@ class ShowTrainStatement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemporaryTableStatement:
-    """A generated statement: compute a complex SELECT once into a ``sqlflow_temporary_*`` table."""
+    """A generated statement: compute a SELECT once into a ``sqlflow_temporary_*`` table.
+
+    Attributes:
+        setup: What runs before it on the same connection: the statements that write the TEMP table of a
+            user that the SELECT reads.
+    """
 
     table: QualifiedName
     query: Query
+    setup: tuple[SqlStatement, ...] = ()
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

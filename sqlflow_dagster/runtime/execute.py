@@ -23,7 +23,8 @@ from sqlflow_dagster.runtime.models import run_show_train, run_train
 from sqlflow_dagster.runtime.not_runnable import not_runnable
 from sqlflow_dagster.runtime.predictions import run_evaluate, run_explain, run_predict
 from sqlflow_dagster.runtime.results import StepResult
-from sqlflow_dagster.runtime.sql import run_sql, run_temporary_table, run_transaction
+from sqlflow_dagster.runtime.sql import run_sql, run_transaction
+from sqlflow_dagster.runtime.temp_tables import rebuild_missing_tables, run_temporary_table
 
 
 def execute(step: Step, context: RunContext) -> StepResult:
@@ -39,6 +40,7 @@ def execute(step: Step, context: RunContext) -> StepResult:
     """
     started = time.monotonic()
     try:
+        rebuild_missing_tables(step, context)
         result = _run(step, context)
     except StepError as error:
         raise error.at(step.statement.span) from error

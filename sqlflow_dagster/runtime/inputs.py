@@ -7,19 +7,10 @@ import pyarrow as pa
 from sqlflow_dagster.engines.base import Column, Session
 from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.graph.analysis import VALIDATION_SELECT
-from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.statements import ModelReference, Query, QueryStatement, attribute
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.runtime.context import RunContext
-
-
-def rebuild_missing_tables(step: Step, session: Session, context: RunContext) -> None:
-    """Make the generated tables of a step that are not there, as after ``temp-tables prune``."""
-    for table in step.temporary_tables:
-        if session.relation_kind(table.table.parts) is None:
-            context.progress.note(f"{table.table} is missing; computing it again")
-            session.create_table_as(table.table.parts, table.query.sql)
 
 
 def query_columns(session: Session, query: Query) -> tuple[Column, ...]:

@@ -18,7 +18,6 @@ from sqlflow_dagster.runtime.inputs import (
     load_model,
     query_columns,
     read_all,
-    rebuild_missing_tables,
     validation_query,
 )
 from sqlflow_dagster.runtime.lineage import feature_lineage, step_lineage
@@ -32,7 +31,6 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
     """
     base = load_model(statement.base_model, context)[1] if statement.base_model else None
     with context.engine.session(prefix=step.prefix) as session:
-        rebuild_missing_tables(step, session, context)
         check_statement(statement, column_types(query_columns(session, statement.query)))
         select = validation_query(statement)
         if select is not None:

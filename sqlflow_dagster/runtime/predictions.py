@@ -25,7 +25,6 @@ from sqlflow_dagster.runtime.inputs import (
     no_rows,
     query_columns,
     read_all,
-    rebuild_missing_tables,
 )
 from sqlflow_dagster.runtime.lineage import all_features, feature_lineage, step_lineage
 from sqlflow_dagster.runtime.results import Artifact, StepResult
@@ -43,7 +42,7 @@ def run_predict(step: Step, statement: PredictStatement, context: RunContext) ->
     """
     version, model = load_model(statement.model, context)
     with context.engine.session(prefix=step.prefix) as session:
-        _checked_columns(step, statement, model, session, context)
+        _checked_columns(statement, model, session)
         lineage = step_lineage(step, statement.query.sql, session, context)
         reader = session.read(statement.query.sql)
         if step.writes & step.reads:
@@ -97,7 +96,7 @@ def run_evaluate(step: Step, statement: EvaluateStatement, context: RunContext) 
     version, model = load_model(statement.model, context)
     label = _label(statement, model)
     with context.engine.session(prefix=step.prefix) as session:
-        columns = _checked_columns(step, statement, model, session, context)
+        columns = _checked_columns(statement, model, session)
         if label.lower() not in {name.lower() for name in columns}:
             raise TerminalError(
                 f"the label {label!r} is not among the columns of the SELECT: {', '.join(columns)}",
@@ -149,7 +148,7 @@ def run_explain(step: Step, statement: ExplainStatement, context: RunContext) ->
     """Say how much each feature adds to each prediction: a plot and, with INTO, a table of rows."""
     version, model = load_model(statement.model, context)
     with context.engine.session(prefix=step.prefix) as session:
-        _checked_columns(step, statement, model, session, context)
+        _checked_columns(statement, model, session)
         lineage = step_lineage(step, statement.query.sql, session, context)
         rows = read_all(session, statement.query)
     limit = attribute(statement, "explain.rows")
@@ -193,11 +192,8 @@ def _count(item: Attribute) -> int:
     return value
 
 
-def _checked_columns(
-    step: Step, statement: QueryStatement, model: Model, session: Session, context: RunContext
-) -> list[str]:
+def _checked_columns(statement: QueryStatement, model: Model, session: Session) -> list[str]:
     """The columns of the SELECT, which the engine accepts and which has what the model needs."""
-    rebuild_missing_tables(step, session, context)
     columns = query_columns(session, statement.query)
     check_inputs(model.feature_columns(), column_types(columns), span=statement.query.span)
     return [column.name for column in columns]

@@ -76,12 +76,12 @@ def _not_there(wanted: Mapping[ObjectRef, Step], context: RunContext) -> dict[Ob
         if ref.kind is ObjectKind.MODEL and not context.models.versions(ref.name)
     }
     tables = {ref: step for ref, step in wanted.items() if ref.kind is ObjectKind.TABLE}
-    for prefix in {step.prefix for step in tables.values()}:
-        with context.engine.session(prefix=prefix) as session:
+    for settings in {step.settings for step in tables.values()}:
+        with context.engine.session(prefix=settings) as session:
             missing |= {
                 ref: step
                 for ref, step in tables.items()
-                if step.prefix == prefix and not _has_table(ref, session, context.engine)
+                if step.settings == settings and not _has_table(ref, session, context.engine)
             }
     return missing
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
-from sqlglot.tokenizer_core import TokenType
 
 from sqlflow_dagster.engines.base import Session
 from sqlflow_dagster.errors import Diagnostic, StepError, TerminalError, TransientError
@@ -22,7 +20,6 @@ from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.graph.static_checks import unknown_columns
-from sqlflow_dagster.lang.dialects import lexis
 from sqlflow_dagster.lang.standard import parse_sql
 from sqlflow_dagster.lang.statements import (
     OptimizeStatement,
@@ -35,6 +32,7 @@ from sqlflow_dagster.lang.statements import (
 from sqlflow_dagster.ml.model import check_inputs
 from sqlflow_dagster.ml.preparation import check_attributes, check_statement
 from sqlflow_dagster.runtime.context import RunContext
+from sqlflow_dagster.runtime.empty_tables import define, temporary_objects, without_rows
 from sqlflow_dagster.runtime.inputs import column_types, no_rows, query_columns, validation_query
 from sqlflow_dagster.runtime.model_inputs import ModelInputs, used_model
 from sqlflow_dagster.runtime.not_runnable import not_runnable
@@ -100,7 +98,7 @@ def rehearse(
                 problems[step.index] = [refused]
         rehearsal = _Rehearsal(
             session=session,
-            prefix=chosen[0].prefix,
+            prefix=chosen[0].settings,
             unknown=set(made),
             typed=context.engine.typed_columns,
             models=models,
@@ -116,7 +114,7 @@ def _session_before(step: Step, context: RunContext) -> Iterator[Session]:
     """A session as a step finds it; what its USE and SET are refused for has their place."""
     with ExitStack() as stack:
         try:
-            session = stack.enter_context(context.engine.session(prefix=step.prefix))
+            session = stack.enter_context(context.engine.session(prefix=step.settings))
         except StepError as error:
             raise error.at(step.statement.span) from error
         yield session
@@ -164,9 +162,9 @@ _ANEW = frozenset({Mode.CREATE, Mode.REPLACE})
 def _session_goes_on(step: Step, rehearsal: _Rehearsal) -> bool:
     """Run the USE and SET that stand before a statement; False where that cannot be done."""
     before = len(rehearsal.prefix)
-    if step.prefix[:before] != rehearsal.prefix:
+    if step.settings[:before] != rehearsal.prefix:
         return False
-    for sql in step.prefix[before:]:
+    for sql in step.settings[before:]:
         if not _SETTING.match(sql):
             return False  # An ATTACH may make a file.
         try:
@@ -175,7 +173,7 @@ def _session_goes_on(step: Step, rehearsal: _Rehearsal) -> bool:
             error.excerpt = Excerpt(text=sql, in_session=True)
             rehearsal.problems[step.index] = [error.at(step.statement.span).diagnostic]
             return False
-    rehearsal.prefix = step.prefix
+    rehearsal.prefix = step.settings
     return True
 
 
@@ -205,21 +203,26 @@ def _check(step: Step, rehearsal: _Rehearsal) -> None:
         return
     rehearsal.unknown -= step.writes
     try:
-        match step.statement:
-            case SqlStatement(sql=sql):
-                _check_sql(step, sql, rehearsal)
-            case TemporaryTableStatement(table=table, query=query):
-                rehearsal.session.create_table_as(table.parts, _without_rows(query.sql))
-            case statement if isinstance(statement, QueryStatement):
-                _forget(step, rehearsal)
-                _check_query(step, statement, rehearsal)
-            case _:
-                _forget(step, rehearsal)
+        with temporary_objects(step, rehearsal.session):
+            _check_statement(step, rehearsal)
     except TransientError:
         raise
     except StepError as error:
         rehearsal.problems[step.index] = [error.at(_place(step)).diagnostic]
         _forget(step, rehearsal)
+
+
+def _check_statement(step: Step, rehearsal: _Rehearsal) -> None:
+    match step.statement:
+        case SqlStatement(sql=sql):
+            _check_sql(step, sql, rehearsal)
+        case TemporaryTableStatement(table=table, query=query):
+            rehearsal.session.create_table_as(table.parts, without_rows(query.sql))
+        case statement if isinstance(statement, QueryStatement):
+            _forget(step, rehearsal)
+            _check_query(step, statement, rehearsal)
+        case _:
+            _forget(step, rehearsal)
 
 
 def _check_query(step: Step, statement: QueryStatement, rehearsal: _Rehearsal) -> None:
@@ -265,40 +268,10 @@ def _check_sql(step: Step, sql: str, rehearsal: _Rehearsal) -> None:
     tree = parse_sql(sql, step.names.dialect)
     match tree:
         case exp.Create() if tree.args.get("kind") in {"TABLE", "VIEW", "SCHEMA"}:
-            _define(step, sql, tree, session)
+            define(step, sql, tree, session)
         case exp.Drop() | exp.Alter():
             session.execute(sql)
         case exp.Query() | exp.Insert() | exp.Update() | exp.Delete() | exp.Merge():
             session.execute(f"EXPLAIN {sql}")
         case _:
             _forget(step, rehearsal)
-
-
-def _define(step: Step, sql: str, tree: exp.Create, session: Session) -> None:
-    """Create what the statement creates, without its rows."""
-    tables = [write for write in step.effects.writes if write.ref.kind is ObjectKind.TABLE]
-    if any(w.mode is Mode.ENSURE and session.relation_kind(w.ref.parts) for w in tables):
-        return
-    if tree.args["kind"] != "TABLE" or not isinstance(tree.expression, exp.Query):
-        with ExitStack() as blocks:
-            for write in tables:
-                blocks.enter_context(session.replacing(write.ref.parts))
-            session.execute(sql)
-        return
-    # The engine checks the statement as it stands; then a table with its columns takes its place.
-    session.execute(f"EXPLAIN {sql}")
-    session.create_table_as(tables[0].ref.parts, _without_rows(_query_text(sql, step)))
-
-
-def _query_text(sql: str, step: Step) -> str:
-    """The SELECT of a CREATE TABLE … AS, as it was written."""
-    depth = 0
-    for token in Dialect.get_or_raise(lexis(step.names.dialect).sqlglot).tokenize(sql):
-        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
-        if token.token_type is TokenType.ALIAS and depth == 0:
-            return sql[token.end + 1 :]
-    raise TerminalError("the SELECT of this CREATE TABLE was not found")
-
-
-def _without_rows(query: str) -> str:
-    return f"SELECT * FROM (\n{query}\n) AS sqlflow_rehearsed LIMIT 0"

@@ -1,4 +1,4 @@
-"""Statements of the engine's own SQL, and the generated tables."""
+"""Statements of the engine's own SQL."""
 
 import re
 from collections.abc import Iterator
@@ -11,11 +11,7 @@ from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.objects import ObjectKind
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.scanner import content_start
-from sqlflow_dagster.lang.statements import (
-    SqlStatement,
-    TemporaryTableStatement,
-    TransactionStatement,
-)
+from sqlflow_dagster.lang.statements import SqlStatement, TransactionStatement
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import StepResult, WrittenTable
@@ -47,18 +43,6 @@ def run_transaction(step: Step, statement: TransactionStatement, context: RunCon
             for item in statement.statements:
                 session.execute(item.sql)
         return StepResult(tables=written_tables(step, session, context))
-
-
-def run_temporary_table(
-    step: Step, statement: TemporaryTableStatement, context: RunContext
-) -> StepResult:
-    """Compute a SELECT into its generated table."""
-    with context.engine.session(prefix=step.prefix) as session:
-        session.create_table_as(statement.table.parts, statement.query.sql)
-        return StepResult(
-            tables=written_tables(step, session, context),
-            column_lineage=step_lineage(step, statement.query.sql, session, context),
-        )
 
 
 def written_tables(step: Step, session: Session, context: RunContext) -> tuple[WrittenTable, ...]:

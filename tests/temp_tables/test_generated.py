@@ -76,7 +76,7 @@ def test_anything_more_gets_one(select: str) -> None:
     assert isinstance(made, TemporaryTableStatement)
     assert made.query.sql == select
     assert last(program).waits_for == {0}
-    assert last(program).temporary_tables == (made,)
+    assert last(program).temporary_tables == (program.steps[0],)
 
 
 def test_the_statement_reads_the_table_instead_of_what_the_select_reads() -> None:

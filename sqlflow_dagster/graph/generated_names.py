@@ -1,0 +1,51 @@
+"""What generated tables are called, and how a name is written in SQL."""
+
+import hashlib
+import re
+from collections.abc import Collection, Sequence
+
+from sqlflow_dagster.graph.objects import Names, ObjectRef
+
+PREFIX = "sqlflow_temporary_"
+_MAX_LENGTH = {"postgres": 63, "mysql": 64}
+
+
+def generated_name(
+    body: str, *, schema: Sequence[str], names: Names, taken: Collection[ObjectRef]
+) -> tuple[str, ...]:
+    """The parts of the name of a generated table that no other table of the program has.
+
+    Args:
+        body: What the name says after the prefix.
+        schema: Where the table is made; empty for the schema in force.
+        names: How names are resolved there.
+        taken: The names that the program uses already.
+    """
+    body = re.sub(r"\W+", "_", body.lower())
+    limit = _MAX_LENGTH.get(names.dialect, 128)
+    candidate, number = _fitted(PREFIX + body, limit), 1
+    while names.table((*schema, candidate)) in taken:
+        number += 1
+        candidate = _fitted(f"{PREFIX}{body}_{number}", limit)
+    return (*schema, candidate)
+
+
+def _fitted(name: str, limit: int) -> str:
+    # Room is left for the suffix under which a table is built aside.
+    limit -= len("__aside")
+    if len(name.encode()) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return name.encode()[: limit - 9].decode(errors="ignore") + "_" + digest
+
+
+def sql_name(parts: Sequence[str], dialect: str) -> str:
+    """A name as SQL text; quoted only where it has to be."""
+    return ".".join(_sql_identifier(part, dialect) for part in parts)
+
+
+def _sql_identifier(name: str, dialect: str) -> str:
+    if re.fullmatch(r"[a-z_][a-z0-9_]*", name):
+        return name
+    quote = "`" if dialect in {"mysql", "hive", "spark", "bigquery"} else '"'
+    return quote + name.replace(quote, quote * 2) + quote

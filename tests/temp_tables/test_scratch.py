@@ -1,0 +1,230 @@
+"""TEMP tables and TEMP views of a user, across statements that run on connections of their own."""
+
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from sqlflow_dagster.argo.step_text import step_text
+from sqlflow_dagster.compiler import compile_program
+from sqlflow_dagster.engines.base import Engine, open_engine
+from sqlflow_dagster.graph.program import Program, Step
+from sqlflow_dagster.lang.statements import TemporaryTableStatement
+from sqlflow_dagster.runtime.context import open_context
+from sqlflow_dagster.runtime.execute import execute
+from tests.dagster.home import Home, execute_command
+
+# Every way in which a TEMP table is used, and in which its session is set up.
+PROGRAM = """
+CREATE TEMP TABLE seen (a INTEGER PRIMARY KEY, y INTEGER DEFAULT 7);
+INSERT INTO seen SELECT a, y FROM raw;
+{settings}
+CREATE TEMP VIEW odd AS SELECT a, y FROM seen WHERE a % 2 = 1;
+CREATE TABLE before AS SELECT count(*) AS n, sum(y) AS s FROM odd;
+UPDATE seen SET y = y + 100 WHERE a > 30;
+INSERT INTO seen (a) VALUES (1000);
+CREATE TABLE after_it AS SELECT * FROM odd;
+CREATE TEMP TABLE wide AS SELECT s.a, s.y, s.a * 2 AS b FROM seen AS s JOIN odd AS o ON s.a = o.a;
+SELECT * FROM wide TO TRAIN xgboost.gbtree LABEL y INTO m;
+SELECT max(a) AS a, b FROM wide GROUP BY b TO PREDICT guesses.y USING m;
+DROP TABLE seen;
+CREATE TABLE seen AS SELECT count(*) AS n FROM guesses;
+"""
+SETTINGS = {"duckdb": "SET threads = 1;\nUSE main;", "sqlite": "PRAGMA cache_size = 1000;"}
+TABLES = ("before", "after_it", "guesses", "seen")
+ROWS = "WITH RECURSIVE n(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n WHERE a < 60)"
+
+
+def program_for(engine: Engine) -> str:
+    return PROGRAM.format(settings=SETTINGS[engine.name])
+
+
+def load(engine: Engine) -> None:
+    with engine.session() as session:
+        session.execute(f"CREATE TABLE raw AS {ROWS} SELECT a, a % 3 AS y FROM n")
+
+
+def tables(engine: Engine) -> dict[str, pa.Table]:
+    with engine.session() as session:
+        found = {name: session.read(f"SELECT * FROM {name}").read_all() for name in TABLES}
+    return {name: table.sort_by(table.column_names[0]) for name, table in found.items()}
+
+
+def run_step(url: str, step: Step) -> None:
+    execute(step, open_context(url, threads=1))
+
+
+def one_process_a_statement(url: str, program: Program) -> None:
+    context = multiprocessing.get_context("spawn")
+    for step in program.steps:
+        process = context.Process(target=run_step, args=(url, step))
+        process.start()
+        process.join(60)
+        assert process.exitcode == 0, step.name
+
+
+def on_one_connection(engine: Engine) -> dict[str, pa.Table]:
+    """What the plain SQL of the program leaves when one connection runs it all."""
+    statements = [item.strip() for item in program_for(engine).split(";")]
+    plain = [sql for sql in statements if sql and " TO " not in sql and "guesses" not in sql]
+    with engine.session() as session:
+        for sql in plain:
+            session.execute(sql)
+        found = {name: session.read(f"SELECT * FROM {name}").read_all() for name in TABLES[:2]}
+    return {name: table.sort_by(table.column_names[0]) for name, table in found.items()}
+
+
+@pytest.fixture(params=["duckdb", "sqlite"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    found = f"{request.param}:///{tmp_path / 'data.db'}"
+    load(open_engine(found))
+    return found
+
+
+def test_each_statement_in_its_own_process_gives_what_one_connection_gives(
+    url: str, tmp_path: Path
+) -> None:
+    engine = open_engine(url)
+    one_process_a_statement(url, compile_program(program_for(engine), dialect=engine.dialect))
+    other = open_engine(f"{engine.name}:///{tmp_path / 'one.db'}")
+    load(other)
+    expected = on_one_connection(other)
+    assert {name: tables(engine)[name] for name in expected} == expected
+    assert expected["before"].to_pylist() == [{"n": 30, "s": 30}]
+
+
+def by_command(home: Home) -> tuple[str, ...]:
+    return ("sqlflow", "run", str(home.programs / "scratch.sql"))
+
+
+def by_dagster(home: Home) -> tuple[str, ...]:
+    return execute_command("scratch")
+
+
+@pytest.mark.parametrize("way", [by_command, by_dagster], ids=lambda way: way.__name__)
+def test_the_command_and_dagster_leave_the_same_tables(
+    tmp_path: Path, way: Callable[[Home], tuple[str, ...]]
+) -> None:
+    engine = open_engine(f"duckdb:///{tmp_path / 'processes.duckdb'}")
+    load(engine)
+    one_process_a_statement(
+        f"duckdb:///{tmp_path / 'processes.duckdb'}", compile_program(program_for(engine))
+    )
+    home = Home.create(tmp_path / "home", {"scratch.sql": program_for(engine)})
+    load(home.engine)
+    done = home.run(*way(home))
+    assert done.returncode == 0, done.stdout
+    assert tables(home.engine) == tables(engine)
+
+
+def kept(program: Program) -> dict[str, tuple[str, ...]]:
+    """The statements that run before each generated table is written, by its name."""
+    found = [step.statement for step in program.steps]
+    return {
+        str(item.table): tuple(sql.sql for sql in item.setup)
+        for item in found
+        if isinstance(item, TemporaryTableStatement)
+    }
+
+
+def test_no_text_of_the_user_is_changed() -> None:
+    program = compile_program(
+        "CREATE TEMP TABLE t (a INT);\nINSERT INTO t SELECT a FROM raw;\n"
+        "SELECT t.a -- as it is\nFROM t;",
+        path="shop.sql",
+    )
+    assert kept(program) == {
+        "sqlflow_temporary_shop_t": (
+            "CREATE TEMP TABLE t (a INT)",
+            "INSERT INTO t SELECT a FROM raw",
+        )
+    }
+    reader = program.steps[-1]
+    assert reader.statement.span is not None
+    assert reader.statement.span.text == "SELECT t.a -- as it is\nFROM t"
+    assert reader.prefix == ("CREATE TEMPORARY VIEW t AS SELECT * FROM sqlflow_temporary_shop_t",)
+
+
+def test_a_write_after_a_reader_goes_on_from_the_kept_table() -> None:
+    program = compile_program(
+        "CREATE TEMP TABLE t AS SELECT 1 AS a; CREATE TABLE u AS SELECT * FROM t; DELETE FROM t;"
+        "CREATE TABLE v AS SELECT * FROM t"
+    )
+    assert kept(program)["sqlflow_temporary_program_t_2"] == (
+        "CREATE TEMPORARY TABLE t AS SELECT * FROM sqlflow_temporary_program_t",
+        "DELETE FROM t",
+    )
+    assert [{ref.name for ref in step.reads} for step in program.steps] == [
+        set(),
+        {"sqlflow_temporary_program_t"},
+        {"sqlflow_temporary_program_t"},
+        {"sqlflow_temporary_program_t_2"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        pytest.param(
+            "CREATE TEMP TABLE t AS SELECT * FROM t; SELECT * FROM t",
+            [{"t"}, {"sqlflow_temporary_program_t"}],
+            id="it hides the table that it is made of",
+        ),
+        pytest.param(
+            "CREATE TEMP TABLE t AS SELECT 1; DROP TABLE t; SELECT * FROM t",
+            [set(), {"t"}],
+            id="dropped, it hides nothing",
+        ),
+        pytest.param(
+            "CREATE TEMP TABLE t AS SELECT 1; SELECT * FROM temp.t; SELECT * FROM s.t",
+            [set(), {"sqlflow_temporary_program_t"}, {"s.t"}],
+            id="by its schema, and another one",
+        ),
+        pytest.param(
+            "CREATE TEMP VIEW v AS SELECT * FROM t; SELECT * FROM v",
+            [{"t"}],
+            id="a view is no step",
+        ),
+        pytest.param(
+            "CREATE TEMP TABLE t AS SELECT 1; CREATE TEMP VIEW v AS FROM t;"
+            "CREATE OR REPLACE TEMP TABLE t AS SELECT 2; SELECT * FROM v",
+            [set(), set(), {"sqlflow_temporary_program_t_2"}],
+            id="a view shows the table as it is then",
+        ),
+        pytest.param(
+            "CREATE TEMP TABLE t AS SELECT 1; CREATE OR REPLACE TEMP TABLE t AS SELECT a + 1 FROM t;"
+            "SELECT * FROM t",
+            [set(), {"sqlflow_temporary_program_t"}],
+            id="made of itself",
+        ),
+    ],
+)
+def test_who_reads_what(text: str, reads: list[set[str]]) -> None:
+    program = compile_program(text)
+    assert [{ref.name for ref in step.reads} for step in program.steps] == reads
+
+
+def test_statements_that_use_no_temp_table_do_not_wait_for_one() -> None:
+    program = compile_program("CREATE TEMP TABLE t AS SELECT 1; CREATE TABLE u AS SELECT 2")
+    assert program.steps[1].prefix == ()
+    assert program.steps[1].waits_for == frozenset()
+
+
+def test_a_statement_that_nobody_can_foresee_sees_every_temp_table() -> None:
+    program = compile_program("CREATE TEMP TABLE t AS SELECT 1; CALL p()", dialect="postgres")
+    assert program.steps[1].views == (
+        "CREATE TEMPORARY VIEW t AS SELECT * FROM sqlflow_temporary_program_t",
+    )
+
+
+def test_a_pod_runs_the_same_statements() -> None:
+    program = compile_program(PROGRAM.format(settings=SETTINGS["duckdb"]))
+    texts = [step_text(step, program).sql for step in program.steps]
+    assert texts[0] == (
+        "BEGIN;\nCREATE TEMP TABLE seen (a INTEGER PRIMARY KEY, y INTEGER DEFAULT 7);\n"
+        "INSERT INTO seen SELECT a, y FROM raw;\n"
+        "CREATE TABLE sqlflow_temporary_program_seen AS\nSELECT * FROM seen;\nCOMMIT"
+    )
+    assert texts[1].endswith("CREATE TABLE before AS SELECT count(*) AS n, sum(y) AS s FROM odd")
