@@ -83,9 +83,9 @@ def test_attributes_that_are_known_are_accepted(
         ),
         pytest.param(
             "xgboost.gbtree",
-            "rate_drop=0.1",
-            "rate_drop",
-            "xgboost.gbtree with objective reg:squarederror does not use parameter rate_drop",
+            "feature_selector=cyclic",
+            "feature_selector",
+            "xgboost.gbtree with objective reg:squarederror does not use parameter feature_selector",
             "leave it out",
             id="parameter of another booster",
         ),

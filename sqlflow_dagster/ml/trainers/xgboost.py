@@ -7,7 +7,9 @@ scaled, one-hot layout.
 """
 
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +54,10 @@ class XGBoostModel:
 
     def predict(self, features: EncodedTable) -> FloatArray:
         """Class probabilities, shape (n, classes), or regression values, shape (n,)."""
+        with _without_deprecation():
+            return self._predict(features)
+
+    def _predict(self, features: EncodedTable) -> FloatArray:
         data = _matrix(features, self.threads)
         objective = str(self.parameters["objective"])
         if not objective.startswith(("binary:", "multi:")):
@@ -66,9 +72,9 @@ class XGBoostModel:
 
     def contributions(self, features: EncodedTable) -> Contributions:
         """SHAP values of the trees, or of the linear terms."""
-        found = self.booster.predict(
-            _matrix(features, self.threads), pred_contribs=True, strict_shape=True
-        )
+        data = _matrix(features, self.threads)
+        with _without_deprecation():
+            found = self.booster.predict(data, pred_contribs=True, strict_shape=True)
         return Contributions(values=found[:, :, :-1], base_values=found[:, :, -1])
 
     def files(self) -> dict[str, bytes]:
@@ -121,16 +127,17 @@ class XGBoostTrainer:
         ]
         history: dict[str, dict[str, list[float]]] = {}
         try:
-            booster = xgb.train(
-                {**parameters, "validate_parameters": False},
-                evals[0][0],
-                settings.rounds,
-                evals=evals,
-                evals_result=history,
-                verbose_eval=False,
-                callbacks=_callbacks(settings, request),
-                xgb_model=_base_booster(request),
-            )
+            with _without_deprecation():
+                booster = xgb.train(
+                    {**parameters, "validate_parameters": False},
+                    evals[0][0],
+                    settings.rounds,
+                    evals=evals,
+                    evals_result=history,
+                    verbose_eval=False,
+                    callbacks=_callbacks(settings, request),
+                    xgb_model=_base_booster(request),
+                )
         except xgb.core.XGBoostError as error:
             raise library_error(error, settings.objective_span) from error
         return XGBoostModel(
@@ -152,11 +159,20 @@ class XGBoostTrainer:
         booster = xgb.Booster()
         try:
             info = json.loads(files[_INFO])
-            booster.load_model(bytearray(files[_MODEL]))
-            booster.set_param({"nthread": threads})
+            with _without_deprecation():
+                booster.load_model(bytearray(files[_MODEL]))
+                booster.set_param({"nthread": threads})
             return XGBoostModel(booster=booster, threads=threads, **info)
         except (KeyError, TypeError, ValueError, xgb.core.XGBoostError) as error:
             raise TerminalError(f"the files are no XGBoost model: {error}") from error
+
+
+@contextmanager
+def _without_deprecation() -> Iterator[None]:
+    """A block in which XGBoost does not say, each time anew, that gblinear is deprecated."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"(?s).*booster=gblinear. is deprecated", UserWarning)
+        yield
 
 
 def _objectives(settings: Settings, label_type: LabelType) -> tuple[str, ...]:
