@@ -7,8 +7,10 @@ import click
 from sqlflow_dagster.cli.argo import argo
 from sqlflow_dagster.cli.check import check
 from sqlflow_dagster.cli.demo_data import demo_data
+from sqlflow_dagster.cli.fmt import fmt
 from sqlflow_dagster.cli.graph import graph
 from sqlflow_dagster.cli.jobs import cancel, logs, status
+from sqlflow_dagster.cli.lineage import lineage
 from sqlflow_dagster.cli.options import required, root_datasource_option
 from sqlflow_dagster.cli.plan import plan
 from sqlflow_dagster.cli.run import run
@@ -104,5 +106,18 @@ def main(
     run_statement(text, Path(path) if path else None, required(datasource), temp_tables)
 
 
-for command in (run, check, graph, plan, demo_data, submit, status, logs, cancel, argo):
+for command in (
+    run,
+    check,
+    graph,
+    lineage,
+    plan,
+    fmt,
+    demo_data,
+    submit,
+    status,
+    logs,
+    cancel,
+    argo,
+):
     main.add_command(command)

@@ -8,7 +8,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
+from sqlglot import exp
+
+from sqlflow_dagster.errors import Diagnostic, Severity
 from sqlflow_dagster.graph.annotations import declared_effects, refuse_declarations
 from sqlflow_dagster.graph.effects import Effects, Mode, Write, merged_effects
 from sqlflow_dagster.graph.keyword_effects import keyword_effects, set_effects
@@ -17,6 +19,7 @@ from sqlflow_dagster.graph.objects import Names, ObjectRef, model_ref
 from sqlflow_dagster.graph.queries import UNKNOWN_SHAPE, QueryShape, query_shape
 from sqlflow_dagster.graph.sql_effects import sql_effects
 from sqlflow_dagster.lang.clause_parser import ClauseError, parse_clause, parse_show_train
+from sqlflow_dagster.lang.clause_search import clause_after, is_sql, late_clause
 from sqlflow_dagster.lang.scanner import (
     CLAUSE_START,
     QUERY_START,
@@ -172,6 +175,10 @@ def _statement(span: Span, piece: Piece, state: _Analysis) -> None:
         reads = frozenset({model_ref(show.model.name.parts)})
         return state.add(show, Effects(reads=reads))
     _refuse_misplaced_clause(span, state)
+    return _plain_statement(span, state)
+
+
+def _plain_statement(span: Span, state: _Analysis) -> None:
     sql = span.text
     effects = (
         declared_effects(span, state.names)
@@ -179,7 +186,7 @@ def _statement(span: Span, piece: Piece, state: _Analysis) -> None:
         or _parsed_effects(sql, state.names)
     )
     if isinstance(effects, Rejection):
-        late = _late_clause(span, state)
+        late = late_clause(span, state.names.dialect)
         if late is not None:
             return _query_statement(span, late, state)
         state.problems.append(_unparsed(effects, span, ""))
@@ -230,33 +237,6 @@ def _refuse_misplaced_clause(span: Span, state: _Analysis) -> None:
             )
 
 
-def _late_clause(span: Span, state: _Analysis) -> int | None:
-    """Where a machine-learning clause starts that the scanner did not see.
-
-    Either it is misspelt, or it is the old spelling without TO: then both sides must parse.
-
-    Raises:
-        ClauseError: It is misspelt.
-    """
-    source, dialect = state.source, state.names.dialect
-    if not QUERY_START.match(source.text, span.start):
-        return None
-    for start, word, spelt_with_to in clause_candidates(source.text, span.start, span.end, dialect):
-        if word.upper() not in VERBS and not (spelt_with_to and did_you_mean(word, VERBS)):
-            continue
-        left = parse_sql(source.text[span.start : start], dialect)
-        if isinstance(left, Rejection):
-            continue
-        try:
-            parse_clause(source, start, span.end, Query(sql=""), span)
-        except ClauseError:
-            if spelt_with_to:
-                raise
-            continue
-        return start
-    return None
-
-
 def _sql_statement(statement: SqlStatement, effects: Effects, state: _Analysis) -> None:
     if effects.transaction is not None:
         return _transaction_edge(statement, effects.transaction, state)
@@ -304,24 +284,36 @@ def _refuse_in_transaction(span: Span | None, state: _Analysis) -> None:
 
 
 def _query_statement(span: Span, clause: int, state: _Analysis) -> None:
-    source = state.source
-    query_end = content_end(source.text, span.start, clause, state.names.dialect)
+    source, dialect = state.source, state.names.dialect
+    query_end = content_end(source.text, span.start, clause, dialect)
     query_span = source.span(span.start, query_end)
     query = Query(sql=query_span.text, span=query_span)
-    statement = parse_clause(source, clause, span.end, query, span)
+    try:
+        statement = parse_clause(source, clause, span.end, query, span)
+    except ClauseError:
+        if not is_sql(span, dialect):
+            raise
+        # A name that looks like the start of a clause: SELECT to maximize FROM t.
+        return _plain_statement(span, state)
     _refuse_in_transaction(source.span(clause, span.end), state)
-    analyzed = _query(query, query_span, "the SELECT is ", state)
+    tree = parse_sql(query.sql, dialect)
+    if isinstance(tree, Rejection) and (later := clause_after(span, clause, dialect)) is not None:
+        return _query_statement(span, later, state)
+    analyzed = _query(query, tree, query_span, "the SELECT is ", state)
     validation = None
     select = attribute(statement, VALIDATION_SELECT)
     if select is not None and select.span is not None:
         if not isinstance(select.value, str):
             message = f"{VALIDATION_SELECT} must be a SELECT in quotes"
             raise ClauseError(Diagnostic(message=message, span=select.span))
-        text = _without_end(select.value, state.names.dialect)
-        validation = _query(Query(sql=text), select.span, f"{VALIDATION_SELECT} is ", state)
+        text = _without_end(select.value, dialect)
+        tree = parse_sql(text, dialect)
+        validation = _query(Query(sql=text), tree, select.span, f"{VALIDATION_SELECT} is ", state)
     effects = _model_effects(statement, state.names)
     reads = effects.reads | analyzed.reads | (validation.reads if validation else frozenset())
-    state.add(statement, replace(effects, reads=reads), query=analyzed, validation=validation)
+    return state.add(
+        statement, replace(effects, reads=reads), query=analyzed, validation=validation
+    )
 
 
 def _without_end(sql: str, dialect: str) -> str:
@@ -329,8 +321,9 @@ def _without_end(sql: str, dialect: str) -> str:
     return sql[: content_end(sql, 0, len(sql), dialect)].rstrip("; \n").strip()
 
 
-def _query(query: Query, place: Span, what: str, state: _Analysis) -> AnalyzedQuery:
-    tree = parse_sql(query.sql, state.names.dialect)
+def _query(
+    query: Query, tree: exp.Expression | Rejection, place: Span, what: str, state: _Analysis
+) -> AnalyzedQuery:
     if isinstance(tree, Rejection):
         problem = _unparsed(tree, place, what)
         # Offsets in a quoted SELECT are not offsets in the program.

@@ -90,3 +90,12 @@ def tokenize_clause(source: Source, start: int, end: int) -> list[Token]:
     last = tokens[-1].span.end if tokens else start
     tokens.append(Token(TokenKind.END, "", source.span(last, last)))
     return tokens
+
+
+def comments(source: Source, start: int, end: int) -> list[Span]:
+    """The comments of ``source.text[start:end]``."""
+    return [
+        source.span(*match.span())
+        for match in _TOKEN.finditer(source.text, start, end)
+        if match.lastgroup == "blank" and not match.group().isspace()
+    ]

@@ -73,7 +73,7 @@ class _Clauses:
     into: tuple[QualifiedName, ...] = ()
     command: tuple[str, ...] = ()
     constraints: tuple[Constraint, ...] = ()
-    starts: list[int] = field(default_factory=list)
+    starts: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def target(self) -> QualifiedName | None:
@@ -87,7 +87,7 @@ class _Parser(ExpressionParser):
         self.found = _Clauses()
 
     def statement(self, query: Query, span: Span) -> QueryStatement:
-        self.found.starts.append(self.current.span.start)
+        self.found.starts.append(("TO", self.current.span.start))
         self.accept("TO")
         verb = self.current
         productions: dict[str, Callable[[Query, Span], QueryStatement]] = {
@@ -208,7 +208,7 @@ class _Parser(ExpressionParser):
         seen: set[str] = set()
         while (word := _SYNONYMS.get(self.current.keyword, self.current.keyword)) in allowed:
             keyword = self.advance()
-            found.starts.append(keyword.span.start)
+            found.starts.append((word, keyword.span.start))
             if word in seen and word != "COLUMN":
                 message = f"{word} is given twice"
                 raise ClauseError(Diagnostic(message=message, span=keyword.span))
@@ -321,8 +321,10 @@ def parse_show_train(source: Source, span: Span) -> ShowTrainStatement:
     return _Parser(tokenize_clause(source, span.start, span.end)).show_train(span)
 
 
-def clause_starts(source: Source, start: int, end: int) -> tuple[int, ...]:
-    """The offsets of TO and of each keyword that starts a clause of it, in the order of the text.
+def clause_starts(source: Source, start: int, end: int) -> tuple[tuple[str, int], ...]:
+    """The keywords that start the clauses of ``TO TRAIN …`` and its like, with their offsets.
+
+    The first keyword is TO, even where the old spelling leaves it out; LABEL stands for OUTPUT too.
 
     Raises:
         ClauseError: The text is not such a clause.

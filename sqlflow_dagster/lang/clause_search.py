@@ -1,0 +1,60 @@
+"""Find the machine-learning clauses that do not show at a glance: both sides must parse.
+
+These are the old spelling without TO, misspelt verbs, and a TO that is the name of a table.
+"""
+
+from sqlflow_dagster.errors import did_you_mean
+from sqlflow_dagster.lang.clause_parser import ClauseError, parse_clause
+from sqlflow_dagster.lang.scanner import QUERY_START, VERBS, clause_candidates
+from sqlflow_dagster.lang.standard import Rejection, parse_sql
+from sqlflow_dagster.lang.statements import Query
+from sqlflow_dagster.source import Source, Span
+
+
+def late_clause(span: Span, dialect: str) -> int | None:
+    """Where a clause starts in a statement that is no SQL; None where there is none.
+
+    Args:
+        span: The statement.
+        dialect: Its SQL dialect.
+
+    Raises:
+        ClauseError: It is misspelt.
+    """
+    source = span.source
+    if not QUERY_START.match(source.text, span.start):
+        return None
+    for start, word, spelt_with_to in clause_candidates(source.text, span.start, span.end, dialect):
+        if word.upper() not in VERBS and not (spelt_with_to and did_you_mean(word, VERBS)):
+            continue
+        if not _is_sql(source, span.start, start, dialect):
+            continue
+        try:
+            parse_clause(source, start, span.end, Query(sql=""), span)
+        except ClauseError:
+            if spelt_with_to:
+                raise
+            continue
+        return start
+    return None
+
+
+def clause_after(span: Span, clause: int, dialect: str) -> int | None:
+    """Where the clause starts if its TO is a name, as in ``SELECT * FROM to TRAIN e INTO m``.
+
+    Args:
+        span: The statement, whose part before TO is no SQL.
+        clause: The offset of TO.
+        dialect: Its SQL dialect.
+    """
+    end = clause + len("TO")
+    return end if _is_sql(span.source, span.start, end, dialect) else None
+
+
+def is_sql(span: Span, dialect: str) -> bool:
+    """Whether a whole statement parses as SQL."""
+    return _is_sql(span.source, span.start, span.end, dialect)
+
+
+def _is_sql(source: Source, start: int, end: int, dialect: str) -> bool:
+    return not isinstance(parse_sql(source.text[start:end], dialect), Rejection)
