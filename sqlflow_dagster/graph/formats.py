@@ -200,13 +200,14 @@ def to_mermaid(program: Program) -> str:
     lines = ["flowchart LR"]
     for key, name, kind in _nodes(program):
         left, right = shapes.get(kind, ('("', '")')) if kind else ('("', '")')
-        lines.append(f"    {key}{left}{_mermaid_text(name)}{right}")
+        lines.append(f"    {key}{left}{mermaid_text(name)}{right}")
     for source, target, ordered in _edges(program):
         lines.append(f"    {source} {'-.->' if ordered else '-->'} {target}")
     return "\n".join(lines) + "\n"
 
 
-def _mermaid_text(text: str) -> str:
+def mermaid_text(text: str) -> str:
+    """A text as it stands between double quotes in Mermaid."""
     return re.sub(r"[^\w .,:()-]", lambda found: f"#{ord(found[0])};", text)
 
 

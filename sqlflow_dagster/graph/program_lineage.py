@@ -47,6 +47,9 @@ _ELSEWHERE = (exp.Delete, exp.Create, exp.Alter, exp.Comment)
 """The kinds of statements that say all they change of columns, which may be nothing."""
 
 
+_UNKNOWN = Relation([Column(ANY, certain=False)])
+
+
 class Stated(Protocol):
     """A statement with its effects."""
 
@@ -143,8 +146,11 @@ class ColumnTracker:
         """The columns of a SELECT; ``unknown`` gets those that none of its tables has."""
         tree = parse_sql(query.sql, names.dialect)
         if isinstance(tree, Rejection):
-            return Relation([Column(ANY, certain=False)])
-        return query_columns(tree, names, self.columns, unknown=unknown)
+            return _UNKNOWN
+        try:
+            return query_columns(tree, names, self.columns, unknown=unknown)
+        except RecursionError:
+            return _UNKNOWN
 
     def model(self, reference: ModelReference) -> ModelColumns:
         """The columns of a model as a statement finds them."""
@@ -169,12 +175,16 @@ class ColumnTracker:
             inside = [statement] if isinstance(statement, SqlStatement) else statement.statements
             for part in inside:
                 tree = parse_sql(part.sql, names.dialect)
-                if not isinstance(tree, Rejection):
+                if isinstance(tree, Rejection):
+                    continue
+                try:
                     written = written_columns(tree, names, self.columns)
-                    covered |= written.keys()
-                    if isinstance(tree, _ELSEWHERE):
-                        covered |= {write.ref for write in item.effects.writes}
-                    yield written
+                except RecursionError:
+                    continue
+                covered |= written.keys()
+                if isinstance(tree, _ELSEWHERE):
+                    covered |= {write.ref for write in item.effects.writes}
+                yield written
         elif isinstance(statement, TemporaryTableStatement):
             covered.add(names.table(statement.table.parts))
             yield dict.fromkeys(covered, self.query(statement.query, names))
@@ -280,9 +290,49 @@ class ProgramLineage:
         relation = self._by_ref.get(ref.table)
         return relation.column(ref.column) if relation is not None else None
 
+    def find(self, name: str) -> ColumnRef | None:
+        """The column of a name such as ``schema.table.column`` or ``model.column``; tables come first.
+
+        Case does not count. A column that the program only reads is found too.
+        """
+        refs = [*self._by_ref, *dict.fromkeys(source.table for source in self._users)]
+        place = len(name)
+        while (place := name.rfind(".", 0, place)) > 0:
+            owner, column = name[:place].lower(), name[place + 1 :]
+            called = [ref for ref in refs if owner in {ref.name.lower(), str(ref).lower()}]
+            for ref in sorted(called, key=lambda ref: ref.kind is not ObjectKind.TABLE):
+                found = self._named(ref, column)
+                if found is not None:
+                    return found
+        return None
+
+    def _named(self, ref: ObjectRef, column: str) -> ColumnRef | None:
+        made = self.column(ColumnRef(ref, column))
+        if made is not None:
+            return ColumnRef(ref, made.name)
+        read = {source for source in self._users if source.table == ref}
+        wanted = ColumnRef(ref, column.lower())
+        return wanted if wanted in read or ColumnRef(ref, ANY) in read else None
+
+    def names(self) -> list[str]:
+        """What :meth:`find` finds, columns without a name left out."""
+        made = [
+            ColumnRef(item.ref, column.name) for item in self.objects for column in item.columns
+        ]
+        read = [source for source in self._users if source.table not in self._by_ref]
+        return [f"{ref.table.name}.{ref.column}" for ref in (*made, *read) if ref.column != ANY]
+
     def users(self, ref: ColumnRef) -> tuple[ColumnRef, ...]:
         """The columns that are computed from a column, in the order of the text."""
-        return tuple(self._users.get(_folded(ref), ()))
+        found = list(self._users.get(_folded(ref), ()))
+        if ref.column != ANY:
+            for user in self._users.get(ColumnRef(ref.table, ANY), ()):
+                known = self._by_ref[user.table].known(ref.column)
+                if user.column == ANY and known is None:
+                    found.append(ColumnRef(user.table, ref.column))
+                elif user.column != ANY:
+                    found.append(user)
+        return tuple(dict.fromkeys(found))
 
     def upstream(self, ref: ColumnRef) -> Iterator[ColumnRef]:
         """All columns that a column is computed from, near ones first."""
