@@ -13,13 +13,15 @@ from sqlglot import exp
 from sqlflow_dagster.errors import Diagnostic, Severity
 from sqlflow_dagster.graph.annotations import declared_effects, refuse_declarations
 from sqlflow_dagster.graph.effects import Effects, Mode, Write, merged_effects
+from sqlflow_dagster.graph.judge import judge, refused
 from sqlflow_dagster.graph.keyword_effects import keyword_effects, set_effects
 from sqlflow_dagster.graph.loose import loose_effects
 from sqlflow_dagster.graph.objects import Names, ObjectRef, model_ref
 from sqlflow_dagster.graph.queries import UNKNOWN_SHAPE, QueryShape, query_shape
 from sqlflow_dagster.graph.sql_effects import sql_effects
 from sqlflow_dagster.lang.clause_parser import ClauseError, parse_clause, parse_show_train
-from sqlflow_dagster.lang.clause_search import clause_after, is_sql, late_clause
+from sqlflow_dagster.lang.clause_search import clause_after, is_sql, late_clause, needs_a_name
+from sqlflow_dagster.lang.parsers import ExternalParser
 from sqlflow_dagster.lang.scanner import (
     CLAUSE_START,
     QUERY_START,
@@ -107,6 +109,7 @@ class _Analysis:
 
     source: Source
     names: Names
+    parser: ExternalParser | None = None
     prefix: tuple[str, ...] = ()
     prefix_reads: frozenset[ObjectRef] = frozenset()
     transaction: _Transaction | None = None
@@ -137,7 +140,12 @@ class _Analysis:
 
 
 def analyze(
-    source: Source, pieces: Sequence[Piece], names: Names, *, whole: bool = True
+    source: Source,
+    pieces: Sequence[Piece],
+    names: Names,
+    *,
+    whole: bool = True,
+    parser: ExternalParser | None = None,
 ) -> tuple[list[AnalyzedStatement], list[Diagnostic]]:
     """The statements of a program with what they read and write.
 
@@ -148,8 +156,9 @@ def analyze(
         pieces: Its text cut at semicolons.
         names: How names are resolved at the start of the program.
         whole: Whether the pieces reach to the program's end.
+        parser: Decides what is SQL; None for the engine itself, later.
     """
-    state = _Analysis(source=source, names=names)
+    state = _Analysis(source=source, names=names, parser=parser)
     for piece in pieces:
         if piece.content < piece.end:
             end = content_end(source.text, piece.content, piece.end, names.dialect)
@@ -189,8 +198,7 @@ def _plain_statement(span: Span, state: _Analysis) -> None:
         late = late_clause(span, state.names.dialect)
         if late is not None:
             return _query_statement(span, late, state)
-        state.problems.append(_unparsed(effects, span, ""))
-        effects = loose_effects(sql, state.names)
+    effects = _judged(effects, sql, span, "", state)
     return _sql_statement(SqlStatement(sql=sql, span=span), effects, state)
 
 
@@ -202,14 +210,42 @@ def _parsed_effects(sql: str, names: Names) -> Effects | Rejection:
     return set_effects(sql, parsed, names) or parsed
 
 
-def _unparsed(rejection: Rejection, span: Span, what: str) -> Diagnostic:
-    place = span.source.span(span.start + rejection.start, span.start + rejection.end)
-    return Diagnostic(
-        message=f"{what}not understood, sent to the engine as it is: {rejection.message}",
-        span=place,
-        hint="its tables were guessed from its keywords",
-        severity=Severity.WARNING,
+def _judged(
+    found: Effects | Rejection, sql: str, place: Span, what: str, state: _Analysis
+) -> Effects:
+    """What a statement does: by the parser configured, the built-in one, or else its keywords.
+
+    Args:
+        found: What the built-in parser says.
+        sql: The statement.
+        place: Where it stands, or what its text was taken out of.
+        what: What messages call it, with a verb.
+        state: Gets the problems.
+    """
+    if state.parser is not None:
+        verdict = judge(state.parser, sql, state.names)
+        if verdict.rejection is not None:
+            at = _within(place, sql, verdict.rejection)
+            state.problems.append(refused(verdict.rejection, at, what))
+            return Effects(barrier=True)
+        if verdict.effects and (isinstance(found, Rejection) or found.barrier):
+            return verdict.effects
+    if not isinstance(found, Rejection):
+        return found
+    message = f"{what}not understood, sent to the engine as it is: {found.message}"
+    hint = "its tables were guessed from its keywords"
+    warning = Diagnostic(
+        message=message, span=_within(place, sql, found), hint=hint, severity=Severity.WARNING
     )
+    state.problems.append(warning)
+    return loose_effects(sql, state.names)
+
+
+def _within(place: Span, sql: str, rejection: Rejection) -> Span:
+    """Where a statement is rejected; all of its place where that holds it as a quoted text."""
+    if place.text != sql:
+        return place
+    return place.source.span(place.start + rejection.start, place.start + rejection.end)
 
 
 _CLAUSE_WORDS = re.compile(rf"\bTO\s+(?:{'|'.join(VERBS)})\b", re.IGNORECASE)
@@ -297,8 +333,10 @@ def _query_statement(span: Span, clause: int, state: _Analysis) -> None:
         return _plain_statement(span, state)
     _refuse_in_transaction(source.span(clause, span.end), state)
     tree = parse_sql(query.sql, dialect)
-    if isinstance(tree, Rejection) and (later := clause_after(span, clause, dialect)) is not None:
-        return _query_statement(span, later, state)
+    if isinstance(tree, Rejection) or needs_a_name(query.sql):
+        later = clause_after(span, clause, dialect)
+        if later is not None:
+            return _query_statement(span, later, state)
     analyzed = _query(query, tree, query_span, "the SELECT is ", state)
     validation = None
     select = attribute(statement, VALIDATION_SELECT)
@@ -324,13 +362,12 @@ def _without_end(sql: str, dialect: str) -> str:
 def _query(
     query: Query, tree: exp.Expression | Rejection, place: Span, what: str, state: _Analysis
 ) -> AnalyzedQuery:
+    found: Effects | Rejection
     if isinstance(tree, Rejection):
-        problem = _unparsed(tree, place, what)
-        # Offsets in a quoted SELECT are not offsets in the program.
-        state.problems.append(problem if query.span else replace(problem, span=place))
-        reads, shape = loose_effects(query.sql, state.names).reads, UNKNOWN_SHAPE
+        found, shape = tree, UNKNOWN_SHAPE
     else:
-        reads, shape = sql_effects(tree, state.names).reads, query_shape(tree)
+        found, shape = sql_effects(tree, state.names), query_shape(tree)
+    reads = _judged(found, query.sql, place, what, state).reads
     return AnalyzedQuery(query=query, reads=reads, shape=shape)
 
 
