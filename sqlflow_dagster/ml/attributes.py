@@ -23,6 +23,8 @@ WITHOUT_EFFECT = (
 )
 """Attributes of the original SQLFlow that never changed a model; accepted so its programs run."""
 
+_OPTIONAL_PREFIXES = ("model.", "train.")
+
 ValueKind = Literal["int", "float", "bool", "text", "ints", "any"]
 _WANTED: dict[ValueKind, str] = {
     "int": "a whole number",
@@ -95,26 +97,46 @@ def read(
         attributes: What the statement gives.
         declarations: What the estimator knows.
         estimator: Its name, for messages.
-        aliases: Other names of declared attributes, in lower case.
+        aliases: Other names of declared attributes, see :func:`declared_name`.
 
     Raises:
         TerminalError: An attribute is unknown, given twice, or has a wrong value.
     """
-    known = {item.name.lower(): item for item in declarations}
+    known = {item.name: item for item in declarations}
     values: dict[str, Any] = {item.name: item.default for item in declarations}
     given: set[str] = set()
     for attribute in attributes:
-        folded = attribute.name.lower()
-        declaration = known.get((aliases or {}).get(folded, folded))
-        if declaration is None:
+        name = declared_name(attribute.name, declarations, aliases)
+        if name is None:
             raise unknown_attribute(attribute, estimator, [item.name for item in declarations])
-        if declaration.name in given:
+        if name in given:
             raise TerminalError(
-                f"attribute {declaration.name} is given twice", attribute.span, "keep one of them"
+                f"attribute {name} is given twice", attribute.span, "keep one of them"
             )
-        given.add(declaration.name)
-        values[declaration.name] = _checked(attribute, declaration)
+        given.add(name)
+        values[name] = _checked(attribute, known[name])
     return values
+
+
+def declared_name(
+    name: str, declarations: Iterable[Declaration], aliases: Mapping[str, str] | None = None
+) -> str | None:
+    """The declared attribute that a name means; None where it means none.
+
+    ``model.`` and ``train.`` may be left out where that leaves one meaning.
+
+    Args:
+        name: As the statement spells it; case does not count.
+        declarations: What the estimator knows.
+        aliases: Other names of declared attributes, in lower case.
+    """
+    folded = name.lower()
+    folded = (aliases or {}).get(folded, folded)
+    names = {item.name.lower(): item.name for item in declarations}
+    if folded in names:
+        return names[folded]
+    found = [names[full] for prefix in _OPTIONAL_PREFIXES if (full := prefix + folded) in names]
+    return found[0] if len(found) == 1 else None
 
 
 def unknown_attribute(attribute: Attribute, estimator: str, known: Iterable[str]) -> TerminalError:

@@ -14,7 +14,7 @@ import numpy as np
 
 from sqlflow_dagster.errors import PluginError, TerminalError, did_you_mean
 from sqlflow_dagster.lang.statements import Attribute
-from sqlflow_dagster.ml.attributes import Declaration, find, read, value_span
+from sqlflow_dagster.ml.attributes import Declaration, declared_name, read, value_span
 from sqlflow_dagster.ml.base import Contributions, Plan, TrainedModel, TrainRequest
 from sqlflow_dagster.ml.features.spec import EncodedTable, Layout
 from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
@@ -46,14 +46,9 @@ DECLARATIONS = (
 )
 _CLASS_COUNT = Declaration(name="model.n_classes", kind="int", minimum=2)
 _ALIASES = {
-    "n_classes": "model.n_classes",
-    "hidden_units": "model.hidden_units",
-    "optimizer": "model.optimizer",
-    "dropout": "model.dropout",
-    "activation_fn": "model.activation_fn",
-    "batch_norm": "model.batch_norm",
-    "batch_size": "train.batch_size",
-    "epoch": "train.epoch",
+    "n_class": "model.n_classes",
+    "model.n_class": "model.n_classes",
+    "epochs": "train.epoch",
     "train.epochs": "train.epoch",
 }
 _OPTIMIZER = "optimizer."
@@ -142,7 +137,10 @@ class TorchTrainer:
         _read(estimator, attributes)
         if not _classifies(estimator):
             return Plan(task=Task.REGRESSION, layout=Layout.SCALED)
-        count = find(attributes, "model.n_classes", "n_classes")
+        count = next(
+            (item for item in attributes if declared_name(item.name, [_CLASS_COUNT], _ALIASES)),
+            None,
+        )
         return Plan(task=Task.CLASSIFICATION, layout=Layout.SCALED, class_count=count)
 
     def train(self, request: TrainRequest) -> TrainedModel:

@@ -14,18 +14,23 @@ from typing import Any
 
 from sqlflow_dagster.errors import TerminalError, did_you_mean
 from sqlflow_dagster.lang.statements import Attribute
-from sqlflow_dagster.ml.attributes import Declaration, find, read, unknown_attribute, value_span
+from sqlflow_dagster.ml.attributes import (
+    Declaration,
+    declared_name,
+    find,
+    read,
+    unknown_attribute,
+    value_span,
+)
 from sqlflow_dagster.source import Span
 
 DECLARATIONS = (
     Declaration(name="train.num_boost_round", kind="int", default=10, minimum=1),
     Declaration(name="train.early_stopping_rounds", kind="int", minimum=1),
 )
-_ALIASES = {
-    "num_boost_round": "train.num_boost_round",
-    "n_estimators": "train.num_boost_round",
-    "early_stopping_rounds": "train.early_stopping_rounds",
-}
+_ALIASES = {"n_estimators": "train.num_boost_round"}
+# What other estimators call XGBoost's own parameters.
+_OWN_ALIASES = {"n_class": "num_class", "n_classes": "num_class"}
 _PREFIXES = ("model.", "xgboost.")
 _NOT_YET = ("rank:", "survival:")
 # These name slots, and the check is made before there are any.
@@ -76,11 +81,11 @@ def read_settings(estimator: str, attributes: Sequence[Attribute]) -> Settings:
     Raises:
         TerminalError: An attribute is given twice, has a wrong value, or is not supported.
     """
-    names = {item.name for item in DECLARATIONS} | set(_ALIASES)
     of_loop = [
         item
         for item in attributes
-        if item.name.lower() in names or item.name.lower().startswith("train.")
+        if item.name.lower().startswith("train.")
+        or declared_name(item.name, DECLARATIONS, _ALIASES)
     ]
     loop = read(of_loop, DECLARATIONS, estimator=estimator, aliases=_ALIASES)
     booster = estimator.split(".", 1)[1].lower()
@@ -104,7 +109,8 @@ def read_settings(estimator: str, attributes: Sequence[Attribute]) -> Settings:
         )
     patience = loop["train.early_stopping_rounds"]
     if patience is not None and booster == "gblinear":
-        span = getattr(find(of_loop, *names - {"n_estimators"}), "span", None)
+        given_patience = find(of_loop, "train.early_stopping_rounds", "early_stopping_rounds")
+        span = given_patience.span if given_patience else None
         raise TerminalError("xgboost.gblinear cannot stop early: it keeps no earlier rounds", span)
     # The default updater of gblinear races threads against each other: no two models are the same.
     values: dict[str, Any] = {"updater": "coord_descent"} if booster == "gblinear" else {}
@@ -256,7 +262,8 @@ def _unused_error(
 def _own_name(name: str) -> str:
     folded = name.lower()
     prefix = next((item for item in _PREFIXES if folded.startswith(item)), "")
-    return folded[len(prefix) :]
+    own = folded[len(prefix) :]
+    return _OWN_ALIASES.get(own, own)
 
 
 def _refuse_booster(given: Mapping[str, Attribute], booster: str, estimator: str) -> None:
