@@ -1,0 +1,6 @@
+SELECT a, b
+FROM t1
+TRAIN DNNClassifier
+COLUMN c
+LABEL b
+INTO m;
