@@ -47,8 +47,15 @@ class Views:
     def record(self, effects: Effects) -> None:
         """Take note of the views that a statement makes, renames and drops."""
         dropped = {write.ref for write in effects.writes if write.mode is Mode.DROP}
-        under = [self.under.get(ref, frozenset()) for ref in effects.reads & dropped]
+        renamed = effects.reads & dropped
+        under = [self.under.get(ref, frozenset()) for ref in renamed]
         shown = (effects.reads - dropped).union(*under)
+        if renamed:
+            # In SQLite and PostgreSQL a view follows its table to the new name.
+            new = {write.ref for write in effects.writes} - dropped
+            self.under = {
+                view: refs | new if refs & renamed else refs for view, refs in self.under.items()
+            }
         for write in effects.writes:
             if write.mode not in KEEPS_CONTENT:
                 self.under.pop(write.ref, None)
@@ -76,28 +83,6 @@ def dependencies(effects: Sequence[Effects]) -> list[Waits]:
     """
     state = _State()
     return [_waits(index, item, state) for index, item in enumerate(effects)]
-
-
-def without_implied(
-    content: Sequence[frozenset[int]], order: Sequence[frozenset[int]]
-) -> list[frozenset[int]]:
-    """What each node waits for, without the order that other edges already give.
-
-    Args:
-        content: For each node, the nodes whose content it needs; all of them stay.
-        order: For each node, those that it only must not overtake. Every node comes after all that
-            it waits for.
-    """
-    ancestors: list[int] = []
-    kept: list[frozenset[int]] = []
-    for needed, other in zip(content, order, strict=True):
-        direct = implied = 0
-        for node in needed | other:
-            direct |= 1 << node
-            implied |= ancestors[node]
-        ancestors.append(direct | implied)
-        kept.append(needed | {node for node in other if not implied >> node & 1})
-    return kept
 
 
 def _waits(index: int, effects: Effects, state: _State) -> Waits:
@@ -138,6 +123,9 @@ def _needed_in_place(effects: Effects, state: _State) -> set[ObjectRef]:
     written = [write.ref for write in effects.writes]
     for ref in written:
         needed |= state.references.get(ref, frozenset())
+    if any(write.mode is Mode.DROP and write.ref in effects.reads for write in effects.writes):
+        # SQLite renames nothing while what some view shows is gone.
+        needed.update(*state.views.under.values(), state.views.under)
     return (needed | effects.references).difference(written)
 
 

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output, Program, Segment, Step
+from sqlflow_dagster.graph.segments import reachable
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,
@@ -82,7 +83,7 @@ def _text_of(segment: Segment, program: Program) -> Iterator[str]:
     reads = [*made, *(f"{ref.kind} {ref.name}" for ref in sorted(segment.inputs))]
     if reads:
         yield f"  reads {', '.join(reads)}"
-    after = [_title(program.segments[index]) for index in sorted(_order_only(segment))]
+    after = [_title(program.segments[index]) for index in sorted(_order_only(segment, program))]
     if after:
         yield f"  after {', '.join(after)}"
     if not segment.rerunnable:
@@ -102,8 +103,11 @@ def _line(step: Step) -> int | None:
     return step.statement.span.line if step.statement.span else None
 
 
-def _order_only(segment: Segment) -> frozenset[int]:
-    return segment.waits_for - segment.upstream
+def _order_only(segment: Segment, program: Program) -> frozenset[int]:
+    """What a segment only must come after, without what those that it waits for come after themselves."""
+    edges = [item.waits_for for item in program.segments]
+    implied = reachable(set().union(*(edges[index] for index in segment.waits_for)), edges)
+    return segment.waits_for - segment.upstream - implied
 
 
 def to_json(program: Program) -> str:
@@ -248,7 +252,7 @@ def _edges(program: Program) -> Iterator[tuple[str, str, bool]]:
         target = f"s{segment.index}"
         yield from ((keys[ref], target, False) for ref in sorted(segment.inputs & keys.keys()))
         yield from ((f"s{index}", target, False) for index in sorted(segment.upstream))
-        yield from ((f"s{index}", target, True) for index in sorted(_order_only(segment)))
+        yield from ((f"s{index}", target, True) for index in sorted(_order_only(segment, program)))
 
 
 def _outside(program: Program) -> list[ObjectRef]:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from sqlflow_dagster.graph.dependencies import Waits, without_implied
+from sqlflow_dagster.graph.dependencies import Waits
 from sqlflow_dagster.graph.effects import Effects, Mode
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output, Segment, Step
@@ -41,16 +41,15 @@ def segments(steps: Sequence[Step], waits: Sequence[Waits]) -> tuple[Segment, ..
     drafts = _sorted(_assign(steps, waits), waits)
     segment_of = {step: index for index, draft in enumerate(drafts) for step in draft.steps}
     content: list[frozenset[int]] = []
-    order: list[frozenset[int]] = []
+    before: list[frozenset[int]] = []
     for index, draft in enumerate(drafts):
-        needed = {segment_of[i] for step in draft.steps for i in waits[step].content} - {index}
-        others = {segment_of[i] for step in draft.steps for i in waits[step].order} - {index}
-        content.append(frozenset(needed))
-        order.append(frozenset(others - needed))
+        needed = {segment_of[i] for step in draft.steps for i in waits[step].content}
+        others = {segment_of[i] for step in draft.steps for i in waits[step].order}
+        content.append(frozenset(needed - {index}))
+        before.append(frozenset((needed | others) - {index}))
     outputs = _outputs(drafts, steps)
     names = _names(drafts, outputs, steps)
-    waits_for = without_implied(content, order)
-    requires = _run_together(drafts, content)
+    requires = _run_together(drafts, content, steps)
     found = []
     for index, draft in enumerate(drafts):
         adds = any(set(drafts[i].refs) & set(draft.refs) for i in content[index])
@@ -62,7 +61,7 @@ def segments(steps: Sequence[Step], waits: Sequence[Waits]) -> tuple[Segment, ..
                 steps=tuple(draft.steps),
                 outputs=outputs[index],
                 upstream=content[index],
-                waits_for=waits_for[index],
+                waits_for=before[index],
                 inputs=unmade - frozenset(draft.refs),
                 rerunnable=not adds and _starts_fresh(draft, steps),
                 requires=requires[index],
@@ -72,7 +71,7 @@ def segments(steps: Sequence[Step], waits: Sequence[Waits]) -> tuple[Segment, ..
 
 
 def _run_together(
-    drafts: Sequence[_Draft], content: Sequence[frozenset[int]]
+    drafts: Sequence[_Draft], content: Sequence[frozenset[int]], steps: Sequence[Step]
 ) -> list[frozenset[int]]:
     """For each segment, those without which a run of it would leave other data than the whole program.
 
@@ -89,8 +88,21 @@ def _run_together(
             i for i in content[index] if any(writers[ref][-1] != i for ref in drafts[i].refs)
         }
         later = {i for ref in draft.refs for i in writers[ref] if i > index}
-        direct.append(superseded | later)
+        found = set()
+        for ref in draft.refs:
+            earlier = [i for i in writers[ref] if i < index]
+            if earlier and _needs_state(draft, ref, drafts[writers[ref][-1]], steps):
+                found.add(earlier[-1])
+        direct.append(superseded | later | found)
     return [reachable({index}, direct) - {index} for index in range(len(drafts))]
+
+
+def _needs_state(draft: _Draft, ref: ObjectRef, last: _Draft, steps: Sequence[Step]) -> bool:
+    """Whether a segment finds its table there, or not there, only after the one before."""
+    first = _modes(draft, steps, ref)[0]
+    if first is Mode.CREATE:
+        return True
+    return first in {Mode.TRUNCATE, Mode.OVERWRITE} and _dropped(last, steps, ref)
 
 
 def reachable(start: Iterable[int], edges: Sequence[Collection[int]]) -> frozenset[int]:
@@ -119,10 +131,21 @@ def _assign(steps: Sequence[Step], waits: Sequence[Waits]) -> list[_Draft]:
         for ref in refs:
             open_segment[ref] = target
         drafts[target].steps.append(step.index)
-        for index in before - {target}:
-            drafts[target].before |= drafts[index].before | 1 << index
+        _put_after(target, before - {target}, drafts)
         segment_of.append(target)
     return drafts
+
+
+def _put_after(target: int, before: set[int], drafts: list[_Draft]) -> None:
+    """Take note that a segment, and with it all that comes after it, comes after others."""
+    known = ahead = drafts[target].before
+    for index in before:
+        ahead |= drafts[index].before | 1 << index
+    if ahead != known:
+        for draft in drafts:
+            if draft.before >> target & 1:
+                draft.before |= ahead
+        drafts[target].before = ahead
 
 
 def _joinable(
@@ -165,14 +188,14 @@ def _sorted(drafts: list[_Draft], waits: Sequence[Waits]) -> list[_Draft]:
     return found
 
 
+def _modes(draft: _Draft, steps: Sequence[Step], ref: ObjectRef) -> list[Mode]:
+    """How the statements of a segment write an object, one after the other."""
+    writes = (write for index in draft.steps for write in steps[index].effects.writes)
+    return [write.mode for write in writes if write.ref == ref]
+
+
 def _dropped(draft: _Draft, steps: Sequence[Step], ref: ObjectRef) -> bool:
-    modes = [
-        write.mode
-        for index in draft.steps
-        for write in steps[index].effects.writes
-        if write.ref == ref
-    ]
-    return modes[-1] is Mode.DROP
+    return _modes(draft, steps, ref)[-1] is Mode.DROP
 
 
 def _outputs(drafts: Sequence[_Draft], steps: Sequence[Step]) -> list[tuple[Output, ...]]:
@@ -217,7 +240,7 @@ def _starts_fresh(draft: _Draft, steps: Sequence[Step]) -> bool:
     if any(item.barrier for item in effects):
         return False
     for ref in draft.refs:
-        modes = [write.mode for item in effects for write in item.writes if write.ref == ref]
+        modes = _modes(draft, steps, ref)
         if modes[0] not in _FRESH and set(modes) != {Mode.ENSURE}:
             return False
         if ref in effects[0].reads:

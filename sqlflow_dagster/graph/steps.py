@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlflow_dagster.graph.analysis import AnalyzedStatement
-from sqlflow_dagster.graph.dependencies import Waits, without_implied
+from sqlflow_dagster.graph.dependencies import Waits
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.scanner import content_start
 from sqlflow_dagster.lang.sql_text import normalized_sql
@@ -40,9 +40,6 @@ def make_steps(
         dialect: Its SQL dialect.
     """
     names = _unique([_name(item, dialect) for item in statements])
-    waits_for = without_implied(
-        [item.content for item in waits], [item.order - item.content for item in waits]
-    )
     steps: list[Step] = []
     makers: dict[QualifiedName, Step] = {}
     for index, item in enumerate(statements):
@@ -51,7 +48,7 @@ def make_steps(
             name=names[index],
             statement=item.statement,
             effects=item.effects,
-            waits_for=waits_for[index],
+            waits_for=waits[index].all,
             prefix=item.prefix,
             views=item.views,
             temporary_tables=tuple(makers[table.table] for table in item.temporary_tables),
