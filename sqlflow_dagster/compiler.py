@@ -7,13 +7,14 @@ learning or orchestration: Dagster loads definitions often, and ``sqlflow check`
 import gc
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity
 from sqlflow_dagster.graph.analysis import AnalyzedStatement, analyze
 from sqlflow_dagster.graph.annotations import misplaced_annotations
+from sqlflow_dagster.graph.column_checks import column_problems
 from sqlflow_dagster.graph.dependencies import Waits, dependencies
 from sqlflow_dagster.graph.objects import Names
 from sqlflow_dagster.graph.program import Program, Segment, Step
@@ -24,11 +25,12 @@ from sqlflow_dagster.graph.segment_resources import segment_resources
 from sqlflow_dagster.graph.segments import segments
 from sqlflow_dagster.graph.sql_graph import SQLGraph, SQLNode
 from sqlflow_dagster.graph.static_checks import (
+    misspelt_models,
     schemas_taken_for_tables,
     unknown_attributes,
-    unknown_columns,
 )
 from sqlflow_dagster.graph.steps import make_steps
+from sqlflow_dagster.lang.parsers import ExternalParser, open_parser
 from sqlflow_dagster.lang.scanner import Piece, scan
 from sqlflow_dagster.lang.sql_text import content_end
 from sqlflow_dagster.lang.standard import quiet_parser
@@ -55,6 +57,7 @@ class Draft:
     names: Names
     variables: Mapping[str, str]
     mode: TemporaryTables
+    parser: ExternalParser | None = None
     pieces: list[Piece] = field(default_factory=list)
     whole: bool = True
     statements: list[AnalyzedStatement] = field(default_factory=list)
@@ -84,7 +87,9 @@ def split(draft: Draft) -> None:
 
 def find_effects(draft: Draft) -> None:
     """Parse each piece and find out what it reads and writes."""
-    draft.statements, problems = analyze(draft.source, draft.pieces, draft.names, whole=draft.whole)
+    draft.statements, problems = analyze(
+        draft.source, draft.pieces, draft.names, whole=draft.whole, parser=draft.parser
+    )
     draft.diagnostics += problems
 
 
@@ -109,12 +114,13 @@ def check_estimators(draft: Draft) -> None:
 
 
 def check_columns(draft: Draft) -> None:
-    """COLUMN and LABEL name columns of the SELECT, where its text alone tells which it has."""
-    for item in draft.statements:
-        if isinstance(item.statement, QueryStatement) and item.query is not None:
-            columns = item.query.shape.columns
-            if columns is not None:
-                draft.diagnostics += unknown_columns(item.statement, columns)
+    """Machine-learning statements name columns that there are, and features that can be learnt from."""
+    draft.diagnostics += column_problems(draft.statements)
+
+
+def check_models(draft: Draft) -> None:
+    """No model has a name that is a slip of the pen for one of the program's."""
+    draft.diagnostics += misspelt_models([item.statement for item in draft.statements])
 
 
 def check_attributes(draft: Draft) -> None:
@@ -205,6 +211,7 @@ PASSES: tuple[Pass, ...] = (
     keep_scratch_tables,
     check_estimators,
     check_columns,
+    check_models,
     check_attributes,
     add_tables,
     connect,
@@ -223,6 +230,7 @@ def compile_program(
     variables: Mapping[str, str] | None = None,
     default_schema: str | None = None,
     temp_tables: TemporaryTables | str = TemporaryTables.AUTO,
+    parser: ExternalParser | str | None = None,
 ) -> Program:
     """Compile a SQL program with machine-learning clauses.
 
@@ -233,12 +241,16 @@ def compile_program(
         variables: The values of ``${NAME}`` templates.
         default_schema: The schema of unqualified tables; None for the engine's own.
         temp_tables: Which SELECTs get a table of their own: ``auto``, ``always`` or ``never``.
+        parser: Decides what is SQL, so that what it rejects is an error: ``sqlglot``, ``grpc://host:port``,
+            ``engine:URL``, or a parser of yours. None leaves that to the engine, when it runs a statement.
 
     Returns:
         The program; its ``diagnostics`` are warnings.
 
     Raises:
         CompileError: With every problem of the program.
+        PluginError: No parser has the name.
+        StepError: The parser cannot be asked; ``TransientError`` where a later attempt may succeed.
     """
     names = Names(dialect=dialect)
     draft = Draft(
@@ -249,7 +261,7 @@ def compile_program(
         variables=variables or {},
         mode=TemporaryTables(temp_tables),
     )
-    with quiet_parser(), _rarely_collected():
+    with quiet_parser(), _rarely_collected(), _opened(parser) as draft.parser:
         for run in PASSES:
             run(draft)
     found = sorted(draft.diagnostics, key=lambda item: item.span.start if item.span else -1)
@@ -268,6 +280,16 @@ def _program(draft: Draft) -> Program:
         segments=draft.segments,
         diagnostics=tuple(draft.diagnostics),
     )
+
+
+@contextmanager
+def _opened(parser: ExternalParser | str | None) -> Iterator[ExternalParser | None]:
+    """A parser by its name or URL, closed at the end; any other as it is."""
+    if not isinstance(parser, str):
+        yield parser
+        return
+    with closing(open_parser(parser)) as opened:
+        yield opened
 
 
 @contextmanager

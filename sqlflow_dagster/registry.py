@@ -1,6 +1,6 @@
 """Plugins by name, found through entry points.
 
-Built-in engines, trainers and model stores are registered in ``pyproject.toml`` exactly as a third
+Built-in engines, trainers, model stores and parsers are registered in ``pyproject.toml`` exactly as a third
 party's would be. A plugin is imported when it is asked for, never when its name is listed.
 """
 
@@ -89,3 +89,4 @@ class Group:
     ENGINES = "sqlflow_dagster.engines"
     TRAINERS = "sqlflow_dagster.trainers"
     MODEL_STORES = "sqlflow_dagster.model_stores"
+    PARSERS = "sqlflow_dagster.parsers"

@@ -10,6 +10,8 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
+PARSER_VARIABLE = "SQLFLOW_PARSER"
+ENGINE_PARSER = "engine"
 _DATASOURCE_HELP = "The data source, such as duckdb:///data.duckdb."
 PROGRAM_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -23,12 +25,14 @@ class CompileSettings:
         dialect: The SQL dialect; None for that of the data source, or DuckDB's without one.
         default_schema: The schema of unqualified tables; None for the engine's own.
         temp_tables: Which SELECTs get a table of their own.
+        parser: Decides what is SQL; None for the data source, when it runs a statement.
     """
 
     variables: dict[str, str]
     dialect: str | None
     default_schema: str | None
     temp_tables: str
+    parser: str | None = None
 
     def dialect_for(self, datasource: str | None) -> str:
         """The dialect in which programs for a data source are written.
@@ -108,6 +112,29 @@ def variable_option(command: Command) -> Command:
     )(command)
 
 
+def parser_option(command: Command) -> Command:
+    """``--parser NAME``, also read from the environment."""
+    return click.option(
+        "--parser",
+        metavar="NAME|URL",
+        envvar=PARSER_VARIABLE,
+        show_envvar=True,
+        help="What decides what is SQL: sqlglot, engine (the data source) or grpc://host:port. "
+        "By default the data source decides, when it runs a statement.",
+    )(command)
+
+
+def parser_spec(parser: str | None, datasource: str | None) -> str | None:
+    """What :func:`~sqlflow_dagster.lang.parsers.open_parser` takes for a ``--parser``.
+
+    Raises:
+        click.UsageError: It is the data source's, and there is none.
+    """
+    if parser != ENGINE_PARSER:
+        return parser or None
+    return f"{ENGINE_PARSER}:{required(datasource)}"
+
+
 def compile_options(command: Command) -> Callable[..., Any]:
     """The options of :class:`CompileSettings`, which the command gets as ``settings``."""
 
@@ -124,6 +151,7 @@ def compile_options(command: Command) -> Callable[..., Any]:
         help="Which SELECTs of machine-learning statements are computed into a table first; "
         "auto: those with more than columns and a WHERE over one table.",
     )
+    @parser_option
     @wraps(command)
     def with_settings(
         *,
@@ -131,6 +159,7 @@ def compile_options(command: Command) -> Callable[..., Any]:
         dialect: str | None,
         default_schema: str | None,
         temp_tables: str,
+        parser: str | None,
         **others: Any,
     ) -> Any:
         settings = CompileSettings(
@@ -138,6 +167,7 @@ def compile_options(command: Command) -> Callable[..., Any]:
             dialect=dialect,
             default_schema=default_schema,
             temp_tables=temp_tables,
+            parser=parser_spec(parser, others.get("datasource")),
         )
         return command(settings=settings, **others)
 

@@ -60,6 +60,7 @@ def compile_file(path: Path, settings: CompileSettings, dialect: str) -> Program
         variables=settings.variables,
         default_schema=settings.default_schema,
         temp_tables=settings.temp_tables,
+        parser=settings.parser,
     )
 
 

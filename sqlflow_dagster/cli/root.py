@@ -12,6 +12,7 @@ from sqlflow_dagster.cli.graph import graph
 from sqlflow_dagster.cli.jobs import cancel, logs, status
 from sqlflow_dagster.cli.lineage import lineage
 from sqlflow_dagster.cli.options import required, root_datasource_option
+from sqlflow_dagster.cli.parser_server import parser_server
 from sqlflow_dagster.cli.plan import plan
 from sqlflow_dagster.cli.run import run
 from sqlflow_dagster.cli.statement import decoded, run_statement
@@ -119,5 +120,6 @@ for command in (
     logs,
     cancel,
     argo,
+    parser_server,
 ):
     main.add_command(command)
