@@ -9,8 +9,9 @@ import os
 from pathlib import Path
 
 import dagster as dg
-import sqlalchemy as sa
 
+from sqlflow_dagster.engines.base import parse_url
+from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.executor import ExecutorKind
 from sqlflow_dagster.project import definitions_from_sql
 from sqlflow_dagster.resources import DatasourceResource
@@ -41,8 +42,8 @@ def _resolve_environment() -> None:
 def _absolute_url(url: str) -> str:
     """The URL of a database file with an absolute path; any other URL as it is."""
     try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
+        parsed = parse_url(url)
+    except TerminalError:
         return url  # Opening it gives the error, with what to write instead.
     is_file = parsed.host is None and parsed.database and parsed.database != ":memory:"
     if not is_file or parsed.get_backend_name() not in {"duckdb", "sqlite"}:

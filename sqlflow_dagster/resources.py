@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import dagster as dg
-import sqlalchemy as sa
 from pydantic import Field
 
-from sqlflow_dagster.engines.base import Engine, open_engine
+from sqlflow_dagster.engines.base import Engine, open_engine, parse_url
 from sqlflow_dagster.engines.messages import redact
 from sqlflow_dagster.errors import PluginError, StepError, TerminalError, TransientError
 from sqlflow_dagster.model_store.base import ModelStore, model_stores
@@ -213,15 +212,15 @@ def _one_object(key: str, resource: Resource) -> Resource:
 
 def _password(url: str) -> str | None:
     try:
-        return sa.make_url(url).password
-    except sa.exc.ArgumentError:
+        return parse_url(url).password
+    except TerminalError:
         return None
 
 
 def _without_password(url: str) -> str:
     try:
-        return sa.make_url(url).render_as_string(hide_password=True)
-    except sa.exc.ArgumentError:
+        return parse_url(url).render_as_string(hide_password=True)
+    except TerminalError:
         return ""  # Opening it gives the error; nothing of the text may be shown.
 
 

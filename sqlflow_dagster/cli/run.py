@@ -69,7 +69,8 @@ def run(
     max_concurrent: int | None,
     settings: CompileSettings,
 ) -> None:
-    """Run programs: every statement in a process of its own, in parallel where nothing stands against it.
+    """Run programs, one after the other: every statement in a process of its own, in parallel where nothing
+    stands against it.
 
     Nothing runs when a program has an error, or when a table or model that it reads is missing. A
     statement that fails takes what reads its output down with it; the rest finishes.
@@ -78,7 +79,8 @@ def run(
     programs = _compiled(files, settings, url)
     chosen = _chosen(programs, url, selectors, resume)
     if not any(item.indexes for item in chosen):
-        click.echo("everything is up to date", err=True)
+        message = "everything is up to date" if resume else "there is no statement to run"
+        click.echo(message, err=True)
         return
     display = _display(chosen)
     try:

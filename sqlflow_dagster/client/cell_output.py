@@ -52,7 +52,7 @@ class CellOutput:
             say(f"running the SELECT of the next statement: {step_label(step)} …")
             return
         number = self._written.index(step.index) + 1
-        say(f"running statement {number} of {len(self._written)}: {step_label(step)} …")
+        say(f"start running statement {number} of {len(self._written)}: {step_label(step)} …")
 
     def noted(self, step: Step, message: str) -> None:
         """A statement has something for the log."""

@@ -141,6 +141,21 @@ class Engine(Protocol):
 engines: Registry[type[Engine]] = Registry(Group.ENGINES, "engine")
 
 
+def parse_url(url: str) -> sa.URL:
+    """The parts of a SQLAlchemy URL.
+
+    Raises:
+        TerminalError: The text is not a URL. It is not shown: it may hold a password.
+    """
+    try:
+        return sa.make_url(url)
+    except sa.exc.ArgumentError:
+        hint = "write it as engine://user:password@host/database, or duckdb:///file.duckdb"
+    except ValueError:  # What stands for the port is no number; SQLAlchemy would quote it.
+        hint = "write @ : / % in a password as %40 %3A %2F %25"
+    raise TerminalError("the data source is not a URL", hint=hint)
+
+
 def open_engine(url: str) -> Engine:
     """The engine of a SQLAlchemy URL; no connection is opened.
 
@@ -150,14 +165,7 @@ def open_engine(url: str) -> Engine:
     Raises:
         TerminalError: The text is not a URL, or no engine has the name.
     """
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        # The text is not shown: it may hold a password.
-        raise TerminalError(
-            "the data source is not a URL",
-            hint="write it as engine://user:password@host/database, or duckdb:///file.duckdb",
-        ) from None
+    parsed = parse_url(url)
     backend = parsed.get_backend_name()
     if backend not in engines:
         raise TerminalError(

@@ -53,6 +53,18 @@ def metric_names(value: Value) -> tuple[str, ...]:
     return tuple(name for item in items if (name := str(item).strip()))
 
 
+def check_metric_name(name: str, span: Span | None = None) -> None:
+    """Refuse the name of a metric that no kind of model is judged by.
+
+    Raises:
+        TerminalError: There is no such metric.
+    """
+    if name.lower() not in _BY_NAME:
+        known = [item for entry in _METRICS for item in entry.names]
+        hint = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
+        raise TerminalError(f"unknown metric {name!r}", span, hint)
+
+
 def find_metric(
     name: str, task: Task, span: Span | None = None, *, classes: int | None = None
 ) -> Metric:

@@ -1,4 +1,4 @@
-"""Create what a statement creates, without its rows: what a rehearsal of a program needs."""
+"""Create what a statement creates, without its rows; know which tables really get none."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,8 +15,8 @@ from sqlflow_dagster.graph.objects import ObjectKind
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.graph.tables import target_table
 from sqlflow_dagster.lang.dialects import lexis
-from sqlflow_dagster.lang.standard import parse_sql
-from sqlflow_dagster.lang.statements import TemporaryTableStatement
+from sqlflow_dagster.lang.standard import Rejection, parse_sql
+from sqlflow_dagster.lang.statements import SqlStatement, TemporaryTableStatement
 
 
 def define(step: Step, sql: str, tree: exp.Create, session: Session) -> None:
@@ -84,6 +84,43 @@ def _query_text(sql: str, dialect: str) -> str:
         if token.token_type is TokenType.ALIAS and depth == 0:
             return sql[token.end + 1 :]
     raise TerminalError("the SELECT of this CREATE TABLE was not found")
+
+
+_EXPENSIVE = (
+    exp.AggFunc,
+    exp.Group,
+    exp.Distinct,
+    exp.Order,
+    exp.Window,
+    exp.SetOperation,
+    exp.With,
+)
+
+
+def filling_query(step: Step) -> str | None:
+    """The SELECT that fills the table of a step, where its first row is found without computing all of them.
+
+    None where there is no such SELECT.
+    """
+    match step.statement:
+        case TemporaryTableStatement(query=query, setup=()):
+            sql = query.sql
+        case SqlStatement(sql=statement):
+            tree = parse_sql(statement, step.names.dialect)
+            if not isinstance(tree, exp.Create) or not _is_filled(tree) or step.views:
+                return None
+            sql = _query_text(statement, step.names.dialect)
+        case _:
+            return None
+    query_tree = parse_sql(sql, step.names.dialect)
+    if isinstance(query_tree, Rejection) or query_tree.find(*_EXPENSIVE) is not None:
+        return None
+    return sql
+
+
+def first_row(query: str) -> str:
+    """A SELECT of one row of another one."""
+    return f"SELECT * FROM (\n{query}\n) AS sqlflow_rehearsed LIMIT 1"
 
 
 def without_rows(query: str) -> str:

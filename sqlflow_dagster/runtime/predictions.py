@@ -1,6 +1,6 @@
 """TO PREDICT, TO EVALUATE and TO EXPLAIN: what a model says about rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pyarrow as pa
 
@@ -17,7 +17,9 @@ from sqlflow_dagster.lang.statements import (
     attribute,
 )
 from sqlflow_dagster.ml.base import Metrics
+from sqlflow_dagster.ml.metrics import check_metric_name, metric_names
 from sqlflow_dagster.ml.model import Model, check_inputs
+from sqlflow_dagster.ml.plots import check_plot_type
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import (
     column_types,
@@ -32,6 +34,10 @@ from sqlflow_dagster.runtime.sql import written_tables
 
 DEFAULT_EXPLAINED_ROWS = 10_000
 DEFAULT_SHOWN_FEATURES = 20
+_METRICS = "validation.metrics"
+_EXPLAINED_ROWS = "explain.rows"
+_PLOT_TYPE = "summary.plot_type"
+_SHOWN_FEATURES = "summary.max_display"
 
 
 def run_predict(step: Step, statement: PredictStatement, context: RunContext) -> StepResult:
@@ -131,13 +137,28 @@ def _label(statement: EvaluateStatement, model: Model) -> str:
             raise TerminalError("LABEL of TO EVALUATE must be one column", other.span)
 
 
+def check_use(statement: EvaluateStatement | ExplainStatement) -> None:
+    """Refuse attributes that cannot work, before a model or a row is read.
+
+    Raises:
+        TerminalError: With the place of the attribute.
+    """
+    match statement:
+        case EvaluateStatement():
+            item = attribute(statement, _METRICS)
+            for name in metric_names(item.value) if item is not None else ():
+                check_metric_name(name, item.span if item is not None else None)
+        case ExplainStatement():
+            for name in (_EXPLAINED_ROWS, _SHOWN_FEATURES):
+                if (count := attribute(statement, name)) is not None:
+                    _count(count)
+            if (kind := attribute(statement, _PLOT_TYPE)) is not None:
+                check_plot_type(str(kind.value), kind.span)
+
+
 def _judged(statement: EvaluateStatement, model: Model, rows: pa.Table, label: str) -> Metrics:
-    item = attribute(statement, "validation.metrics")
-    names: Sequence[str] = ()
-    if item is not None:
-        value = item.value
-        listed = value if isinstance(value, tuple) else str(value).split(",")
-        names = [str(name).strip() for name in listed if str(name).strip()]
+    item = attribute(statement, _METRICS)
+    names = metric_names(item.value) if item is not None else ()
     try:
         return model.evaluate(rows, label=label, metrics=names)
     except StepError as error:
@@ -151,15 +172,15 @@ def run_explain(step: Step, statement: ExplainStatement, context: RunContext) ->
         _checked_columns(statement, model, session)
         lineage = step_lineage(step, statement.query.sql, session, context)
         rows = read_all(session, statement.query)
-    limit = attribute(statement, "explain.rows")
+    limit = attribute(statement, _EXPLAINED_ROWS)
     limited = rows.slice(0, _count(limit) if limit else DEFAULT_EXPLAINED_ROWS)
     if limited.num_rows < rows.num_rows:
         context.progress.note(
             f"explaining the first {limited.num_rows} of {rows.num_rows} rows; "
             "WITH explain.rows=… changes how many"
         )
-    kind = attribute(statement, "summary.plot_type")
-    display = attribute(statement, "summary.max_display")
+    kind = attribute(statement, _PLOT_TYPE)
+    display = attribute(statement, _SHOWN_FEATURES)
     try:
         explanation = model.explain(
             limited,

@@ -22,6 +22,8 @@ from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.graph.static_checks import unknown_columns
 from sqlflow_dagster.lang.standard import parse_sql
 from sqlflow_dagster.lang.statements import (
+    EvaluateStatement,
+    ExplainStatement,
     OptimizeStatement,
     QueryStatement,
     RunStatement,
@@ -32,10 +34,17 @@ from sqlflow_dagster.lang.statements import (
 from sqlflow_dagster.ml.model import check_inputs
 from sqlflow_dagster.ml.preparation import check_attributes, check_statement
 from sqlflow_dagster.runtime.context import RunContext
-from sqlflow_dagster.runtime.empty_tables import define, temporary_objects, without_rows
+from sqlflow_dagster.runtime.empty_tables import (
+    define,
+    filling_query,
+    first_row,
+    temporary_objects,
+    without_rows,
+)
 from sqlflow_dagster.runtime.inputs import column_types, no_rows, query_columns, validation_query
 from sqlflow_dagster.runtime.model_inputs import ModelInputs, used_model
 from sqlflow_dagster.runtime.not_runnable import not_runnable
+from sqlflow_dagster.runtime.predictions import check_use
 from sqlflow_dagster.source import Excerpt, Span
 
 
@@ -51,7 +60,9 @@ class _Rehearsal:
         prefix: The session statements in force.
         unknown: The tables whose columns nobody can tell yet: what a model writes, what an unforeseeable
             statement may have changed. Statements that read them are not checked.
-        made: What the program has written so far: here its tables have no rows.
+        learnt_from: The tables that machine-learning statements read.
+        made: What the program has written so far: here its tables have no rows. Tables that really get no
+            rows do not count.
         models: What models want, as far as that is known.
         typed: Whether columns have types without rows.
         problems: By the statement they are about.
@@ -59,6 +70,7 @@ class _Rehearsal:
 
     session: Session
     prefix: tuple[str, ...]
+    learnt_from: frozenset[ObjectRef]
     unknown: set[ObjectRef]
     typed: bool
     models: ModelInputs
@@ -99,6 +111,12 @@ def rehearse(
         rehearsal = _Rehearsal(
             session=session,
             prefix=chosen[0].settings,
+            learnt_from=frozenset(
+                ref
+                for step in chosen
+                if isinstance(step.statement, QueryStatement)
+                for ref in step.reads
+            ),
             unknown=set(made),
             typed=context.engine.typed_columns,
             models=models,
@@ -129,6 +147,8 @@ def _alone(step: Step, session: Session) -> Diagnostic | None:
                 session.check_syntax(sql)
             case TrainStatement():
                 check_attributes(statement)
+            case EvaluateStatement() | ExplainStatement():
+                check_use(statement)
             case RunStatement() | OptimizeStatement():
                 raise not_runnable(statement)
             case _:
@@ -148,7 +168,10 @@ def _rehearse_all(steps: Sequence[Step], rehearsal: _Rehearsal) -> None:
                     _forget(step, rehearsal)
                 else:
                     _check(step, rehearsal)
-                rehearsal.made |= step.writes
+                if _gets_no_rows(step, rehearsal):
+                    rehearsal.made -= step.writes
+                else:
+                    rehearsal.made |= step.writes
             raise _Done
     except _Done:
         return
@@ -232,13 +255,14 @@ def _check_query(step: Step, statement: QueryStatement, rehearsal: _Rehearsal) -
     if unknown:
         rehearsal.problems[step.index] = unknown
         return
-    has_rows = not any(ref in rehearsal.made for ref in step.reads if ref.kind is ObjectKind.TABLE)
-    if has_rows and rehearsal.session.count(_first_row(statement.query.sql)) == 0:
-        raise no_rows(statement.query)
+    knows_rows = _knows_rows(step, rehearsal)
     select = validation_query(statement)
     if select is not None:
         query_columns(rehearsal.session, select)
-    typed = has_rows or rehearsal.typed
+    for query in filter(None, (statement.query, select)):
+        if knows_rows and rehearsal.session.count(first_row(query.sql)) == 0:
+            raise no_rows(query)
+    typed = knows_rows or rehearsal.typed
     types = column_types(columns) if typed else [(column.name, pa.null()) for column in columns]
     model = used_model(step)
     wanted = rehearsal.models.of(model)
@@ -252,8 +276,20 @@ def _check_query(step: Step, statement: QueryStatement, rehearsal: _Rehearsal) -
             rehearsal.models.learn(statement.into, features)
 
 
-def _first_row(query: str) -> str:
-    return f"SELECT * FROM (\n{query}\n) AS sqlflow_rehearsed LIMIT 1"
+def _knows_rows(step: Step, rehearsal: _Rehearsal) -> bool:
+    """Whether the tables that a statement reads have the rows that they will have when it runs."""
+    return not any(ref in rehearsal.made for ref in step.reads if ref.kind is ObjectKind.TABLE)
+
+
+def _gets_no_rows(step: Step, rehearsal: _Rehearsal) -> bool:
+    """Whether a quick look tells that a table, from which something is to be learnt, gets no rows."""
+    modes = {write.mode for write in step.effects.writes}
+    if not step.writes & rehearsal.learnt_from or not modes <= _ANEW:
+        return False
+    if step.writes & rehearsal.unknown or not _knows_rows(step, rehearsal):
+        return False
+    query = filling_query(step)
+    return query is not None and rehearsal.session.count(first_row(query)) == 0
 
 
 def _place(step: Step) -> Span | None:

@@ -83,9 +83,9 @@ def test_cells_run_statements_and_show_what_they_make(folder: Path) -> None:
 
     said = text_of(prepared)
     assert said.startswith(
-        "running statement 1 of 2: CREATE flowers …\nfinished, flowers: 150 rows, "
+        "start running statement 1 of 2: CREATE flowers …\nfinished, flowers: 150 rows, "
     )
-    assert "running statement 2 of 2: TRAIN flower_model …\n" in said
+    assert "start running statement 2 of 2: TRAIN flower_model …\n" in said
     assert "stored flower_model version 1\n" in said
     assert data_of(prepared, "text/plain")[0].startswith("5 of 5: train-mlogloss ")
     assert "<td>0.333333</td>" in data_of(prepared, "text/html")[0]

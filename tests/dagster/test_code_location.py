@@ -109,6 +109,7 @@ def assert_hidden(home: Home, output: str) -> None:
         pytest.param(f"sqlite://me:{PASSWORD}@nowhere/data.db", "Invalid SQLite URL", id="refused"),
         # The driver's own error tells it.
         pytest.param(f"duckdb://me:{PASSWORD}@nowhere//data.db", "***", id="told_by_the_driver"),
+        pytest.param(f"postgresql://me:an@{PASSWORD}:{PASSWORD}@h/db", "%40", id="not_encoded"),
     ],
 )
 def test_a_password_is_never_shown(tmp_path: Path, url: str, told: str) -> None:

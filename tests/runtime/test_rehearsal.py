@@ -50,7 +50,7 @@ def test_a_good_program_passes_and_leaves_nothing(context: RunContext) -> None:
     ("sql", "message", "place"),
     [
         pytest.param(
-            f"CREATE TABLE a AS SELECT id FROM raw; SELECT nosuch FROM a {TRAIN} INTO m",
+            f"CREATE TABLE a AS SELECT * FROM raw; SELECT nosuch FROM a {TRAIN} INTO m",
             "nosuch",
             "nosuch",
             id="a column of a table that does not exist yet",

@@ -1,0 +1,8 @@
+CREATE TABLE copied AS SELECT * FROM flowers;
+
+SELECT * FROM flowers
+TO TRAIN xgboost.gbtree
+WITH objective = "multi:softprob", num_class = 3,
+     validation.select = "SELECT * FROM flowers WHERE class > 99"
+LABEL class
+INTO new_model;

@@ -1,0 +1,3 @@
+CREATE TABLE copied AS SELECT * FROM flowers;
+
+SELECT * FROM copied WHERE class = 'one;
