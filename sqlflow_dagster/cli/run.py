@@ -69,10 +69,9 @@ def run(
     max_concurrent: int | None,
     settings: CompileSettings,
 ) -> None:
-    """Run programs, one after the other: every statement in a process of its own, in parallel where nothing
-    stands against it.
+    """Run programs, one after the other, and their statements in parallel where nothing stands against it.
 
-    Nothing runs when a program has an error, or when a table or model that it reads is missing. A
+    Every statement has a process of its own. Nothing runs when a program has an error, or when a table or model that it reads is missing. A
     statement that fails takes what reads its output down with it; the rest finishes.
     """
     url = required(datasource)
@@ -116,10 +115,11 @@ def _chosen(
     Raises:
         CompileError: A selector names nothing, or a table or model is missing: nothing may run.
     """
+    from sqlflow_dagster.cli.output import print_diagnostics
     from sqlflow_dagster.cli.preflight import problems_before
     from sqlflow_dagster.graph.selection import select_from
     from sqlflow_dagster.runtime.context import open_context
-    from sqlflow_dagster.runtime.plan import plan
+    from sqlflow_dagster.runtime.plan import plan, taken_over
 
     selected = (
         select_from(programs, selectors)
@@ -128,6 +128,7 @@ def _chosen(
     )
     chosen: list[ChosenSteps] = []
     problems = []
+    warnings = []
     made: frozenset[ObjectRef] = frozenset()
     for program, indexes in zip(programs, selected, strict=True):
         context = open_context(url, program=program.name)
@@ -136,10 +137,12 @@ def _chosen(
             indexes &= {item.step.index for item in planned if item.stale}
         item = ChosenSteps(program=program, indexes=indexes)
         problems += problems_before(program, context, indexes, made=made)
+        warnings += taken_over(program, context, indexes, made=made)
         made = made.union(*(step.writes for step in item.steps))
         chosen.append(item)
     if problems:
         raise CompileError(problems)
+    print_diagnostics(warnings)
     return chosen
 
 

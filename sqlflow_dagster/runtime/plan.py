@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlflow_dagster.errors import Diagnostic, Severity
 from sqlflow_dagster.graph.effects import Mode, Write
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Step
@@ -41,18 +42,55 @@ def plan(
         context: Where its history and its tables are.
         changed: What is made anew before the program runs.
     """
-    state = _State(
+    state = _state(program, context, changed=changed)
+    for step in program.steps:
+        _mark(state, step.index, _own_reason(step, state))
+    while _spread(state):
+        pass
+    return tuple(_planned(step, state) for step in program.steps)
+
+
+def taken_over(
+    program: Program,
+    context: RunContext,
+    steps: frozenset[int],
+    *,
+    made: frozenset[ObjectRef] = frozenset(),
+) -> list[Diagnostic]:
+    """A warning for each table that a run replaces although no run of the program has made it.
+
+    Args:
+        program: The program.
+        context: Where its history and its tables are.
+        steps: The indexes of the steps that will run.
+        made: What programs that run before make.
+    """
+    state = _state(program, context)
+    first = {ref: min(writers) for ref, writers in state.writers.items()}
+    return [
+        Diagnostic(
+            message=f"this replaces {write.ref}, which no run of this program has made",
+            span=step.statement.span,
+            hint="give it another name to keep the table that is there",
+            severity=Severity.WARNING,
+        )
+        for step in program.steps
+        if step.index in steps
+        for write in step.effects.writes
+        if first[write.ref] == step.index and write.ref not in made and _is_foreign(write, state)
+    ]
+
+
+def _state(
+    program: Program, context: RunContext, *, changed: frozenset[ObjectRef] = frozenset()
+) -> "_State":
+    return _State(
         program=program,
         finished=context.history.finished(context.program) if context.history else {},
         missing=_missing(program, context),
         changed=changed,
         writers=_writers(program),
     )
-    for step in program.steps:
-        _mark(state, step.index, _own_reason(step, state))
-    while _spread(state):
-        pass
-    return tuple(_planned(step, state) for step in program.steps)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,9 +2,10 @@ import pytest
 
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.engines.base import Engine
+from sqlflow_dagster.errors import Severity
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.runtime.context import RunContext
-from sqlflow_dagster.runtime.plan import plan
+from sqlflow_dagster.runtime.plan import plan, taken_over
 from tests.runtime.conftest import Execute
 
 CHAIN = """
@@ -162,3 +163,17 @@ def test_a_table_of_somebody_else_is_named(context: RunContext, run: Execute) ->
         "create_numbers": "insert_numbers runs again",
         "insert_numbers": "never ran",
     }
+
+
+def test_a_run_says_which_table_it_takes_over(context: RunContext, run: Execute) -> None:
+    program = compile_program(
+        "CREATE TABLE numbers AS SELECT 1 AS x; CREATE TABLE other AS SELECT 2 AS x;"
+    )
+    [warning] = taken_over(program, context, frozenset({0, 1}))
+    assert warning.message == "this replaces numbers, which no run of this program has made"
+    assert warning.severity is Severity.WARNING
+    made = frozenset({ObjectRef(ObjectKind.TABLE, "numbers")})
+    assert taken_over(program, context, frozenset({0, 1}), made=made) == []
+    assert taken_over(program, context, frozenset({1})) == []
+    run(program.source.text)
+    assert taken_over(program, context, frozenset({0, 1})) == []
