@@ -31,8 +31,7 @@ from sqlflow_dagster.graph.static_checks import (
 )
 from sqlflow_dagster.graph.steps import make_steps
 from sqlflow_dagster.lang.parsers import ExternalParser, open_parser
-from sqlflow_dagster.lang.scanner import Piece, scan
-from sqlflow_dagster.lang.sql_text import content_end
+from sqlflow_dagster.lang.scanner import Piece, piece_end, scan
 from sqlflow_dagster.lang.standard import quiet_parser
 from sqlflow_dagster.lang.statements import (
     QueryStatement,
@@ -317,7 +316,7 @@ def split_sql_statements(text: str, dialect: str = "duckdb") -> list[str]:
     if problems:
         raise CompileError(problems)
     return [
-        text[piece.content : content_end(text, piece.content, piece.end, dialect)]
+        text[piece.content : piece_end(text, piece, dialect)]
         for piece in pieces
         if piece.content < piece.end
     ]

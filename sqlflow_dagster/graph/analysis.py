@@ -28,6 +28,7 @@ from sqlflow_dagster.lang.scanner import (
     VERBS,
     Piece,
     clause_candidates,
+    piece_end,
     show_train_starts,
 )
 from sqlflow_dagster.lang.sql_text import content_end
@@ -161,7 +162,7 @@ def analyze(
     state = _Analysis(source=source, names=names, parser=parser)
     for piece in pieces:
         if piece.content < piece.end:
-            end = content_end(source.text, piece.content, piece.end, names.dialect)
+            end = piece_end(source.text, piece, names.dialect)
             try:
                 _statement(source.span(piece.content, end), piece, state)
             except ClauseError as error:

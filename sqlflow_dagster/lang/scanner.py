@@ -24,13 +24,12 @@ from sqlflow_dagster.lang.lexemes import (
     statement_end,
     to_statement_end,
 )
-from sqlflow_dagster.lang.sql_text import bare_sql
+from sqlflow_dagster.lang.sql_text import bare_sql, content_end
 from sqlflow_dagster.source import Source
 
 BLANK = r"(?:\s++|--[^\r\n]*+|/\*(?s:.*?)\*/)"
 CLAUSE_STRING = r"""(?:"(?:[^"\\]|\\.|"")*+"|'(?:[^'\\]|\\.|'')*+')"""
-_QUOTED_NAME = rf"(?s:{CLAUSE_STRING})"
-_NAME = rf"(?:[^\W\d][\w./:@-]*+(?:(?<=\.){_QUOTED_NAME})?+|{_QUOTED_NAME})"
+_NAME = rf"(?:[^\W\d]\w*+(?:[./:-]\w++)*+|(?s:{CLAUSE_STRING}))"
 _FOLLOW = {
     "TRAIN": "WITH|COLUMN|LABEL|OUTPUT|USING|INTO",
     "PREDICT": "WITH|USING",
@@ -215,6 +214,27 @@ def _clause_end(text: str, position: int, rules: Lexis, delimiter: str) -> tuple
         if lexeme.lastgroup == "open":
             raise UnterminatedError(*lexeme.span())
     return len(text), len(text)
+
+
+def piece_end(text: str, piece: Piece, dialect: str) -> int:
+    """One past the last character of a piece that is neither blank nor comment.
+
+    Args:
+        text: The program.
+        piece: One that is not empty.
+        dialect: Its SQL dialect.
+    """
+    if piece.clause is None:
+        return content_end(text, piece.content, piece.end, dialect)
+    position = last = piece.clause
+    for lexeme in _clause_lexemes(lexis(dialect), ";").finditer(text, position, piece.end):
+        code = text[position : lexeme.start()].rstrip()
+        last = position + len(code) if code else last
+        position = lexeme.end()
+        if not lexeme.group().startswith(("--", "/*")):
+            last = position
+    code = text[position : piece.end].rstrip()
+    return position + len(code) if code else last
 
 
 def _unterminated(source: Source, opening: UnterminatedError) -> Diagnostic:

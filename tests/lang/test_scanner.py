@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sqlflow_dagster.errors import CompileError
 from sqlflow_dagster.lang.dialects import LEXIS, lexis
-from sqlflow_dagster.lang.scanner import content_start, scan
+from sqlflow_dagster.lang.scanner import content_start, piece_end, scan
 from sqlflow_dagster.lang.sql_text import bare_sql, content_end, normalized_sql
 from sqlflow_dagster.source import Source
 
@@ -19,7 +19,7 @@ def texts(sql: str, dialect: str) -> list[str]:
     pieces, problems = scan(Source(text=sql), dialect)
     assert not problems, problems[0].render()
     return [
-        sql[piece.content : content_end(sql, piece.content, piece.end, dialect)]
+        sql[piece.content : piece_end(sql, piece, dialect)]
         for piece in pieces
         if piece.content < piece.end
     ]
@@ -323,7 +323,9 @@ def test_a_clause_is_found_in_every_dialect(sql: str, dialect: str) -> None:
         ("SELECT * FROM t TO PREDICT a.b.c USING m", "TO PREDICT a.b.c USING m"),
         ("SELECT * FROM t TO PREDICT a . b USING m", "TO PREDICT a . b USING m"),
         ('SELECT * FROM t TO PREDICT "a"."b" USING m', 'TO PREDICT "a"."b" USING m'),
-        ("SELECT * FROM t TO EXPLAIN s.\"it's\".m WITH a=1", "TO EXPLAIN s.\"it's\".m WITH a=1"),
+        ('SELECT * FROM t TO EXPLAIN s."it\'s".m WITH a=1', 'TO EXPLAIN s."it\'s".m WITH a=1'),
+        ("SELECT * FROM t TO TRAIN a/b:c-d.e/* ; */WITH x=1", "TO TRAIN a/b:c-d.e/* ; */WITH x=1"),
+        ("SELECT * FROM t TO TRAIN a--b\nWITH x=1", "TO TRAIN a--b\nWITH x=1"),
         ("SELECT * FROM t TO EVALUATE m INTO r", "TO EVALUATE m INTO r"),
         ("SELECT * FROM t TO EXPLAIN m", "TO EXPLAIN m"),
         ("SELECT * FROM t TO EXPLAIN m -- end", "TO EXPLAIN m -- end"),
@@ -340,6 +342,23 @@ def test_a_clause_is_found_in_every_dialect(sql: str, dialect: str) -> None:
 )
 def test_where_a_clause_starts(sql: str, expected: str) -> None:
     assert clause(sql) == expected
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "end",
+    [
+        'CMD "--\'\\""',
+        "CMD '/*'",
+        'CMD "\'"',
+        "WITH a = 'it\\'s'",
+        'WITH a = "#"',
+        "WITH a = [1, '//']",
+    ],
+)
+def test_a_clause_ends_after_its_last_string(end: str, dialect: str) -> None:
+    sql = f"SELECT * FROM t TO RUN a/b {end}"
+    assert texts(f"{sql} -- it's\n/* \" */ ;SELECT 2", dialect) == [sql, "SELECT 2"]
 
 
 @pytest.mark.parametrize(
