@@ -6,6 +6,7 @@ tries again. A database in memory is refused: each step opens its own connection
 process, and would find it empty.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -46,6 +47,15 @@ _HINTS = (
     ),
 )
 _INCOMING_ROWS = "sqlflow_incoming_rows"
+
+
+_log = logging.getLogger(__name__)
+
+
+def _holder(message: str) -> str:
+    """Who has a file, as DuckDB's error tells it."""
+    found = _LOCK_HOLDER.search(message)
+    return f"process {found[2]} ({found[1]})" if found else "another process"
 
 
 class DuckDBSession(SQLAlchemySession):
@@ -239,13 +249,14 @@ class DuckDBEngine(SQLAlchemyEngine[DuckDBSession]):
                 self.sqlalchemy_engine.connect,
                 is_busy=lambda error: _LOCKED_FILE in str(error),
                 deadline=deadline,
+                notice=lambda error: _log.warning(
+                    "waiting for %s, which %s uses", self.file, _holder(str(error))
+                ),
             )
         except TransientError as error:
             if self.file is None or _LOCKED_FILE not in error.message:
                 raise
-            found = _LOCK_HOLDER.search(error.message)
-            holder = f"process {found[2]} ({found[1]})" if found else "another process"
-            raise busy_error(self.file, holder, deadline) from error
+            raise busy_error(self.file, _holder(error.message), deadline) from error
 
     def configure(self, connection: Any) -> None:
         """Keep table names from meaning variables of the Python code that runs a statement."""

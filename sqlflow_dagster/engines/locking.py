@@ -30,6 +30,7 @@ SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.25
 POLL_INTERVAL = 0.01
 NOTICE_INTERVAL = 30.0
+FIRST_NOTICE = 3.0
 
 _log = logging.getLogger(__name__)
 
@@ -173,7 +174,11 @@ def _owner(owner_file: Path) -> str:
 
 
 def retrying(
-    action: Callable[[], T], *, is_busy: Callable[[Exception], bool], deadline: Deadline
+    action: Callable[[], T],
+    *,
+    is_busy: Callable[[Exception], bool],
+    deadline: Deadline,
+    notice: Callable[[Exception], None] = lambda _: None,
 ) -> T:
     """The result of an action that is tried until its resource is free.
 
@@ -184,13 +189,18 @@ def retrying(
         action: What to try.
         is_busy: Whether an error says that the resource is in use.
         deadline: When to let the error out.
+        notice: Told the error once, when the wait has become long.
     """
     bound = SHORTEST_PAUSE
+    long_after = time.monotonic() + FIRST_NOTICE
     while True:
         try:
             return action()
         except Exception as error:
             if not is_busy(error) or not deadline.remaining():
                 raise
+            if time.monotonic() >= long_after:
+                notice(error)
+                long_after = deadline.end
         time.sleep(min(random.uniform(0, bound), deadline.remaining()))  # noqa: S311
         bound = min(2 * bound, LONGEST_PAUSE)

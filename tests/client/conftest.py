@@ -121,7 +121,7 @@ def webserver(home: Home, *arguments: str, **variables: str) -> Iterator[str]:
 def site(root: Path, *, settings: str, location: str) -> Iterator[Site]:
     """A page that reads its program folder and two programs from elsewhere."""
     home = Home.create(root, {})
-    (home.directory / "dagster.yaml").write_text(SETTINGS + settings)
+    (home.directory / "dagster.yaml").write_text(SETTINGS.read_text() + settings)
     (root / "workspace.yaml").write_text(WORKSPACE.format(location=location))
     (root / "mine").mkdir()
     patterns = [home.programs]

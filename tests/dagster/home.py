@@ -1,6 +1,7 @@
 """A place to run Dagster's own commands in: its DAGSTER_HOME, a database and a folder of programs."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,12 +19,7 @@ from sqlflow_dagster.engines.base import Engine, open_engine
 T = TypeVar("T")
 
 BIN = Path(sys.executable).parent
-SETTINGS = """\
-telemetry:
-  enabled: false
-nux:
-  enabled: false
-"""
+SETTINGS = Path(__file__).resolve().parents[2] / "deploy" / "local" / "dagster.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +37,7 @@ class Home:
         """New folders under ``root`` with these programs."""
         home = cls(root=root)
         home.directory.mkdir(parents=True)
-        (home.directory / "dagster.yaml").write_text(SETTINGS)
+        shutil.copy(SETTINGS, home.directory)
         with home.instance() as instance:
             # Two processes that both make the storage would get into each other's way.
             instance.get_runs()

@@ -1,4 +1,5 @@
 import os
+import re
 import socket
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -61,6 +62,21 @@ def test_waits_until_a_foreign_process_is_done(engine: Engine, path: Path) -> No
         assert holder.stdin is not None
         holder.stdin.close()
         assert counting.result(timeout=60) == 1
+
+
+def test_a_long_wait_for_a_foreign_process_is_told(
+    engine: Engine, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(locking, "FIRST_NOTICE", 0.0)
+    with foreign_holder(str(path)) as holder, ThreadPoolExecutor(1) as pool:
+        counting = pool.submit(lambda: _count(engine))
+        while not caplog.messages:
+            assert not counting.done()
+        assert holder.stdin is not None
+        holder.stdin.close()
+        assert counting.result(timeout=60) == 1
+    [told] = caplog.messages
+    assert re.fullmatch(rf"waiting for {path}, which process {holder.pid} .*uses", told)
 
 
 def test_a_killed_holder_frees_the_lock(engine: Engine, path: Path) -> None:
