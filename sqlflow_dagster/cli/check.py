@@ -12,7 +12,7 @@ from sqlflow_dagster.cli.options import (
     compile_options,
     datasource_option,
 )
-from sqlflow_dagster.errors import ExitCode
+from sqlflow_dagster.errors import ExitCode, Severity
 
 if TYPE_CHECKING:
     from sqlflow_dagster.errors import Diagnostic
@@ -21,30 +21,52 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Tell every problem of programs; nothing runs.")
 @click.argument("files", nargs=-1, required=True, type=PROGRAM_FILE, metavar="FILE…")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="How it is written; github: as annotations of a workflow's run.",
+)
 @datasource_option
 @compile_options
-def check(files: tuple[Path, ...], datasource: str | None, settings: CompileSettings) -> None:
+def check(
+    files: tuple[Path, ...], form: str, datasource: str | None, settings: CompileSettings
+) -> None:
     """Tell every error and warning of programs; nothing is run and nothing is changed.
 
     Two files that write one table are an error. With a data source, so are tables and models that a
     program reads and that are not there, and SELECTs that the data source refuses.
     """
-    from sqlflow_dagster.cli.output import data_console, print_diagnostics
     from sqlflow_dagster.cli.programs import compile_files, in_running_order
 
     compiled = compile_files(files, settings, settings.dialect_for(datasource))
     found = [*compiled.diagnostics]
     if datasource is not None:
         found += _problems_there(in_running_order(compiled.programs), datasource)
-    # Here the diagnostics are what was asked for.
-    print_diagnostics(found, data_console())
-    if found:
-        click.echo()
-    errors = sum(item.severity == "error" for item in found)
-    warnings = len(found) - errors
-    counts = [(len(set(files)), "file"), (errors, "error"), (warnings, "warning")]
+    _write(found, form, files=len(set(files)))
+    failed = any(item.severity is Severity.ERROR for item in found)
+    sys.exit(ExitCode.FAILED if failed else ExitCode.OK)
+
+
+def _write(found: "list[Diagnostic]", form: str, *, files: int) -> None:
+    """Write diagnostics to standard output: here they are what was asked for."""
+    from sqlflow_dagster.cli.diagnostic_formats import diagnostics_github, diagnostics_json
+    from sqlflow_dagster.cli.output import data_console, print_diagnostics
+
+    if form == "json":
+        click.echo(diagnostics_json(found))
+        return
+    if form == "github":
+        click.echo(diagnostics_github(found), nl=bool(found))
+    else:
+        print_diagnostics(found, data_console())
+        if found:
+            click.echo()
+    errors = sum(item.severity is Severity.ERROR for item in found)
+    counts = [(files, "file"), (errors, "error"), (len(found) - errors, "warning")]
     click.echo(", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts))
-    sys.exit(ExitCode.FAILED if errors else ExitCode.OK)
 
 
 def _problems_there(programs: "tuple[Program, ...]", datasource: str) -> "list[Diagnostic]":

@@ -22,6 +22,7 @@ from sqlflow_dagster.graph.columns import (
     united,
 )
 from sqlflow_dagster.graph.objects import Names, ObjectRef
+from sqlflow_dagster.graph.output_names import Naming, engine_name
 from sqlflow_dagster.graph.tables import identifier_parts, read_refs, table_ref
 from sqlflow_dagster.lang.standard import parse_sql
 
@@ -30,6 +31,8 @@ Tables: TypeAlias = Callable[[ObjectRef], Relation]
 
 QUERIES = (exp.Query, exp.Values, exp.Pivot)
 """The kinds of syntax trees that give rows."""
+
+_NAMED = (exp.Column, exp.Dot, exp.Subquery)
 
 CommonTables: TypeAlias = Mapping[str, Relation]
 
@@ -60,7 +63,12 @@ def query_lineage(
 
 
 def query_columns(
-    tree: exp.Expr, names: Names, tables: Tables, *, unknown: list[exp.Column] | None = None
+    tree: exp.Expr,
+    names: Names,
+    tables: Tables,
+    *,
+    naming: Naming = engine_name,
+    unknown: list[exp.Column] | None = None,
 ) -> Relation:
     """The output columns of a query.
 
@@ -68,18 +76,27 @@ def query_columns(
         tree: The query.
         names: How its names are resolved.
         tables: What is known of the tables it reads.
-        unknown: Gets the columns among its output that none of its tables has.
+        naming: What a column is called that it gives no name.
+        unknown: Gets the columns of its output and of its WHERE that none of its tables has.
     """
-    found: list[exp.Column] = [] if unknown is None else unknown
-    return Resolver(names=names, tables=tables, unknown=found).query(tree, {}, None)
+    resolver = Resolver(names=names, tables=tables, naming=naming, unknown=unknown)
+    return resolver.query(tree, {}, None)
 
 
 class Resolver:
     """Finds the columns of queries; knows the tables and how names are compared."""
 
-    def __init__(self, *, names: Names, tables: Tables, unknown: list[exp.Column]) -> None:
+    def __init__(
+        self,
+        *,
+        names: Names,
+        tables: Tables,
+        naming: Naming = engine_name,
+        unknown: list[exp.Column] | None = None,
+    ) -> None:
         self._names = names
         self._tables = tables
+        self._naming = naming
         self._unknown = unknown
 
     def query(self, tree: exp.Expr, ctes: CommonTables, outer: Scope | None) -> Relation:
@@ -171,7 +188,7 @@ class Resolver:
         width = len(rows[0]) if rows else 0
         return Relation(
             merged(
-                f"col{index}",
+                self._naming(None, index, self._names.dialect),
                 (self.value("", row[index], scope, ctes) for row in rows if index < len(row)),
             )
             for index in range(width)
@@ -193,7 +210,13 @@ class Resolver:
         if source is not None:
             self.add(source.this, scope, ctes)
         self.add_joins(tree, scope, ctes)
-        return Relation(self._outputs(tree.expressions, scope, ctes))
+        found = Relation(self._outputs(tree.expressions, scope, ctes))
+        where = tree.args.get("where")
+        if self._unknown is not None and where is not None:
+            # Some engines let WHERE use the names that the SELECT gives.
+            scope.aliases |= {c.alias.lower(): Column(c.alias) for c in tree.expressions if c.alias}
+            self.value("", where, scope, ctes)
+        return found
 
     def add_joins(self, tree: exp.Expr, scope: Scope, ctes: CommonTables) -> None:
         """Put what a query or a table is joined with into a scope."""
@@ -345,7 +368,9 @@ class Resolver:
             case exp.Alias():
                 yield self.value(item.alias, item.this, scope, ctes)
             case _:
-                yield self.value(_output_name(item, index, self._names), item, scope, ctes)
+                given = item.output_name if isinstance(item, _NAMED) else ""
+                name = given or self._naming(item, index, self._names.dialect)
+                yield self.value(name, item, scope, ctes)
 
     def _star(
         self, star: exp.Star, scope: Scope, ctes: CommonTables, *, of: str | None = None
@@ -416,9 +441,10 @@ class Resolver:
                 column = source.relation.column(names[place + 1])
                 if column is not None:
                     return column
-        column = scope.column(names[0])
+        column = scope.column(names[0], row=len(names) == 1)
         if column is None:
-            self._unknown.append(node)
+            if self._unknown is not None:
+                self._unknown.append(node)
             return Column(names[-1])
         return column
 
@@ -428,32 +454,3 @@ class Resolver:
 
 def _names_in(items: Iterable[exp.Expr]) -> set[str]:
     return {column.name for item in items for column in item.find_all(exp.Column)}
-
-
-def _output_name(item: exp.Expr, index: int, names: Names) -> str:
-    """What an engine calls a column that the query gives no name."""
-    if isinstance(item, exp.Column | exp.Dot | exp.Subquery) and item.output_name:
-        return str(item.output_name)
-    match names.dialect:
-        case "hive" | "spark":
-            return f"_c{index}"
-        case "trino":
-            return f"_col{index}"
-        case "bigquery":
-            return f"f{index}_"
-        case "postgres":
-            return _postgres_name(item)
-        case "duckdb" if isinstance(item, exp.Count) and isinstance(item.this, exp.Star):
-            return "count_star()"
-        case dialect:
-            return item.sql(
-                dialect=None if dialect not in {"duckdb", "sqlite", "mysql"} else dialect
-            )
-
-
-def _postgres_name(item: exp.Expr) -> str:
-    if isinstance(item, exp.Cast) and item.output_name:
-        return str(item.output_name)
-    if isinstance(item, exp.Func):
-        return item.sql_name().lower() if not isinstance(item, exp.Anonymous) else item.name.lower()
-    return "?column?"

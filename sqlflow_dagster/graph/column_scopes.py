@@ -46,17 +46,22 @@ class Scope:
             scope = scope.outer
         return None
 
-    def column(self, name: str) -> Column | None:
-        """The column that a name without a table means; None where no table has it."""
+    def column(self, name: str, *, row: bool = True) -> Column | None:
+        """The column that a name without a table means; None where no table has it.
+
+        Args:
+            name: The name.
+            row: Whether it may also be that of an item of FROM, whose whole rows it then means.
+        """
         scope: Scope | None = self
         while scope is not None:
-            found = scope._own(name)
+            found = scope._own(name, row=row)
             if found is not None:
                 return found
             scope = scope.outer
         return None
 
-    def _own(self, name: str) -> Column | None:
+    def _own(self, name: str, *, row: bool) -> Column | None:
         folded = name.lower()
         if folded in self.merged:
             sides = (source.relation.column(name) for source in self.merged[folded])
@@ -72,5 +77,7 @@ class Scope:
             return merged(name, possible, certain=len(possible) == 1)
         if alias is not None:
             return alias
-        row = next((item for item in self.sources if item.name == folded), None)
-        return None if row is None else merged(name, row.relation.columns)
+        if not row:
+            return None
+        whole = next((item for item in self.sources if item.name == folded), None)
+        return None if whole is None else merged(name, whole.relation.columns)

@@ -22,6 +22,7 @@ from sqlflow_dagster.graph.model_lineage import (
     trained,
 )
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef, model_ref
+from sqlflow_dagster.graph.output_names import Naming, engine_name
 from sqlflow_dagster.graph.program import Program
 from sqlflow_dagster.graph.statement_lineage import Written, written_columns
 from sqlflow_dagster.lang.standard import Rejection, parse_sql, quiet_parser
@@ -89,10 +90,12 @@ class ColumnTracker:
 
     Attributes:
         schema: The columns of tables and the features of models that no statement makes.
+        naming: What a column is called that its SELECT gives no name.
         made: What the statements so far have made.
     """
 
     schema: Schema = field(default_factory=dict)
+    naming: Naming = engine_name
     made: dict[ObjectRef, _Made] = field(default_factory=dict)
     _outside: dict[ObjectRef, Relation] = field(default_factory=dict)
     _owner: object = None
@@ -122,12 +125,17 @@ class ColumnTracker:
             The columns of each object it leaves behind, with what they come from.
         """
         self._owner = owner
+        # CREATE TABLE IF NOT EXISTS leaves a table that is there as it is.
+        ensured = {write.ref for write in item.effects.writes if write.mode is Mode.ENSURE}
+        kept = ensured & self.made.keys()
         found: dict[ObjectRef, Relation] = {}
         for written in self._written(item):
             for ref, relation in written.items():
                 found.pop(ref, None)
                 if relation is None:
                     self.made.pop(ref, None)
+                    continue
+                if ref in kept:
                     continue
                 name = (called or {}).get(ref, ref)
                 found[ref] = own = _without_itself(relation, name)
@@ -148,7 +156,7 @@ class ColumnTracker:
         if isinstance(tree, Rejection):
             return _UNKNOWN
         try:
-            return query_columns(tree, names, self.columns, unknown=unknown)
+            return query_columns(tree, names, self.columns, naming=self.naming, unknown=unknown)
         except RecursionError:
             return _UNKNOWN
 
@@ -178,7 +186,7 @@ class ColumnTracker:
                 if isinstance(tree, Rejection):
                     continue
                 try:
-                    written = written_columns(tree, names, self.columns)
+                    written = written_columns(tree, names, self.columns, naming=self.naming)
                 except RecursionError:
                     continue
                 covered |= written.keys()

@@ -13,6 +13,7 @@ from sqlflow_dagster.graph.column_lineage import QUERIES, Resolver, Tables
 from sqlflow_dagster.graph.column_scopes import Scope, Source
 from sqlflow_dagster.graph.columns import ANY, NOTHING, Column, Relation, merged, united
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
+from sqlflow_dagster.graph.output_names import Naming, engine_name
 from sqlflow_dagster.graph.tables import table_ref, target_table
 
 Written = Mapping[ObjectRef, Relation | None]
@@ -39,13 +40,16 @@ class _Context:
         return self.resolver.query(tree, {}, None)
 
 
-def written_columns(tree: exp.Expr, names: Names, tables: Tables) -> Written:
+def written_columns(
+    tree: exp.Expr, names: Names, tables: Tables, *, naming: Naming = engine_name
+) -> Written:
     """The columns of each table that a statement writes, as they are after it.
 
     Args:
         tree: The statement.
         names: How its names are resolved.
         tables: What is known of the columns of a table before it.
+        naming: What a column is called that its SELECT gives no name.
 
     Returns:
         An entry for each table whose columns, or where they come from, are changed in a way that the
@@ -56,7 +60,7 @@ def written_columns(tree: exp.Expr, names: Names, tables: Tables) -> Written:
         rule = _select_into
     if rule is None:
         return {}
-    resolver = Resolver(names=names, tables=tables, unknown=[])
+    resolver = Resolver(names=names, tables=tables, naming=naming)
     return rule(tree, _Context(names=names, tables=tables, resolver=resolver))
 
 

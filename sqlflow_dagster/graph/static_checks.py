@@ -1,21 +1,27 @@
 """What can be said against a machine-learning statement before anything runs."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
+from sqlflow_dagster.graph.model_lineage import bare, column_names
 from sqlflow_dagster.graph.objects import ObjectRef
-from sqlflow_dagster.lang.expressions import Call, Expression, ListExpression, Name
+from sqlflow_dagster.lang.expressions import Name
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,
+    ModelReference,
     PredictStatement,
     QueryStatement,
+    ShowTrainStatement,
     Statement,
     TrainStatement,
 )
 
 # The attributes of TRAIN are the estimator's: its trainer checks them.
 _EVERYWHERE = ("resources.",)
+_SLIP = 0.9
 _KNOWN: dict[type[QueryStatement], tuple[str, ...]] = {
     PredictStatement: (),
     EvaluateStatement: ("validation.metrics",),
@@ -46,7 +52,7 @@ def unknown_columns(statement: QueryStatement, columns: Sequence[str]) -> list[D
             hint=did_you_mean(name.name, columns),
         )
         for name in _named_columns(statement)
-        if name.name.rsplit(".", 1)[-1].lower() not in known
+        if bare(name.name).lower() not in known
     ]
 
 
@@ -55,25 +61,11 @@ def _named_columns(statement: QueryStatement) -> Iterator[Name]:
         case TrainStatement(columns=clauses, label=label):
             for clause in clauses:
                 for column in clause.columns:
-                    yield from _names(column)
-            yield from _names(label)
+                    yield from column_names(column)
+            yield from column_names(label)
         case EvaluateStatement(label=label):
-            yield from _names(label)
+            yield from column_names(label)
         case PredictStatement() | ExplainStatement():
-            return
-
-
-def _names(expression: Expression | None) -> Iterator[Name]:
-    match expression:
-        case Name(name=name) if name != "*":
-            yield expression
-        case ListExpression(items=items):
-            for item in items:
-                yield from _names(item)
-        case Call(arguments=arguments) if arguments:
-            # The column comes first; what follows are sizes, delimiters and combiners.
-            yield from _names(arguments[0])
-        case _:
             return
 
 
@@ -117,6 +109,54 @@ def schemas_taken_for_tables(
         and len(statement.into.parts) == 1
         and statement.into.parts[0].lower() in schemas
     ]
+
+
+def misspelt_models(statements: Sequence[Statement]) -> list[Diagnostic]:
+    """A warning for each model that the program does not train and that is called almost like one it does."""
+    made = [str(item.into) for item in statements if isinstance(item, TrainStatement)]
+    used = [reference for item in statements if (reference := _used_model(item)) is not None]
+    return [
+        Diagnostic(
+            message=f"the program trains no model {str(reference.name)!r}, but one called {near!r}",
+            span=reference.span or reference.name.span,
+            hint=f"did you mean {near!r}?",
+            severity=Severity.WARNING,
+        )
+        for reference in used
+        if str(reference.name) not in made
+        and (near := _slip_of(str(reference.name), made)) is not None
+    ]
+
+
+def _used_model(statement: Statement) -> ModelReference | None:
+    match statement:
+        case TrainStatement(base_model=reference):
+            return reference
+        case (
+            PredictStatement(model=reference)
+            | EvaluateStatement(model=reference)
+            | ExplainStatement(model=reference)
+            | ShowTrainStatement(model=reference)
+        ):
+            return reference
+        case _:
+            return None
+
+
+def _slip_of(name: str, known: Sequence[str]) -> str | None:
+    """The known name that a name is a slip of the pen for: of other case, or hardly different."""
+    spelling = {item.lower(): item for item in known}
+    near = get_close_matches(name.lower(), spelling, n=1, cutoff=_SLIP)
+    # m_v1 and m_v2 are two models.
+    if not near or (
+        near[0] != name.lower() and _without_digits(near[0]) == _without_digits(name.lower())
+    ):
+        return None
+    return spelling[near[0]]
+
+
+def _without_digits(name: str) -> str:
+    return re.sub(r"\d+", "", name)
 
 
 def _hint(name: str, known: Sequence[str]) -> str:

@@ -1,0 +1,67 @@
+"""Diagnostics for programs to read: JSON for editors, workflow commands for GitHub."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlflow_dagster.errors import Diagnostic
+
+JSON_FORMAT = 1
+"""The number of the layout that :func:`diagnostics_json` writes; it changes when a reader would break."""
+
+
+def diagnostics_json(diagnostics: Sequence[Diagnostic]) -> str:
+    """Diagnostics as JSON.
+
+    An object with these keys; within a number of ``format`` keys may be added, never changed or removed:
+
+    * ``format``: the number of this layout.
+    * ``diagnostics``: a list. ``file``, as it was given; ``line`` and ``column``, counted from 1; ``end_line``
+      and ``end_column``, of the first character after the place; ``severity``, ``error`` or ``warning``;
+      ``message``; ``hint``, what to do about it. All but ``severity`` and ``message`` may be null.
+    """
+    data = {"format": JSON_FORMAT, "diagnostics": [_json_item(item) for item in diagnostics]}
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def _json_item(item: Diagnostic) -> dict[str, Any]:
+    place: dict[str, Any] = dict.fromkeys(("file", "line", "column", "end_line", "end_column"))
+    if item.span is not None:
+        source = item.span.source
+        place["file"] = source.path
+        place["line"], place["column"] = source.position(item.span.start)
+        place["end_line"], place["end_column"] = source.position(item.span.end)
+    return {
+        **place,
+        "severity": str(item.severity),
+        "message": item.message,
+        "hint": item.hint,
+    }
+
+
+def diagnostics_github(diagnostics: Iterable[Diagnostic]) -> str:
+    """Diagnostics as workflow commands, which GitHub shows beside the lines of a pull request."""
+    return "\n".join(map(_workflow_command, diagnostics))
+
+
+def _workflow_command(item: Diagnostic) -> str:
+    place = _json_item(item)
+    names = {"file": "file", "line": "line", "end_line": "endLine"}
+    if place["line"] == place["end_line"]:
+        # GitHub takes columns within one line only.
+        names |= {"column": "col", "end_column": "endColumn"}
+    values = ",".join(
+        f"{name}={_property(str(place[key]))}"
+        for key, name in names.items()
+        if place[key] is not None
+    )
+    text = item.message if item.hint is None else f"{item.message}\nhint: {item.hint}"
+    return f"::{item.severity}{' ' if values else ''}{values}::{_data(text)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,150 @@
+"""What can be said against the columns of machine-learning statements, as far as the program tells them.
+
+The columns of a table are known where the program makes it, from a list of columns or from tables whose columns
+are known.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from sqlglot import exp
+
+from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
+from sqlflow_dagster.graph.analysis import AnalyzedQuery, AnalyzedStatement
+from sqlflow_dagster.graph.columns import Relation
+from sqlflow_dagster.graph.effects import Mode
+from sqlflow_dagster.graph.model_lineage import bare, column_names, trained
+from sqlflow_dagster.graph.objects import ObjectRef
+from sqlflow_dagster.graph.output_names import unknown_name
+from sqlflow_dagster.graph.program_lineage import ColumnTracker
+from sqlflow_dagster.graph.static_checks import unknown_columns
+from sqlflow_dagster.lang.statements import QueryStatement, TrainStatement
+
+# Columns that a table has without having been given them, and words that are no columns.
+_ALWAYS_THERE = {
+    *("rowid", "_rowid_", "oid", "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"),
+    *("rownum", "level", "filename", "file_row_number", "input__file__name", "_metadata"),
+    *("_partitiontime", "_partitiondate", "_table_suffix", "_file_name"),
+    *("user", "current_user", "session_user", "current_role", "current_schema", "current_catalog"),
+    *("current_database", "sysdate", "systimestamp"),
+}
+_KEY = re.compile(r"(?:.*_)?(?:id|uuid|guid)|rowid", re.IGNORECASE)
+
+
+def column_problems(statements: Sequence[AnalyzedStatement]) -> Iterator[Diagnostic]:
+    """A diagnostic for each column that is not there, for a label among the features, and for keys as features.
+
+    Args:
+        statements: The statements of a program, without generated ones.
+    """
+    needed = _needed(statements)
+    # Which name an engine gives is too uncertain for an error.
+    tracker = ColumnTracker(naming=unknown_name)
+    for index, item in enumerate(statements):
+        if item.effects.barrier:
+            tracker.made.clear()  # Whatever it did may have changed any table.
+        if index not in needed:
+            continue
+        if isinstance(item.statement, QueryStatement) and item.query is not None:
+            yield from _problems(item, item.statement, item.query, tracker)
+        before = set(tracker.made)
+        tracker.follow(item, owner=index)
+        for write in item.effects.writes:
+            if write.mode is Mode.ENSURE and write.ref not in before:
+                # A table that was there already may have other columns.
+                tracker.made.pop(write.ref, None)
+
+
+def _needed(statements: Sequence[AnalyzedStatement]) -> set[int]:
+    """The machine-learning statements, and those that make what they read."""
+    needed: set[int] = set()
+    wanted: set[ObjectRef] = set()
+    for index in range(len(statements) - 1, -1, -1):
+        item = statements[index]
+        if isinstance(item.statement, QueryStatement) or any(
+            write.ref in wanted for write in item.effects.writes
+        ):
+            needed.add(index)
+            wanted |= item.effects.reads
+    return needed
+
+
+def _problems(
+    item: AnalyzedStatement,
+    statement: QueryStatement,
+    query: AnalyzedQuery,
+    tracker: ColumnTracker,
+) -> Iterator[Diagnostic]:
+    unknown: list[exp.Column] = []
+    rows = tracker.query(query.query, item.names, unknown=unknown)
+    if not query.shape.complex:
+        yield from _not_there(unknown, item, query, tracker)
+    names = rows.names()
+    if names is None:
+        names = query.shape.columns
+    if names is not None:
+        yield from unknown_columns(statement, names)
+    if isinstance(statement, TrainStatement):
+        yield from label_among_features(statement)
+        yield from keys_as_features(statement, rows)
+
+
+def _not_there(
+    unknown: Sequence[exp.Column],
+    item: AnalyzedStatement,
+    query: AnalyzedQuery,
+    tracker: ColumnTracker,
+) -> Iterator[Diagnostic]:
+    """The columns of a SELECT over one table that the table does not have."""
+    table = next(iter(query.reads))
+    known = tracker.columns(table).names() or ()
+    span = query.query.span
+    for column in unknown:
+        # SQLite takes a quoted name that no column has for a string.
+        text = column.this.args.get("quoted") and item.names.dialect == "sqlite"
+        if text or column.name.lower() in _ALWAYS_THERE:
+            continue
+        start, end = (column.this.meta.get(key) for key in ("start", "end"))
+        where = span or item.statement.span
+        if span is not None and start is not None and end is not None:
+            where = span.source.span(span.start + start, span.start + end + 1)
+        yield Diagnostic(
+            message=f"column {column.name!r} is not among the columns of {table}: "
+            + ", ".join(known),
+            span=where,
+            hint=did_you_mean(column.name, known),
+        )
+
+
+def label_among_features(statement: TrainStatement) -> Iterator[Diagnostic]:
+    """A diagnostic for each place where COLUMN names the label."""
+    labels = {bare(name.name).lower() for name in column_names(statement.label)}
+    for clause in statement.columns:
+        for column in clause.columns:
+            for name in column_names(column):
+                if bare(name.name).lower() in labels:
+                    yield Diagnostic(
+                        message=f"COLUMN names {name.name!r}, which is the label",
+                        span=name.span or clause.span,
+                        hint="a model cannot learn the label from itself: leave it out",
+                    )
+
+
+def keys_as_features(statement: TrainStatement, rows: Relation) -> Iterator[Diagnostic]:
+    """A warning about features whose names say that they are keys, and that COLUMN does not ask for."""
+    listed = {
+        bare(name.name).lower()
+        for clause in statement.columns
+        for column in clause.columns
+        for name in column_names(column)
+    }
+    features = [column.name for column in trained(statement, rows, None).features.columns]
+    keys = [name for name in features if name.lower() not in listed and _KEY.fullmatch(name)]
+    if keys:
+        yield Diagnostic(
+            message=f"model {statement.into} learns from what looks like a key: {', '.join(keys)}; "
+            "a key tells rows apart and says nothing of new ones",
+            span=statement.query.span,
+            hint="leave it out of the SELECT, or list it in COLUMN if it is a feature",
+            severity=Severity.WARNING,
+        )

@@ -1,0 +1,88 @@
+"""``sqlflow check --format json|github``."""
+
+import json
+
+import pytest
+
+from sqlflow_dagster.cli.diagnostic_formats import diagnostics_github, diagnostics_json
+from sqlflow_dagster.errors import Diagnostic, Severity
+from sqlflow_dagster.source import Source
+from tests.cli.command import Sqlflow
+
+PROGRAM = """SELECT a, user_id, y FROM t
+TO TRAIN xgboost.gbtre
+COLUMN b LABEL y INTO m;
+"""
+
+
+def test_json(sqlflow: Sqlflow) -> None:
+    done = sqlflow("check", sqlflow.write("p.sql", PROGRAM), "--format", "json")
+    assert (done.code, done.stderr) == (1, "")
+    data = json.loads(done.stdout)
+    assert data["format"] == 1
+    found = [
+        (
+            item["file"],
+            (item["line"], item["column"]),
+            (item["end_line"], item["end_column"]),
+            item["severity"],
+        )
+        for item in data["diagnostics"]
+    ]
+    assert found == [
+        ("p.sql", (1, 1), (1, 28), "warning"),
+        ("p.sql", (2, 10), (2, 23), "error"),
+        ("p.sql", (3, 8), (3, 9), "error"),
+    ]
+    assert data["diagnostics"][1]["message"] == "unknown estimator 'xgboost.gbtre'"
+    assert data["diagnostics"][1]["hint"].startswith("did you mean 'xgboost.gbtree'")
+
+
+def test_json_of_a_program_without_problems(sqlflow: Sqlflow) -> None:
+    done = sqlflow("check", sqlflow.write("p.sql", "SELECT 1;"), "--format", "json")
+    assert (done.code, json.loads(done.stdout)) == (0, {"format": 1, "diagnostics": []})
+
+
+def test_github(sqlflow: Sqlflow) -> None:
+    done = sqlflow("check", sqlflow.write("p.sql", PROGRAM), "--format", "github")
+    assert done.code == 1
+    assert done.stdout.splitlines()[1:] == [
+        "::error file=p.sql,line=2,endLine=2,col=10,endColumn=23::unknown estimator 'xgboost.gbtre'"
+        "%0Ahint: did you mean 'xgboost.gbtree' or 'xgboost.gblinear' or 'xgboost.dart'?",
+        "::error file=p.sql,line=3,endLine=3,col=8,endColumn=9::column 'b' is not among the columns "
+        "of the SELECT: a, user_id, y",
+        "1 file, 2 errors, 1 warning",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "expected"),
+    [
+        pytest.param(
+            Diagnostic(
+                message="100 %: a, b\r\nc",
+                span=Source(text="ab\ncd", path="a,b:c%.sql").span(1, 4),
+                severity=Severity.WARNING,
+            ),
+            "::warning file=a%2Cb%3Ac%25.sql,line=1,endLine=2::100 %25: a, b%0D%0Ac",
+            id="what means something in a command, and a place of two lines",
+        ),
+        pytest.param(Diagnostic(message="no place"), "::error::no place", id="no place"),
+    ],
+)
+def test_escapes(diagnostic: Diagnostic, expected: str) -> None:
+    assert diagnostics_github([diagnostic]) == expected
+
+
+def test_json_without_a_place() -> None:
+    (item,) = json.loads(diagnostics_json([Diagnostic(message="no place")]))["diagnostics"]
+    assert item == {
+        "file": None,
+        "line": None,
+        "column": None,
+        "end_line": None,
+        "end_column": None,
+        "severity": "error",
+        "message": "no place",
+        "hint": None,
+    }
