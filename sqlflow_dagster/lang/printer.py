@@ -156,12 +156,8 @@ def _name(name: QualifiedName) -> str:
     whole = str(name)
     if is_word(whole) and tuple(whole.split(".")) == name.parts and whole.upper() not in KEYWORDS:
         return whole
-    return ".".join(part if _is_bare(part) else quoted(part) for part in name.parts)
+    return ".".join(quoted(part) if "." in part else _word(part) for part in name.parts)
 
 
 def _word(text: str) -> str:
     return text if is_word(text) and text.upper() not in KEYWORDS else quoted(text)
-
-
-def _is_bare(part: str) -> bool:
-    return part.isidentifier() and part.upper() not in KEYWORDS

@@ -51,7 +51,20 @@ T = TypeVar("T")
 PARTS = st.one_of(
     st.from_regex(r"[a-z_]\w{0,5}", fullmatch=True),
     st.sampled_from(
-        ["label", "INTO", "with", "to", "train", "my table", "a.b", "x-y", "1st", "for"]
+        [
+            "label",
+            "INTO",
+            "with",
+            "to",
+            "train",
+            "my table",
+            "a.b",
+            "x-y",
+            "1st",
+            "for",
+            "A·",
+            "${x}",
+        ]
     ),
     st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5),
 )
