@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
+from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.graph.effects import Effects
 from sqlflow_dagster.graph.keyword_effects import keyword_effects
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
@@ -41,31 +42,29 @@ class SqlglotParser:
         pieces, problems = scan(Source(text=text), dialect)
         found: list[str] = []
         tables: list[StatementTables] = []
+        accepted, rejection, unfinished = 0, None, False
         with quiet_parser():
             for piece in pieces[: -1 if problems else None]:
-                if piece.content == piece.end:
-                    continue
                 end, answer = _accepted(text, piece, dialect)
-                if isinstance(answer, StatementTables):
-                    whole = end == piece.end
-                    found.append(text[piece.content : piece.stop if whole else end])
+                if isinstance(answer, Rejection):
+                    rejection = answer
+                    break
+                whole = end == piece.end
+                accepted = piece.stop if whole else end
+                if answer is not None:
+                    found.append(text[piece.content : accepted])
                     tables.append(answer)
-                if isinstance(answer, Rejection) or end < piece.end:
-                    return ParsedText(
-                        statements=tuple(found),
-                        accepted=end,
-                        rejection=answer if isinstance(answer, Rejection) else None,
-                        tables=tuple(tables),
-                        unfinished_select=isinstance(answer, StatementTables),
-                    )
-        rejection = None
-        for problem in problems:
-            assert problem.span is not None
-            start, end = problem.span.start, problem.span.end
-            rejection = Rejection(message=problem.message, start=start, end=end)
-        accepted = pieces[-1].content if rejection else len(text)
+                if not whole:
+                    unfinished = answer is not None
+                    break
+            else:
+                rejection = _unterminated(problems)
         return ParsedText(
-            statements=tuple(found), accepted=accepted, rejection=rejection, tables=tuple(tables)
+            statements=tuple(found),
+            accepted=accepted,
+            rejection=rejection,
+            tables=tuple(tables),
+            unfinished_select=unfinished,
         )
 
     def close(self) -> None:
@@ -75,8 +74,10 @@ class SqlglotParser:
 def _accepted(
     text: str, piece: Piece, dialect: str
 ) -> tuple[int, StatementTables | Rejection | None]:
-    """How far a piece is accepted, and its tables, why it is rejected, or None for SHOW TRAIN."""
+    """How far a piece is accepted, and its tables, why it is rejected, or None where it has no SQL."""
     start = piece.content
+    if start >= piece.end:
+        return piece.end, None
     if show_train_starts(text, start):
         return start, None
     end = piece.end if piece.clause is None else piece.clause
@@ -91,6 +92,15 @@ def _accepted(
                     return to, before
     place = Rejection(message=answer.message, start=start + answer.start, end=start + answer.end)
     return start, place
+
+
+def _unterminated(problems: list[Diagnostic]) -> Rejection | None:
+    """Why the last piece is no statement, where something in it is never closed."""
+    if not problems:
+        return None
+    (problem,) = problems
+    assert problem.span is not None
+    return Rejection(message=problem.message, start=problem.span.start, end=problem.span.end)
 
 
 def _tables(sql: str, dialect: str) -> StatementTables | Rejection:

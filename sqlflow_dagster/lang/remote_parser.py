@@ -204,7 +204,8 @@ def _rejection(message: str, text: str, index: int | None) -> Rejection:
     if index is None and place is not None:
         lines = text.splitlines(keepends=True)
         column = int(place["offset"] or 0) if place["column"] is None else int(place["column"]) - 1
-        index = sum(map(len, lines[: int(place["line"]) - 1])) + column
+        before = int(place["line"]) - 1
+        index = sum(map(len, lines[:before])) + column if before < len(lines) else None
     message = message.strip().split("\n", 1)[0]
     if index is None or index > len(text):
         return Rejection(message=message, start=0, end=len(text))

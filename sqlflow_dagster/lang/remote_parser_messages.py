@@ -1,7 +1,7 @@
 """The messages that remote parsers speak, as protobuf classes made from the table below.
 
 ``parser.proto`` and ``calcite_parser.proto`` beside this file say the same to other languages. Why no code is
-generated from them: docs/decisions/0007-messages-without-protoc.md.
+generated from them: docs/decisions/0008-messages-without-protoc.md.
 """
 
 from functools import cache
