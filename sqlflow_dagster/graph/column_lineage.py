@@ -23,6 +23,7 @@ from sqlflow_dagster.graph.columns import (
 )
 from sqlflow_dagster.graph.objects import Names, ObjectRef
 from sqlflow_dagster.graph.output_names import Naming, engine_name
+from sqlflow_dagster.graph.pivots import pivoted
 from sqlflow_dagster.graph.tables import identifier_parts, read_refs, table_ref
 from sqlflow_dagster.lang.standard import parse_sql
 
@@ -314,32 +315,8 @@ class Resolver:
         return Relation(found)
 
     def _pivoted(self, relation: Relation, pivot: exp.Expr, ctes: CommonTables) -> Relation:
-        """The columns that a pivot leaves as they are, then those that it makes."""
         scope = Scope(sources=[Source("", relation)])
-        fields = [item.this for item in pivot.args.get("fields") or [] if isinstance(item, exp.In)]
-        if pivot.args.get("unpivot"):
-            turned = [
-                value
-                for item in pivot.args.get("fields") or []
-                if isinstance(item, exp.In)
-                for value in item.expressions
-            ] or pivot.expressions
-            into = pivot.args.get("into")
-            named = [into.this] if into is not None else fields
-            values = into.expressions if into is not None else pivot.expressions
-            whole = merged(ANY, (self.value("", item, scope, ctes) for item in turned))
-            made = [Column(item.name) for item in named] + [whole.named(v.name) for v in values]
-            return Relation((*relation.without(_names_in(turned)).columns, *made))
-        aggregates = pivot.args.get("using") or pivot.expressions
-        keys = fields or pivot.expressions
-        value = merged(ANY, (self.value("", item, scope, ctes) for item in aggregates))
-        names = [item.name for item in pivot.args.get("columns") or []]
-        made = [value.named(name) for name in names or [ANY]]
-        group = pivot.args.get("group")
-        kept = relation.without(_names_in([*keys, *aggregates]))
-        if group is not None:
-            kept = Relation(self._outputs(group.expressions, scope, ctes))
-        return Relation((*kept.columns, *made))
+        return pivoted(relation, pivot, lambda item: self.value("", item, scope, ctes))
 
     def _outputs(
         self, items: Iterable[exp.Expr], scope: Scope, ctes: CommonTables
@@ -450,7 +427,3 @@ class Resolver:
 
     def _folded(self, identifier: exp.Expr) -> str:
         return self._names.folded(identifier.name, quoted=bool(identifier.args.get("quoted")))
-
-
-def _names_in(items: Iterable[exp.Expr]) -> set[str]:
-    return {column.name for item in items for column in item.find_all(exp.Column)}
