@@ -57,12 +57,18 @@ def _referenced_tables(tree: exp.Expression) -> list[exp.Expression]:
     return [table for table in found if table is not None]
 
 
+def _dropped_parts(tree: exp.Expression) -> list[exp.Expression]:
+    """The Table nodes under which an ALTER TABLE … DROP INDEX names the index."""
+    drops = [item for item in tree.args.get("actions") or [] if isinstance(item, exp.Drop)]
+    return [table for drop in drops for table in drop.find_all(exp.Table)]
+
+
 def _defining_effects(
     tree: exp.Expression, target: exp.Expression | None, names: Names
 ) -> tuple[frozenset[ObjectRef], frozenset[ObjectRef]]:
     """What a definition takes rows or columns from, and what its foreign keys point to."""
     others = _referenced_tables(tree)
-    targets = others if target is None else [target, *others]
+    targets = [*others, *_dropped_parts(tree)] + ([] if target is None else [target])
     reads = read_refs(tree, names, targets=targets)
     if not others:
         return reads, frozenset()
@@ -88,6 +94,10 @@ def _cache(tree: exp.Expression, names: Names) -> Effects:
     target = target_table(tree.this)
     reads = read_refs(tree, names, targets=[] if target is None else [target])
     return Effects(reads=reads, writes=written([target], Mode.CREATE, names))
+
+
+def _uncache(tree: exp.Expression, names: Names) -> Effects:
+    return Effects(writes=written([tree.this], Mode.DROP, names))
 
 
 def _truncate(tree: exp.Expression, names: Names) -> Effects:
@@ -143,6 +153,12 @@ def exchanged(tables: tuple[Write, ...]) -> Effects:
     return Effects(reads=frozenset(item.ref for item in tables), writes=tables)
 
 
+def _undrop(tree: exp.Expression, names: Names) -> Effects:
+    if _kind(tree) not in _RELATIONS:
+        return Effects(barrier=True)
+    return Effects(writes=written([tree.this], Mode.CREATE, names))
+
+
 def _comment(tree: exp.Expression, names: Names) -> Effects:
     match _kind(tree):
         case "COLUMN":
@@ -164,4 +180,6 @@ DDL_RULES: dict[type[exp.Expression], Callable[[Any, Names], Effects]] = {
     exp.Create: _create,
     exp.Drop: _drop,
     exp.TruncateTable: _truncate,
+    exp.Uncache: _uncache,
+    exp.Undrop: _undrop,
 }

@@ -13,6 +13,7 @@ _KEYWORDS = re.compile(
     rf"|(?P<commit>END{_END})"
     rf"|(?P<rollback>ABORT{_END})"
     rf"|(?P<body>{BODY_START.pattern})"
+    r"|(?P<session>RESET\b|ADD\s+(?:JAR|FILE|ARCHIVE)S?\b)"
     r"|(?P<nothing>SAVEPOINT\b|RELEASE\b|ROLLBACK\s+(?:WORK\s+|TRANSACTION\s+)?TO\b|CHECKPOINT\b)",
     re.IGNORECASE,
 )
@@ -32,6 +33,8 @@ def keyword_effects(sql: str) -> Effects | None:
     match match.lastgroup:
         case "nothing":
             return Effects()
+        case "session":
+            return Effects(session=True)
         case "body":
             # What a procedure or trigger does shows when it is called.
             return Effects(barrier=True)

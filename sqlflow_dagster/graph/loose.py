@@ -1,40 +1,63 @@
 """Guess what a statement reads and writes from its words, where no parser understands it."""
 
 import re
+from collections.abc import Iterator
 
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
-from sqlflow_dagster.graph.objects import Names, ObjectRef
+from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
 from sqlflow_dagster.lang.dialects import lexis
 from sqlflow_dagster.lang.sql_text import normalized_sql
 
-_PART = r'(?:"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]|[^\W\d][\w$]*)'
-_NAME = rf"(?P<name>{_PART}(?:\.{_PART})*)"
+_PART = r'(?:"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]|[^\W\d][\w$]*+)'
+_NAME = rf"(?P<name>{_PART}(?:\.{_PART})*+)"
+_IF_EXISTS = r"(?:\s+IF\s+EXISTS)?"
+_ENSURE = r"\s+IF\s+NOT\s+EXISTS"
+# What may stand between CREATE and TABLE: TEMPORARY, EXTERNAL, MATERIALIZED, FORCE EDITIONABLE, …; but
+# CREATE STREAM s ON TABLE t makes no table t.
+_MODIFIERS = r"(?:(?!ON\b|AS\b|TABLE\b|VIEW\b)\w+\s+){0,4}?"
+_RELATION = rf"{_MODIFIERS}(?:TABLE(?!\s+FUNCTION\b)|VIEW)"
 _WRITES = re.compile(
     r"(?:\b(?P<append>(?:INSERT|REPLACE|MERGE|LOAD)\s(?:[^()]*?\s)??INTO(?:\s+TABLE)?)"
     r"|\b(?P<overwrite>OVERWRITE(?:\s+INTO)?\s+TABLE)"
-    r"|\b(?P<create>CREATE\s+(?:OR\s+REPLACE\s+)?(?:\w+\s+){0,3}?(?:TABLE|VIEW)(?:\s+IF\s+NOT\s+EXISTS)?)"
-    r"|\b(?P<drop>DROP\s+(?:TABLE|VIEW)(?:\s+IF\s+EXISTS)?)"
+    rf"|\b(?P<create>CREATE\s+{_RELATION}(?:{_ENSURE})?|UNDROP\s+TABLE)"
+    rf"|\b(?P<schema>CREATE\s+(?:OR\s+REPLACE\s+)?(?:SCHEMA|DATABASE)(?:{_ENSURE})?)"
+    rf"|\b(?P<drop>(?:DROP\s+{_RELATION}|UNCACHE\s+TABLE){_IF_EXISTS})"
     r"|\b(?P<truncate>TRUNCATE\s+TABLE)"
-    r"|\b(?P<alter>ALTER\s+TABLE(?:\s+IF\s+EXISTS)?)"
+    rf"|\b(?P<alter>(?:ALTER|OPTIMIZE|REPAIR)\s+{_RELATION}{_IF_EXISTS}(?:\s+ONLY(?!\s+\w+\s*\())?)"
     r"|\b(?P<delete>DELETE\s(?:[^()]*?\s)??FROM)"
     # Not ON CONFLICT DO UPDATE SET, not FOR UPDATE.
     r"|(?:\A|\)\s*)(?P<update>UPDATE(?:\s+OR\s+\w+|\s+LOW_PRIORITY|\s+IGNORE)*))"
     rf"\s+{_NAME}",
     re.IGNORECASE,
 )
-_READS = re.compile(
-    rf"\b(?:FROM|JOIN|USING)\s+(?!SELECT\b|LATERAL\b){_NAME}(?!\s*\()", re.IGNORECASE
+# What an ALTER TABLE says after the table's name and that changes nothing but this table.
+_CHANGES = re.compile(
+    r"\s*(?:\Z|ADD\b|ALTER\b|CHANGE\b|CLUSTER\b|COMPACT\b|CONCATENATE\b|DISABLE\b|DROP\b|ENABLE\b|MODIFY\b"
+    r"|PARTITION\b|RECOVER\b|RENAME\s+COLUMN\b|REPLACE\s+COLUMNS\b|SET\b(?!\s+SCHEMA\b)|TOUCH\b|UNSET\b"
+    r"|ZORDER\b|WHERE\b|SYNC\b)",
+    re.IGNORECASE,
 )
+_RENAMES = re.compile(rf"\s*RENAME\s+(?:TO|AS)\s+{_NAME}\s*\Z", re.IGNORECASE)
+_READS = re.compile(
+    rf"(?:\b(?:FROM|JOIN)\s+(?!SELECT\b|LATERAL\b)|\(\s*TABLE\s+){_NAME}(?!\s*\()",
+    re.IGNORECASE,
+)
+_USING = re.compile(rf"\bUSING\s+{_NAME}(?!\s*\()", re.IGNORECASE)
+_COPIED = re.compile(rf"\b(?:LIKE|CLONE|COPY)\s+(?=\S+\s*\Z){_NAME}", re.IGNORECASE)
+_HAS_SOURCE = re.compile(r"\s*(?:WITH|DELETE|MERGE)\b", re.IGNORECASE)
 _NEXT_READ = re.compile(
     rf"(?:\s+(?:AS\s+)?\w+)?\s*,\s*(?!LATERAL\b){_NAME}(?!\s*\()", re.IGNORECASE
 )
 _CTES = re.compile(
-    rf"(?:\bWITH(?:\s+RECURSIVE)?|,)\s*{_NAME}\s*(?:\([^()]*\)\s*)?AS\s*\(", re.IGNORECASE
+    rf"(?:\bWITH(?:\s+RECURSIVE)?|,)\s*{_NAME}\s*(?:\([^()]*\)\s*)?AS\s*(?:\w+\s*)?\(",
+    re.IGNORECASE,
 )
+_ALIASES = re.compile(rf"\b(?:FROM|JOIN)\s+{_PART}(?:\.{_PART})*+\s+(?:AS\s+)?(\w+)", re.IGNORECASE)
 _MODES = {
     "append": Mode.APPEND,
     "overwrite": Mode.OVERWRITE,
     "create": Mode.CREATE,
+    "schema": Mode.CREATE,
     "drop": Mode.DROP,
     "truncate": Mode.TRUNCATE,
     "alter": Mode.MODIFY,
@@ -44,39 +67,89 @@ _MODES = {
 _SPLIT = re.compile(_PART)
 _STRING = r"'(?:[^'\\]|\\.|'')*'"
 _DOUBLE_QUOTED = r'"(?:[^"\\]|\\.|"")*"'
+_DOLLAR_QUOTED = r"\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"
+_FILES = re.compile(
+    rf"\b(?:(?P<read>INFILE|INPATH)|(?P<write>OUTFILE|DUMPFILE|DIRECTORY))\s+(?P<path>{_STRING})",
+    re.IGNORECASE,
+)
 
 
 def loose_effects(sql: str, names: Names) -> Effects:
     """The effects of a statement by its keywords; a barrier where not even those are found."""
-    double_quoted = lexis(names.dialect).double_quoted_strings
-    strings = rf"{_STRING}|{_DOUBLE_QUOTED}" if double_quoted else _STRING
-    code = re.sub(strings, "''", normalized_sql(sql, names.dialect), flags=re.DOTALL)
+    text = normalized_sql(sql, names.dialect)
+    rules = lexis(names.dialect)
+    strings = [_STRING]
+    strings += [_DOUBLE_QUOTED] if rules.double_quoted_strings else []
+    strings += [_DOLLAR_QUOTED] if rules.dollar_quotes else []
+    code = re.sub("|".join(strings), "''", text, flags=re.DOTALL)
     hidden = {_ref(match["name"], names) for match in _CTES.finditer(code)}
-    matches = list(_WRITES.finditer(code))
-    writes = {
-        _ref(match["name"], names): _MODES[next(word for word in _MODES if match[word])]
-        for match in matches
-    }
-    found = frozenset(_reads(code, names) - hidden - set(writes))
-    # What ALTER TABLE does beside changing the table, such as renaming it, its words do not tell.
-    altered = any(match["alter"] for match in matches)
+    writes: dict[ObjectRef, Write] = {}
+    altered = False
+    for match in _WRITES.finditer(code):
+        write = _write(match, names)
+        writes[write.ref] = write
+        if match["alter"]:
+            renamed = _RENAMES.match(code, match.end())
+            if renamed is not None:
+                return _renamed(write.ref, _ref(renamed["name"], names))
+            altered |= _CHANGES.match(code, match.end()) is None
+    reads = _reads(code, names) - hidden - set(writes)
+    for match in _FILES.finditer(text):
+        ref = ObjectRef(ObjectKind.FILE, match["path"][1:-1])
+        if match["read"]:
+            reads.add(ref)
+        else:
+            writes[ref] = Write(ref=ref, mode=Mode.OVERWRITE)
     return Effects(
-        reads=found,
-        writes=tuple(Write(ref=ref, mode=mode) for ref, mode in writes.items()),
-        barrier=altered or not (found or writes),
+        reads=frozenset(reads),
+        writes=tuple(writes.values()),
+        barrier=altered or not (reads or writes),
         loose=True,
     )
 
 
+def _write(match: re.Match[str], names: Names) -> Write:
+    kind = match.lastgroup if match.lastgroup in _MODES else next(k for k in _MODES if match[k])
+    words = match[kind].upper().split()
+    mode = _MODES[kind]
+    if kind in {"create", "schema"}:
+        mode = Mode.REPLACE if words[1] == "OR" else mode
+        mode = Mode.ENSURE if words[-1] == "EXISTS" else mode
+    ref = _ref(match["name"], names)
+    if kind == "schema":
+        ref = ObjectRef.of(ObjectKind.SCHEMA, [ref.parts[-1]])
+    view = kind == "create" and "VIEW" in words and "MATERIALIZED" not in words
+    return Write(ref=ref, mode=mode, view=view)
+
+
+def _renamed(old: ObjectRef, new: ObjectRef) -> Effects:
+    if len(new.parts) == 1:
+        new = ObjectRef.of(ObjectKind.TABLE, [*old.parts[:-1], *new.parts])
+    writes = (Write(ref=old, mode=Mode.DROP), Write(ref=new, mode=Mode.CREATE))
+    return Effects(reads=frozenset({old}), writes=writes, loose=True)
+
+
 def _reads(code: str, names: Names) -> set[ObjectRef]:
-    """What follows FROM, JOIN and USING, and in a FROM list what follows its commas."""
+    """What follows FROM and JOIN, and in a FROM list what follows its commas."""
+    aliases = {match[1].lower() for match in _ALIASES.finditer(code)}
     found: set[ObjectRef] = set()
-    for match in _READS.finditer(code):
+    for match in _sources(code):
         read: re.Match[str] | None = match
         while read is not None:
-            found.add(_ref(read["name"], names))
+            parts = _SPLIT.findall(read["name"])
+            # BigQuery's FROM d.t AS t, t.items reads an array of t.
+            if not (names.dialect == "bigquery" and len(parts) > 1 and parts[0].lower() in aliases):
+                found.add(_ref(read["name"], names))
             read = _NEXT_READ.match(code, read.end())
     return found
+
+
+def _sources(code: str) -> Iterator[re.Match[str]]:
+    yield from _READS.finditer(code)
+    if code[:6].upper() == "CREATE":
+        yield from _COPIED.finditer(code)
+    if _HAS_SOURCE.match(code):
+        yield from _USING.finditer(code)
 
 
 def _ref(text: str, names: Names) -> ObjectRef:

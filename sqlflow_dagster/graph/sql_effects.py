@@ -6,12 +6,14 @@ all other statements of the program.
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
 
 from sqlflow_dagster.graph.ddl_effects import DDL_RULES, exchanged
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
+from sqlflow_dagster.graph.loose import loose_effects
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
 from sqlflow_dagster.graph.tables import (
     identifier_parts,
@@ -91,7 +93,9 @@ def _insert(tree: exp.Expression, names: Names) -> Effects:
 def _multi_insert(tree: exp.Expression, names: Names) -> Effects:
     targets: list[exp.Expression | None] = []
     writes: tuple[Write, ...] = ()
-    for insert in tree.expressions:
+    for item in tree.expressions:
+        # Under Snowflake's and Oracle's INSERT ALL WHEN … THEN INTO … lies the insert.
+        insert = item.this if isinstance(item, exp.ConditionalInsert) else item
         target = target_table(insert.this)
         mode = Mode.OVERWRITE if insert.args.get("overwrite") else Mode.APPEND
         targets.append(target)
@@ -108,6 +112,8 @@ def _update(tree: exp.Expression, names: Names) -> Effects:
     first = target_table(tree.this)
     if first is None:
         return Effects(barrier=True)
+    if names.dialect == "mysql" and first.name.upper() in _UPDATE_MODIFIERS and first.alias:
+        first.set("this", first.args["alias"].this)
     aliases = _aliases(tree.this)
     assigned = [
         aliases[item.this.table.lower()]
@@ -121,14 +127,25 @@ def _update(tree: exp.Expression, names: Names) -> Effects:
     return _effects(tree, [first], written(targets, Mode.MODIFY, names), names)
 
 
+# UPDATE LOW_PRIORITY t parses as if t were another name of a table LOW_PRIORITY.
+_UPDATE_MODIFIERS = frozenset({"LOW_PRIORITY", "IGNORE"})
+
+
 def _delete(tree: exp.Expression, names: Names) -> Effects:
     first = target_table(tree.this)
     aliases = _aliases(tree.this) if first is not None else {}
     listed = tree.args.get("tables") or []
     # MySQL's DELETE LOW_PRIORITY FROM t parses as if it listed a table of that name.
     named = [aliases[node.name.lower()] for node in listed if node.name.lower() in aliases]
-    targets: list[exp.Expression | None] = [*named] or [first]
-    return _effects(tree, [*targets, *listed], written(targets, Mode.MODIFY, names), names)
+    # Oracle's DELETE t parses as a list alone.
+    targets: list[exp.Expression | None] = [*named] or [first, *(listed if first is None else ())]
+    others = [*targets, *listed]
+    if names.dialect == "mysql" and first is not None:
+        # There DELETE FROM a USING a JOIN b names its target twice.
+        used = tree.args.get("using") or []
+        tables = (table for item in used for table in item.find_all(exp.Table))
+        others += [table for table in tables if table.alias_or_name == first.name]
+    return _effects(tree, others, written(targets, Mode.MODIFY, names), names)
 
 
 def _merge(tree: exp.Expression, names: Names) -> Effects:
@@ -162,9 +179,26 @@ def _location(node: exp.Expression, names: Names) -> ObjectRef | None:
 
 def _load_data(tree: exp.Expression, names: Names) -> Effects:
     mode = Mode.OVERWRITE if tree.args.get("overwrite") else Mode.APPEND
-    path = tree.args.get("inpath")
-    reads = frozenset({ObjectRef(ObjectKind.FILE, path.name)}) if path else frozenset()
-    return Effects(reads=reads, writes=written([target_table(tree.this)], mode, names))
+    path, files = tree.args.get("inpath"), tree.args.get("files")
+    reads = {ObjectRef(ObjectKind.FILE, path.name)} if path else _option_files(files, "uris")
+    return Effects(reads=frozenset(reads), writes=written([target_table(tree.this)], mode, names))
+
+
+def _export(tree: exp.Expression, names: Names) -> Effects:
+    files = _option_files(tree.args.get("options"), "uri")
+    writes = tuple(Write(ref=ref, mode=Mode.REPLACE) for ref in sorted(files))
+    return Effects(reads=read_refs(tree.this, names), writes=writes)
+
+
+def _option_files(options: exp.Expression | None, name: str) -> set[ObjectRef]:
+    """The files that an option of BigQuery's LOAD DATA or EXPORT DATA names."""
+    given = options.expressions if options is not None else []
+    return {
+        ObjectRef(ObjectKind.FILE, literal.name)
+        for item in given
+        if item.this.name.lower() == name
+        for literal in item.args["value"].find_all(exp.Literal)
+    }
 
 
 def _display(tree: exp.Expression, names: Names) -> Effects:
@@ -221,6 +255,8 @@ def _command(tree: exp.Expression, names: Names) -> Effects:
             return _parsed(f"INSERT {text}", names)
         case "RENAME":
             return _rename_tables(text, names)
+        case "ALTER" if text.upper().startswith("SESSION"):
+            return Effects(session=True)
         case "ALTER" if exchange := _EXCHANGE.fullmatch(text):
             tables = [_parsed(f"DROP TABLE {name}", names).writes for name in exchange.groups()]
             both = tuple(Write(ref=w.ref, mode=Mode.MODIFY) for pair in tables for w in pair)
@@ -229,15 +265,43 @@ def _command(tree: exp.Expression, names: Names) -> Effects:
             return Effects(session=True)
         case _ if word in _DISPLAYS:
             return _explained(text, names)
+        case _ if word in _DEFINITIONS:
+            return _defined(f"{tree.this} {text}", names)
         case _:
             return Effects(barrier=True)
+
+
+# The first words of statements whose tables their text gives away where the parser gives up.
+_DEFINITIONS = frozenset(
+    {"ALTER", "CREATE", "DROP", "LOAD", "MSCK", "OPTIMIZE", "REPAIR", "UNCACHE", "UNDROP", "UNLOAD"}
+)
+_MAKING = frozenset({Mode.CREATE, Mode.ENSURE, Mode.REPLACE})
+_AS_QUERY = re.compile(r"\bAS\s+(?=\(*\s*(?:SELECT|WITH|FROM|VALUES|TABLE)\b)", re.IGNORECASE)
+_AFTER_QUERY = re.compile(
+    r"\s+WITH\s+(?:(?:NO\s+)?DATA|READ\s+ONLY|(?:\w+\s+)?CHECK\s+OPTION)\s*\Z", re.IGNORECASE
+)
+
+
+def _defined(sql: str, names: Names) -> Effects:
+    """A definition that sqlglot only knows by its first word: its name by its words, its query parsed."""
+    effects = loose_effects(sql, names)
+    makes = any(write.mode in _MAKING for write in effects.writes)
+    if not effects.writes or (sql.startswith("CREATE") and not makes):
+        return Effects(barrier=True)  # Such as CREATE TASK … AS INSERT ….
+    for start in _AS_QUERY.finditer(sql):
+        query = parse_sql(_AFTER_QUERY.sub("", sql[start.end() :]), names.dialect)
+        if isinstance(query, exp.Query):
+            return replace(effects, reads=read_refs(query, names))
+    return effects
 
 
 _EXCHANGE = re.compile(
     r"TABLE\s+(\S+)\s+EXCHANGE\s+PARTITION\s*\([^)]*\)\s*WITH\s+TABLE\s+(\S+)", re.IGNORECASE
 )
 _EXPLAIN_OPTIONS = re.compile(
-    r"(?:(?:\([^)]*\)|ANALYZE|VERBOSE|EXTENDED|FORMATTED|QUERY\s+PLAN)\s*)*", re.IGNORECASE
+    r"(?:(?:\([^)]*\)|ANALYZE|VERBOSE|EXTENDED|FORMATTED|CODEGEN|COST|QUERY\s+PLAN|PLAN\s+FOR"
+    r"|FORMAT\s*=?\s*\w+)\s*)*",
+    re.IGNORECASE,
 )
 
 
@@ -282,6 +346,7 @@ _RULES: dict[type[exp.Expression], Callable[[Any, Names], Effects]] = {
     exp.Merge: _merge,
     exp.Copy: _copy,
     exp.LoadData: _load_data,
+    exp.Export: _export,
     exp.Describe: _display,
     exp.Summarize: _display,
     exp.Analyze: _display,

@@ -32,11 +32,19 @@ def table_ref(table: exp.Expression, names: Names) -> ObjectRef | None:
     """The object of a Table node; None for a variable or a function that reads no file."""
     parts = identifier_parts(table)
     if not parts:
-        return None
+        return _stage(table)
     text = parts[-1].name
     if parts[-1].quoted and _is_file(parts, names):
         return ObjectRef(ObjectKind.FILE, text)
     return names.table([part.name for part in parts], quoted=[bool(part.quoted) for part in parts])
+
+
+def _stage(table: exp.Expression) -> ObjectRef | None:
+    """Snowflake's ``@stage/path``."""
+    place = table.this
+    if isinstance(place, exp.Var) and place.name.startswith("@"):
+        return ObjectRef(ObjectKind.FILE, place.name)
+    return None
 
 
 def _is_file(parts: list[exp.Identifier], names: Names) -> bool:
@@ -63,7 +71,10 @@ def _function_files(table: exp.Expression) -> Iterator[ObjectRef]:
             yield ObjectRef(ObjectKind.FILE, literal.name)
 
 
-_LEAVES = frozenset({exp.Identifier, exp.Literal, exp.Star, exp.Var, exp.Null, exp.Boolean})
+# FOR UPDATE OF t names a table that the query reads anyway, or a column.
+_LEAVES = frozenset(
+    {exp.Identifier, exp.Literal, exp.Star, exp.Var, exp.Null, exp.Boolean, exp.Lock}
+)
 
 
 def nodes_of(tree: exp.Expr, kinds: tuple[type[exp.Expr], ...]) -> Iterator[exp.Expr]:
@@ -81,7 +92,11 @@ def nodes_of(tree: exp.Expr, kinds: tuple[type[exp.Expr], ...]) -> Iterator[exp.
                 if type(value) not in _LEAVES:
                     pending.append(value)
             elif isinstance(value, list):
-                pending += [item for item in value if isinstance(item, exp.Expr)]
+                pending += [
+                    item
+                    for item in value
+                    if type(item) not in _LEAVES and isinstance(item, exp.Expr)
+                ]
 
 
 def target_table(node: exp.Expression | None) -> exp.Expression | None:
@@ -116,7 +131,7 @@ def read_refs(
     for node in nodes:
         if isinstance(node, exp.In):
             found.update(_membership_table(node, names))
-        elif isinstance(node, exp.Table) and id(node) not in written:
+        elif isinstance(node, exp.Table) and id(node) not in written and node.arg_key != "indexed":
             found.update(_function_files(node))
             ref = None if scoped and is_cte(node, names) else table_ref(node, names)
             if ref is not None:
