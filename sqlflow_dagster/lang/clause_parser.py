@@ -81,6 +81,9 @@ class _Clauses:
         return self.into[0] if self.into else None
 
 
+_LISTS = frozenset({"WITH", "COLUMN", "LABEL", "CMD", "CONSTRAINT"})
+
+
 class _Parser(ExpressionParser):
     def __init__(self, tokens: list[Token]) -> None:
         super().__init__(tokens)
@@ -214,7 +217,8 @@ class _Parser(ExpressionParser):
                 raise ClauseError(Diagnostic(message=message, span=keyword.span))
             seen.add(word)
             self._clause(word, keyword, verb)
-        self._end(tuple(name for name in allowed if name not in seen or name == "COLUMN"))
+        last = found.starts[-1][0] if seen else None
+        self._end(tuple(name for name in allowed if name not in seen or name == "COLUMN"), last)
         return found
 
     def _clause(self, word: str, keyword: Token, verb: str) -> None:
@@ -242,10 +246,11 @@ class _Parser(ExpressionParser):
             case _:
                 found.into = (self.qualified_name("a name after INTO"),)
 
-    def _end(self, allowed: tuple[str, ...]) -> None:
+    def _end(self, allowed: tuple[str, ...], last: str | None = None) -> None:
         if self.current.kind is not TokenKind.END:
             wanted = f"{', '.join(allowed)} or " if allowed else ""
-            raise self.failure(f"{wanted}the end of the statement", near=allowed)
+            hint = f"a comma separates what {last} lists" if last in _LISTS else None
+            raise self.failure(f"{wanted}the end of the statement", near=allowed, hint=hint)
 
     def _attributes(self) -> tuple[Attribute, ...]:
         attributes = self.separated(self._attribute)

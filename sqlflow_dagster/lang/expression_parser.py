@@ -74,10 +74,13 @@ class ExpressionParser:
         if not self.accept(text):
             raise self.failure(wanted or f"'{text}'")
 
-    def failure(self, wanted: str, *, near: tuple[str, ...] = ()) -> ClauseError:
+    def failure(
+        self, wanted: str, *, near: tuple[str, ...] = (), hint: str | None = None
+    ) -> ClauseError:
         """The error for a next token that is not what it must be."""
         token = self.current
-        hint = did_you_mean(token.text, near) if token.kind is TokenKind.WORD else None
+        if token.kind is TokenKind.WORD:
+            hint = did_you_mean(token.text, near) or hint
         message = f"expected {wanted}, found {token}"
         return ClauseError(Diagnostic(message=message, span=token.span, hint=hint))
 
