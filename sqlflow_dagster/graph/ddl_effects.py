@@ -132,7 +132,8 @@ def _alter(tree: exp.Expression, names: Names) -> Effects:
         if isinstance(action, exp.AlterRename):
             return _renamed(old[0].ref, action.this, names, view=_kind(tree) == "VIEW")
         if isinstance(action, exp.SwapTable):
-            return exchanged(old + written([action.this], Mode.MODIFY, names))
+            other = written([target_table(action.this)], Mode.MODIFY, names)
+            return exchanged(old + other) if other else Effects(barrier=True)
     reads, references = _defining_effects(tree, target, names)
     return Effects(reads=reads, writes=old, references=references)
 
@@ -165,6 +166,8 @@ def _comment(tree: exp.Expression, names: Names) -> Effects:
             column = tree.this
             parts = [column.args.get(key) for key in ("catalog", "db", "table")]
             table = [part for part in parts if isinstance(part, exp.Identifier)]
+            if not table:
+                return Effects(barrier=True)
             ref = names.table([p.name for p in table], quoted=[bool(p.quoted) for p in table])
             return Effects(writes=(Write(ref=ref, mode=Mode.MODIFY),))
         case kind if kind in _RELATIONS:

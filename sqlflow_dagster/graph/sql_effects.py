@@ -192,11 +192,11 @@ def _export(tree: exp.Expression, names: Names) -> Effects:
 
 def _option_files(options: exp.Expression | None, name: str) -> set[ObjectRef]:
     """The files that an option of BigQuery's LOAD DATA or EXPORT DATA names."""
-    given = options.expressions if options is not None else []
+    given = options.find_all(exp.Property) if isinstance(options, exp.Properties) else ()
     return {
         ObjectRef(ObjectKind.FILE, literal.name)
         for item in given
-        if item.this.name.lower() == name
+        if item.name.lower() == name
         for literal in item.args["value"].find_all(exp.Literal)
     }
 

@@ -166,7 +166,7 @@ def is_cte(table: exp.Table, names: Names) -> bool:
                 if inside and item is cte and not clause.args.get("recursive"):
                     break
                 alias = item.args["alias"].this
-                if names.folded(alias.name, quoted=bool(alias.quoted)) == name:
+                if names.folded(alias.name, quoted=bool(alias.args.get("quoted"))) == name:
                     return True
         child = parent
     return False

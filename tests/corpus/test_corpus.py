@@ -1,5 +1,6 @@
 """The tables, files and schemas of statements in every dialect, written down before they were compiled."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,23 @@ CASES = [
 @pytest.mark.parametrize(("dialect", "sql", "expected"), CASES)
 def test_reads_and_writes(dialect: str, sql: str, expected: str) -> None:
     assert effects(sql, dialect) == expected
+
+
+REPORTS = [
+    pytest.param(sql, expected, id=f"{path.stem} {number}")
+    for path in sorted((FOLDER / "benchmarks").glob("*.sql"))
+    for number, (expected, sql) in enumerate(cases(path), start=1)
+]
+
+
+@pytest.mark.parametrize("dialect", sorted(LEXIS))
+@pytest.mark.parametrize(("sql", "expected"), REPORTS)
+def test_reads_of_large_queries(sql: str, expected: str, dialect: str) -> None:
+    if dialect == "bigquery":  # which wants it said
+        sql = re.sub(r"\b(INTERSECT|EXCEPT)\b", r"\1 DISTINCT", sql)
+    program = compile_program(sql, dialect=dialect, temp_tables="never")
+    assert not program.diagnostics
+    assert effects(sql, dialect).lower() == expected
 
 
 @pytest.mark.parametrize("dialect", sorted(LEXIS))
