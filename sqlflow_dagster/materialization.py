@@ -78,7 +78,7 @@ def _lineage_metadata(lineage: Lineage, keys: Mapping[ObjectRef, dg.AssetKey]) -
         for column, sources in lineage.items()
     }
     rows = [
-        {"column": column, "from": ", ".join(f"{s.table.name}.{s.column}" for s in sources)}
+        {"column": column, "from": ", ".join(f"{s.table}.{s.column}" for s in sources)}
         for column, sources in lineage.items()
     ]
     return {

@@ -11,12 +11,12 @@ from sqlglot import exp
 
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
 from sqlflow_dagster.graph.analysis import AnalyzedQuery, AnalyzedStatement
+from sqlflow_dagster.graph.column_tracker import ColumnTracker
 from sqlflow_dagster.graph.columns import Relation
 from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.model_lineage import bare, column_names, trained
 from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.graph.output_names import unknown_name
-from sqlflow_dagster.graph.program_lineage import ColumnTracker
 from sqlflow_dagster.graph.static_checks import unknown_columns
 from sqlflow_dagster.lang.statements import QueryStatement, TrainStatement
 
@@ -46,7 +46,8 @@ def column_problems(statements: Sequence[AnalyzedStatement]) -> Iterator[Diagnos
         if index not in needed:
             continue
         if isinstance(item.statement, QueryStatement) and item.query is not None:
-            yield from _problems(item, item.statement, item.query, tracker)
+            with tracker.at(item, owner=index):
+                yield from _problems(item, item.statement, item.query, tracker)
         before = set(tracker.made)
         tracker.follow(item, owner=index)
         for write in item.effects.writes:

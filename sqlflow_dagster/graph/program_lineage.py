@@ -5,257 +5,28 @@ cannot tell, such as the columns of a table that it only reads, is said to be un
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from sqlglot import exp
-
-from sqlflow_dagster.graph.column_lineage import query_columns
-from sqlflow_dagster.graph.columns import ANY, NOTHING, Column, ColumnRef, Relation, merged, united
-from sqlflow_dagster.graph.effects import Effects, Mode
-from sqlflow_dagster.graph.model_lineage import (
-    ModelColumns,
-    evaluated,
-    explained,
-    predicted,
-    trained,
-)
-from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef, model_ref
-from sqlflow_dagster.graph.output_names import Naming, engine_name
+from sqlflow_dagster.graph.column_tracker import ColumnTracker, Schema, Stated
+from sqlflow_dagster.graph.columns import ANY, Column, ColumnRef, Relation
+from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program
-from sqlflow_dagster.graph.statement_lineage import Written, written_columns
-from sqlflow_dagster.lang.standard import Rejection, parse_sql, quiet_parser
-from sqlflow_dagster.lang.statements import (
-    EvaluateStatement,
-    ExplainStatement,
-    ModelReference,
-    PredictStatement,
-    Query,
-    QueryStatement,
-    SqlStatement,
-    Statement,
-    TemporaryTableStatement,
-    TrainStatement,
-    TransactionStatement,
-)
-
-Schema = Mapping[ObjectRef, Sequence[str]]
-"""The columns of tables, and the features of models, that the program does not make."""
+from sqlflow_dagster.lang.standard import quiet_parser
 
 
-_ELSEWHERE = (exp.Delete, exp.Create, exp.Alter, exp.Comment)
-"""The kinds of statements that say all they change of columns, which may be nothing."""
-
-
-_UNKNOWN = Relation([Column(ANY, certain=False)])
-
-
-class Stated(Protocol):
-    """A statement with its effects."""
-
-    @property
-    def statement(self) -> Statement:
-        """The statement."""
-
-    @property
-    def effects(self) -> Effects:
-        """What it reads and writes."""
-
-    @property
-    def names(self) -> Names:
-        """How its names are resolved."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
-    """What statements have made.
-
-    Attributes:
-        owner: Tells those apart that make one version of it.
-        relation: Its columns with what they come from.
-        shown: The same columns for those who read it: each comes from itself.
-        label: Of a model.
-    """
-
-    owner: object
-    relation: Relation
-    shown: Relation
-    label: str | None = None
-
-
-@dataclass(slots=True)
-class ColumnTracker:
-    """What is known of the columns of tables and models, statement after statement.
-
-    Attributes:
-        schema: The columns of tables and the features of models that no statement makes.
-        naming: What a column is called that its SELECT gives no name.
-        made: What the statements so far have made.
-    """
-
-    schema: Schema = field(default_factory=dict)
-    naming: Naming = engine_name
-    made: dict[ObjectRef, _Made] = field(default_factory=dict)
-    _outside: dict[ObjectRef, Relation] = field(default_factory=dict)
-    _owner: object = None
-
-    def columns(self, ref: ObjectRef) -> Relation:
-        """The columns of a table or model as a statement finds them."""
-        made = self.made.get(ref)
-        if made is None:
-            found = self._outside.get(ref)
-            if found is None:
-                found = self._outside[ref] = Relation.of(ref, self.schema.get(ref))
-            return found
-        # Statements that make one version of a table are one thing: what they read of it is what they made.
-        return made.relation if made.owner == self._owner else made.shown
-
-    def follow(
-        self, item: Stated, *, owner: object, called: Mapping[ObjectRef, ObjectRef] | None = None
-    ) -> dict[ObjectRef, Relation]:
-        """Follow one statement.
-
-        Args:
-            item: The statement.
-            owner: Equal for statements that make one version of a table together.
-            called: What later readers call the objects it writes; by default what they are called.
-
-        Returns:
-            The columns of each object it leaves behind, with what they come from.
-        """
-        self._owner = owner
-        # CREATE TABLE IF NOT EXISTS leaves a table that is there as it is.
-        ensured = {write.ref for write in item.effects.writes if write.mode is Mode.ENSURE}
-        kept = ensured & self.made.keys()
-        found: dict[ObjectRef, Relation] = {}
-        for written in self._written(item):
-            for ref, relation in written.items():
-                found.pop(ref, None)
-                if relation is None:
-                    self.made.pop(ref, None)
-                    continue
-                if ref in kept:
-                    continue
-                name = (called or {}).get(ref, ref)
-                found[ref] = own = _without_itself(relation, name)
-                names = [column.name for column in own.columns]
-                label = self._label(item.statement) if ref.kind is ObjectKind.MODEL else None
-                shown = Relation.of(name, names)
-                self.made[ref] = _Made(owner=owner, relation=own, shown=shown, label=label)
-        lasting = {write.ref for write in item.effects.writes}
-        for ref in found.keys() - lasting:
-            del self.made[ref]  # A temporary table of a transaction.
-        return {ref: relation for ref, relation in found.items() if ref in lasting}
-
-    def query(
-        self, query: Query, names: Names, *, unknown: list[exp.Column] | None = None
-    ) -> Relation:
-        """The columns of a SELECT; ``unknown`` gets those that none of its tables has."""
-        tree = parse_sql(query.sql, names.dialect)
-        if isinstance(tree, Rejection):
-            return _UNKNOWN
-        try:
-            return query_columns(tree, names, self.columns, naming=self.naming, unknown=unknown)
-        except RecursionError:
-            return _UNKNOWN
-
-    def model(self, reference: ModelReference) -> ModelColumns:
-        """The columns of a model as a statement finds them."""
-        ref = model_ref(reference.name.parts)
-        found, made = self.columns(ref), self.made.get(ref)
-        label = made.label if made is not None else None
-        if label is None:
-            return ModelColumns(features=found)
-        return ModelColumns(features=found.without([label]), label=found.column(label))
-
-    def _label(self, statement: Statement) -> str | None:
-        if not isinstance(statement, TrainStatement):
-            return None
-        label = trained(statement, NOTHING, None).label
-        return label.name if label is not None else None
-
-    def _written(self, item: Stated) -> Iterator[Written]:
-        """The columns that a statement writes, step by step."""
-        statement, names = item.statement, item.names
-        covered: set[ObjectRef] = set()
-        if isinstance(statement, SqlStatement | TransactionStatement):
-            inside = [statement] if isinstance(statement, SqlStatement) else statement.statements
-            for part in inside:
-                tree = parse_sql(part.sql, names.dialect)
-                if isinstance(tree, Rejection):
-                    continue
-                try:
-                    written = written_columns(tree, names, self.columns, naming=self.naming)
-                except RecursionError:
-                    continue
-                covered |= written.keys()
-                if isinstance(tree, _ELSEWHERE):
-                    covered |= {write.ref for write in item.effects.writes}
-                yield written
-        elif isinstance(statement, TemporaryTableStatement):
-            covered.add(names.table(statement.table.parts))
-            yield dict.fromkeys(covered, self.query(statement.query, names))
-        elif isinstance(statement, QueryStatement):
-            relation = self._of_model(statement, names)
-            if relation is not None:
-                covered |= {write.ref for write in item.effects.writes}
-                yield dict.fromkeys(covered, relation)
-        yield dict(self._guessed(item.effects, covered))
-
-    def _of_model(self, statement: QueryStatement, names: Names) -> Relation | None:
-        match statement:
-            case TrainStatement(base_model=reference):
-                base = self.model(reference) if reference is not None else None
-                return trained(statement, self.query(statement.query, names), base).all
-            case PredictStatement(model=model):
-                return predicted(statement, self.query(statement.query, names), self.model(model))
-            case EvaluateStatement(model=model):
-                return evaluated(statement, self.query(statement.query, names), self.model(model))
-            case ExplainStatement(model=model):
-                return explained(statement, self.query(statement.query, names), self.model(model))
-            case _:
-                return None
-
-    def _guessed(
-        self, effects: Effects, covered: set[ObjectRef]
-    ) -> Iterator[tuple[ObjectRef, Relation | None]]:
-        """What is left of what a statement writes: its columns may come from whatever it reads."""
-        reads = [self.columns(ref).columns for ref in sorted(effects.reads)]
-        guess = merged(ANY, (column for columns in reads for column in columns), certain=False)
-        for write in effects.writes:
-            if write.ref in covered or write.ref.kind is ObjectKind.SCHEMA:
-                continue
-            match write.mode:
-                case Mode.DROP:
-                    yield write.ref, None
-                case Mode.APPEND | Mode.MODIFY | Mode.OVERWRITE:
-                    old = self.columns(write.ref)
-                    more = Relation(guess.named(column.name) for column in old.columns)
-                    yield write.ref, united(old, more)
-                case Mode.CREATE | Mode.REPLACE | Mode.ENSURE:
-                    yield write.ref, Relation([guess])
-                case _:
-                    pass
-
-
-def _without_itself(relation: Relation, ref: ObjectRef) -> Relation:
-    """The columns without the source that says that they stay what they were."""
-    return Relation(
-        Column(item.name, item.sources - {ColumnRef(ref, item.name)}, item.certain)
-        for item in relation.columns
-    )
-
-
-def step_lineage(step: Stated, schema: Schema) -> dict[ObjectRef, Relation]:
+def step_lineage(
+    step: Stated, schema: Schema, labels: Mapping[ObjectRef, str]
+) -> dict[ObjectRef, Relation]:
     """The columns of what one statement writes, with those they come from.
 
     Args:
         step: The statement.
-        schema: The columns of the tables and the features of the models that there are.
+        schema: The columns of the tables and of the models that there are.
+        labels: The labels of those models.
     """
     with quiet_parser():
-        return ColumnTracker(schema).follow(step, owner=0)
+        return ColumnTracker(schema=schema, labels=labels).follow(step, owner=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,7 +156,7 @@ def program_lineage(program: Program, schema: Schema | None = None) -> ProgramLi
         names = {item.ref: ObjectRef.of(item.ref.kind, item.parts) for item in segment.outputs}
         for index in segment.steps:
             owners[index], called[index] = segment.index, names
-    tracker = ColumnTracker(schema or {})
+    tracker = ColumnTracker(schema=schema or {})
     found: dict[ObjectRef, Relation] = {}
     with quiet_parser():
         for step in program.steps:

@@ -20,7 +20,7 @@ from sqlflow_dagster.runtime.inputs import (
     read_all,
     validation_query,
 )
-from sqlflow_dagster.runtime.lineage import feature_lineage, step_lineage
+from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import StepResult
 
 
@@ -35,7 +35,7 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
         select = validation_query(statement)
         if select is not None:
             _check_validation(session, select, statement)
-        lineage = step_lineage(step, statement.query.sql, session, context)
+        lineage = step_lineage(step, session, context, base)
         training = read_all(session, statement.query)
         validation = read_all(session, select) if select is not None else None
     context.progress.note(f"training {statement.estimator} on {training.num_rows} rows")
@@ -60,7 +60,7 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
         model=version,
         metrics=metrics,
         judged_on=judged_on,
-        column_lineage=feature_lineage(model, lineage),
+        column_lineage=lineage,
     )
 
 

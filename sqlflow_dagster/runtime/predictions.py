@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from sqlflow_dagster.engines.base import Session
 from sqlflow_dagster.errors import StepError, TerminalError, did_you_mean
+from sqlflow_dagster.graph.columns import ANY
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.expressions import Literal, Name
 from sqlflow_dagster.lang.statements import (
@@ -28,7 +29,7 @@ from sqlflow_dagster.runtime.inputs import (
     query_columns,
     read_all,
 )
-from sqlflow_dagster.runtime.lineage import all_features, feature_lineage, step_lineage
+from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import Artifact, StepResult
 from sqlflow_dagster.runtime.sql import written_tables
 
@@ -49,7 +50,7 @@ def run_predict(step: Step, statement: PredictStatement, context: RunContext) ->
     version, model = load_model(statement.model, context)
     with context.engine.session(prefix=step.prefix) as session:
         _checked_columns(statement, model, session)
-        lineage = step_lineage(step, statement.query.sql, session, context)
+        lineage = step_lineage(step, session, context, model)
         reader = session.read(statement.query.sql)
         if step.writes & step.reads:
             # The table that is read is the one that is replaced: it must be read to its end first.
@@ -63,12 +64,11 @@ def run_predict(step: Step, statement: PredictStatement, context: RunContext) ->
         rows = pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))
         session.replace_table(statement.into.parts, rows)
         tables = written_tables(step, session, context)
-    kept = {name: lineage[name] for name in first.schema.names if name in lineage}
     return StepResult(
         tables=tables,
         input_rows=counter.rows,
         model=version,
-        column_lineage={**kept, target: all_features(model, lineage)},
+        column_lineage=lineage,
     )
 
 
@@ -109,6 +109,7 @@ def run_evaluate(step: Step, statement: EvaluateStatement, context: RunContext) 
                 statement.query.span,
                 hint=did_you_mean(label, columns),
             )
+        lineage = step_lineage(step, session, context, model)
         rows = read_all(session, statement.query)
     metrics = _judged(statement, model, rows, label)
     with context.engine.session(prefix=step.prefix) as session:
@@ -122,6 +123,9 @@ def run_evaluate(step: Step, statement: EvaluateStatement, context: RunContext) 
         model=version,
         metrics=metrics,
         judged_on="evaluation",
+        column_lineage={name: lineage.get(name, lineage.get(ANY, ())) for name in metrics.values}
+        if statement.into is not None
+        else {},
     )
 
 
@@ -170,7 +174,7 @@ def run_explain(step: Step, statement: ExplainStatement, context: RunContext) ->
     version, model = load_model(statement.model, context)
     with context.engine.session(prefix=step.prefix) as session:
         _checked_columns(statement, model, session)
-        lineage = step_lineage(step, statement.query.sql, session, context)
+        lineage = step_lineage(step, session, context, model)
         rows = read_all(session, statement.query)
     limit = attribute(statement, _EXPLAINED_ROWS)
     limited = rows.slice(0, _count(limit) if limit else DEFAULT_EXPLAINED_ROWS)
@@ -199,7 +203,7 @@ def run_explain(step: Step, statement: ExplainStatement, context: RunContext) ->
         input_rows=rows.num_rows,
         model=version,
         artifacts=(plot,),
-        column_lineage=feature_lineage(model, lineage),
+        column_lineage=lineage,
         details={"mean absolute contribution": explanation.summary.to_pylist()},
     )
 

@@ -26,7 +26,7 @@ def run_sql(step: Step, statement: SqlStatement, context: RunContext) -> StepRes
     with context.engine.session(prefix=step.prefix) as session:
         if not step.effects.writes and _gives_rows(statement.sql, context.engine.dialect):
             return _shown(session, statement, context)
-        lineage = step_lineage(step, statement.sql, session, context)
+        lineage = step_lineage(step, session, context)
         with _made_anew(step, session):
             changed = session.execute(statement.sql)
         return StepResult(

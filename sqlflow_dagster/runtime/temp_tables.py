@@ -18,7 +18,7 @@ def run_temporary_table(
         session.create_table_as(statement.table.parts, statement.query.sql)
         return StepResult(
             tables=written_tables(step, session, context),
-            column_lineage=step_lineage(step, statement.query.sql, session, context),
+            column_lineage=step_lineage(step, session, context),
         )
 
 

@@ -433,6 +433,19 @@ def test_temporary_tables_pass_columns_on() -> None:
     }
 
 
+def test_temporary_tables_and_views_of_the_program_are_gone_through() -> None:
+    program = compile_program(
+        "CREATE TEMP TABLE s AS SELECT price AS p FROM orders;"
+        "CREATE TEMP VIEW v AS SELECT p + 1 AS q FROM s;"
+        "CREATE TABLE t AS SELECT q, s.* FROM v, s",
+        path="shop.sql",
+    )
+    assert shown(program_lineage(program, KNOWN)) == {
+        "sqlflow_temporary_shop_s": {"p": "orders.price"},
+        "t": {"q": "sqlflow_temporary_shop_s.p", "p": "sqlflow_temporary_shop_s.p"},
+    }
+
+
 CHAIN = (
     "CREATE TABLE a AS SELECT id AS x, * FROM elsewhere;"
     "CREATE TABLE b AS SELECT x + y AS z FROM a;"

@@ -264,12 +264,12 @@ def test_lineage_follows_the_columns_of_the_tables(context: RunContext) -> None:
     """
     create, train, predict = (
         {
-            column: sorted(f"{source.table.name}.{source.column}" for source in sources)
+            column: sorted(f"{source.table}.{source.column}" for source in sources)
             for column, sources in result.column_lineage.items()
         }
         for result in run(sql, context)
     )
     assert create["total"] == ["points.x", "points.y"]
-    assert train == {"x": ["t.x"], "total": ["t.total"]}
+    assert train == {"x": ["t.x"], "total": ["t.total"], "kind": ["t.kind"]}
     assert predict["id"] == ["t.id"]
-    assert predict["kind"] == ["t.total", "t.x"]
+    assert predict["kind"] == ["model m.total", "model m.x", "t.total", "t.x"]
