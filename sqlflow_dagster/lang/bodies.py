@@ -5,6 +5,7 @@ A semicolon ends such a statement only where no BEGIN, CASE, IF or loop of its b
 
 import re
 from functools import cache
+from typing import NamedTuple
 
 from sqlflow_dagster.lang.dialects import Lexis
 from sqlflow_dagster.lang.lexemes import (
@@ -12,7 +13,6 @@ from sqlflow_dagster.lang.lexemes import (
     UnterminatedError,
     closed,
     skip_blanks,
-    sql_lexemes,
     to_statement_end,
 )
 
@@ -78,13 +78,20 @@ def plain_end(text: str, position: int, rules: Lexis, delimiter: str) -> tuple[i
     return len(text), len(text)
 
 
+class _Opening(NamedTuple):
+    """A word of a body that some END closes."""
+
+    span: tuple[int, int]
+    holds_statements: bool
+
+
 class _Body:
     """One walk over the words of a body."""
 
     def __init__(self, text: str, content: int, rules: Lexis) -> None:
         self._text, self._content, self._rules = text, content, rules
-        self._open: list[tuple[re.Match[str], bool]] = []
-        """What is open, innermost last, and whether statements stand directly in it."""
+        self._open: list[_Opening] = []
+        """What is open, innermost last."""
         self._fresh = content
         """Where a statement of the body may start."""
         head = text[content : content + 200]
@@ -93,56 +100,59 @@ class _Body:
         self._declaring = self._declaring and not self._package
 
     def end(self) -> tuple[int, int]:
-        pattern = sql_lexemes(self._rules, blocks=True)
-        parentheses = _RULE.match(self._text, self._content) is not None
+        text = self._text
+        pattern = to_statement_end(self._rules, ";", in_body=True)
+        parentheses = _RULE.match(text, self._content) is not None
         position, depth = self._content, 0
-        while lexeme := pattern.search(self._text, position):
-            position = lexeme.end()
-            match lexeme.lastgroup:
+        while found := pattern.match(text, position):
+            position = found.end()
+            match found.lastgroup:
+                case None:
+                    break
                 case "stop" if not (self._open or self._declaring or self._package or depth > 0):
                     # Oracle wants the semicolon after END.
-                    end = position if self._rules.slash_lines else lexeme.start()
-                    return end, position
+                    return position if self._rules.slash_lines else position - 1, position
                 case "stop":
                     self._fresh = position
                 case "paren" if parentheses:
-                    depth += 1 if lexeme.group() == "(" else -1
+                    depth += 1 if found["paren"] == "(" else -1
                 case "word":
-                    self._word(lexeme)
+                    self._word(found["word"].split()[0].upper(), *found.span("word"))
                 case "end" if self._open:
                     self._open.pop()
                 case "end":
                     self._package = False
-                case "nested" | "open":
-                    position = closed(self._text, *lexeme.span(), self._rules)
+                case "open":
+                    position = closed(text, *found.span("open"), self._rules)
                 case _:
                     pass
         if self._open:
-            raise UnterminatedError(*self._open[0][0].span())
-        return len(self._text), len(self._text)
+            raise UnterminatedError(*self._open[0].span)
+        return len(text), len(text)
 
-    def _word(self, lexeme: re.Match[str]) -> None:
-        match lexeme.group().split()[0].upper():
+    def _word(self, word: str, start: int, end: int) -> None:
+        match word:
             case "BEGIN":
-                self._open.append((lexeme, True))
+                self._open.append(_Opening((start, end), True))
                 self._declaring = False
-                self._fresh = lexeme.end()
-            case "DECLARE" if not self._open:
-                self._declaring = True
+                self._fresh = end
+            case "DECLARE":
+                self._declaring = self._declaring or not self._open
             case "CASE":
-                self._open.append((lexeme, self._starts_statement(lexeme)))
+                self._open.append(_Opening((start, end), self._starts_statement(start)))
             case "THEN" | "ELSE":
                 # In an expression, what follows is a value: IF(…) is a function there.
-                if not self._open or self._open[-1][1]:
-                    self._fresh = lexeme.end()
-            case word:
-                if word in _LOOPS and self._starts_statement(lexeme):
-                    self._open.append((lexeme, True))
+                if not self._open or self._open[-1].holds_statements:
+                    self._fresh = end
+            case _:
+                if word in _LOOPS and self._starts_statement(start):
+                    self._open.append(_Opening((start, end), True))
                 if word in {"LOOP", "REPEAT", "DO", "ROW"}:
-                    self._fresh = lexeme.end()
+                    self._fresh = end
 
-    def _starts_statement(self, lexeme: re.Match[str]) -> bool:
-        text, rules, word = self._text, self._rules, lexeme.start()
-        start = skip_blanks(text, self._fresh, word, rules)
+    def _starts_statement(self, word: int) -> bool:
+        text, rules = self._text, self._rules
+        # Kept, so that a long comment is not walked over for each word after it.
+        start = self._fresh = skip_blanks(text, self._fresh, word, rules)
         label = _LABELLED.match(text, start, word)
         return word == (skip_blanks(text, label.end(), word, rules) if label else start)

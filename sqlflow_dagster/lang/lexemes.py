@@ -14,6 +14,7 @@ _DOLLAR_TAG = r"(?<!\w)\$(?:[^\W\d]\w*+)?+\$"
 # The q of q'[…]' and nq'[…]' is looked back at: a pattern that starts with the quote is found faster.
 _AFTER_Q = r"(?:(?<=\b[qQ])|(?<=\b[nN][qQ]))"
 _CLOSING = {"[": "]", "{": "}", "(": ")", "<": ">"}
+_OWN_END = r"(?-i:(?P<chosen>[^\s\[{(<]).*?(?P=chosen)')"
 
 _COMMENT = r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/"
 _INNERMOST_COMMENT = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"
@@ -34,53 +35,60 @@ def statement_end(rules: Lexis, delimiter: str) -> str:
     return _SLASH_LINE if delimiter == SLASH_LINE else rf"(?:{re.escape(delimiter)}|{_SLASH_LINE})"
 
 
+# END IF closes an IF; its IF opens none.
+_END = r"(?i:END)\b(?:\s+(?i:IF|LOOP|WHILE|REPEAT|FOR|CASE)\b)?+"
+_WORD = (
+    r"(?:(?i:BEGIN)\b(?!\s*(?:;|(?i:TRANSACTION|WORK|NAME)\b))(?:\s+(?i:(?:NOT\s+)?ATOMIC)\b)?+"
+    r"|(?i:DECLARE|CASE|IF|LOOP|WHILE|REPEAT|FOR|THEN|ELSE|DO|ROW)\b)"
+)
+
+
 @cache
-def to_statement_end(rules: Lexis, delimiter: str) -> re.Pattern[str]:
+def to_statement_end(rules: Lexis, delimiter: str, *, in_body: bool = False) -> re.Pattern[str]:
     """From a place outside quotes to the end of the statement, or to what stands before it, in one match.
 
     The name of the last matched group tells what was found: ``stop``; ``open``, a quote or a comment of
-    which :func:`closed` finds the end, if there is one; None at the end of the text.
+    which :func:`closed` finds the end, if there is one; ``paren``, ``end`` and ``word``, the words whose
+    meaning :mod:`sqlflow_dagster.lang.bodies` knows, only in a body; None at the end of the text.
 
     Args:
         rules: The dialect's.
         delimiter: What ends a statement.
+        in_body: Whether words and parentheses count.
     """
     quoted, opening = _quoted(rules)
     comment = _INNERMOST_COMMENT if rules.nested_comments else _COMMENT
     stop = statement_end(rules, delimiter)
     marks = re.escape("".join(sorted({*"/-'\"#`[$", delimiter[0]})))
+    code, found = rf"[^{marks}]++", rf"(?P<stop>{stop})|(?P<open>/\*|{opening})"
+    if in_body:
+        # A column may be called end: t.end, @end.
+        code = rf"[^\w.@(){marks}]++|[.@]\w*+|(?!{_END}|{_WORD})\w++"
+        found += rf"|(?P<paren>[()])|(?P<end>{_END})|(?P<word>{_WORD})"
     return re.compile(
-        rf"(?:[^{marks}]++|(?!{stop})"
+        rf"(?:{code}|(?!{stop})"
         rf"(?:{line_comment(rules)}|{'|'.join(quoted)}|{comment}|(?!{opening}|/\*)[{marks}]))*+"
-        rf"(?:(?P<stop>{stop})|(?P<open>/\*|{opening}))?+",
+        rf"(?:{found})?+",
         re.DOTALL,
     )
 
 
 @cache
-def sql_lexemes(rules: Lexis, delimiter: str = ";", *, blocks: bool = False) -> re.Pattern[str]:
+def sql_lexemes(rules: Lexis, delimiter: str = ";") -> re.Pattern[str]:
     """The lexemes of a dialect, one at a time.
 
     The name of the last matched group tells what was found: ``stop``, ``paren``, ``to``, ``skip`` (a line
     comment, a string, a quoted name), ``nested`` (a comment that may hold others), ``open`` (a quote or
-    comment that nothing closes), None for a plain comment; with ``blocks``, also ``end`` and ``word``,
-    whose meaning :mod:`sqlflow_dagster.lang.bodies` knows.
+    comment that nothing closes), None for a plain comment.
 
     Args:
         rules: The dialect's.
         delimiter: What ends a statement.
-        blocks: Whether the words of a body count.
     """
     _, opening = _quoted(rules)
-    # END IF closes an IF; its IF opens none.
-    words = (
-        r"|(?<![.@])(?:\b(?P<end>END)\b(?:\s+(?:IF|LOOP|WHILE|REPEAT|FOR|CASE)\b)?"
-        r"|(?P<word>\bBEGIN\b(?!\s*(?:;|(?:TRANSACTION|WORK|NAME)\b))(?:\s+(?:NOT\s+)?ATOMIC\b)?+"
-        r"|\b(?:DECLARE|CASE|IF|LOOP|WHILE|REPEAT|FOR|THEN|ELSE|DO|ROW)\b))"
-    )
     return re.compile(
         rf"(?P<stop>{statement_end(rules, delimiter)})|(?P<paren>[()])|(?P<to>\bto\b)"
-        rf"|{_shielded(rules)}|(?P<open>/\*|{opening}){words if blocks else ''}",
+        rf"|{_shielded(rules)}|(?P<open>/\*|{opening})",
         re.IGNORECASE | re.DOTALL,
     )
 
@@ -94,10 +102,10 @@ def shielded_lexemes(rules: Lexis) -> re.Pattern[str]:
 def _shielded(rules: Lexis) -> str:
     quoted, _ = _quoted(rules)
     if rules.dollar_quotes:
-        quoted.append(rf"(?P<dollars>{_DOLLAR_TAG}).*?(?P=dollars)")
+        quoted.append(rf"(?-i:(?P<dollars>{_DOLLAR_TAG}).*?(?P=dollars))")
     if rules.chosen_quotes:
         brackets = (rf"\{left}.*?\{right}'" for left, right in _CLOSING.items())
-        quoted.insert(0, rf"{_AFTER_Q}'(?:{'|'.join(brackets)}|(?P<chosen>\S).*?(?P=chosen)')")
+        quoted.insert(0, rf"{_AFTER_Q}'(?:{'|'.join(brackets)}|{_OWN_END})")
     if rules.executable_comments:
         quoted.append(rf"{EXECUTABLE_COMMENT}.*?\*/")
     comment = r"(?P<nested>/\*)" if rules.nested_comments else r"/\*.*?\*/"

@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlflow_dagster.errors import CompileError
-from sqlflow_dagster.lang.dialects import LEXIS, lexis
+from sqlflow_dagster.lang.bodies import plain_end
+from sqlflow_dagster.lang.dialects import LEXIS, Lexis, lexis
+from sqlflow_dagster.lang.lexemes import UnterminatedError, closed, sql_lexemes
 from sqlflow_dagster.lang.scanner import content_start, piece_end, scan
 from sqlflow_dagster.lang.sql_text import bare_sql, content_end, normalized_sql
 from sqlflow_dagster.source import Source
@@ -58,6 +60,32 @@ def test_pieces_joined_are_the_text(fragments: list[str], dialect: str) -> None:
     for problem in problems:
         assert problem.span is not None
         assert 0 <= problem.span.start < problem.span.end <= len(text)
+
+
+def first_end(text: str, rules: Lexis) -> int | None:
+    """Where the first statement ends, found lexeme by lexeme; None where something is never closed."""
+    position = 0
+    while lexeme := sql_lexemes(rules).search(text, position):
+        position = lexeme.end()
+        if lexeme.lastgroup == "stop":
+            return lexeme.start()
+        if lexeme.lastgroup in {"nested", "open"}:
+            try:
+                position = closed(text, *lexeme.span(), rules)
+            except UnterminatedError:
+                return None
+    return len(text)
+
+
+@settings(max_examples=400, deadline=None)
+@given(fragments=st.lists(NASTY, max_size=30), dialect=st.sampled_from(DIALECTS))
+def test_one_match_finds_what_many_find(fragments: list[str], dialect: str) -> None:
+    text, rules = "".join(fragments), lexis(dialect)
+    try:
+        end: int | None = plain_end(text, 0, rules, ";")[0]
+    except UnterminatedError:
+        end = None
+    assert end == first_end(text, rules)
 
 
 @settings(max_examples=300, deadline=None)
@@ -113,6 +141,7 @@ def test_splitting_in_every_dialect(sql: str, expected: list[str], dialect: str)
     [
         ("postgres", "SELECT $$a;b$$; SELECT 2", ["SELECT $$a;b$$", "SELECT 2"]),
         ("duckdb", "SELECT $t$ $$;$$ $t$; SELECT 2", ["SELECT $t$ $$;$$ $t$", "SELECT 2"]),
+        ("duckdb", "SELECT $t$ $T$;$t$; SELECT 2", ["SELECT $t$ $T$;$t$", "SELECT 2"]),
         ("duckdb", "SELECT $1; SELECT $2", ["SELECT $1", "SELECT $2"]),
         ("duckdb", "SELECT E'\\';'; SELECT 2", ["SELECT E'\\';'", "SELECT 2"]),
         ("duckdb", "SELECT 'a\\'; SELECT 2", ["SELECT 'a\\'", "SELECT 2"]),
