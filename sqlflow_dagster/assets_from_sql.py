@@ -50,6 +50,7 @@ def specs_from_sql(
     key_prefix: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
     default_schema: str | None = None,
+    temp_tables_life: str = "keep",
     declare_external: bool = True,
 ) -> list[dg.AssetSpec]:
     """The asset specs of program files; nothing can be run with them.
@@ -62,11 +63,12 @@ def specs_from_sql(
         key_prefix: Put in front of every asset key; a ``translator`` has its own.
         variables: The values of ``${NAME}`` templates.
         default_schema: The schema of unqualified tables.
+        temp_tables_life: When generated tables are dropped: ``keep``, ``drop_after_run`` or ``ttl=7d``.
         declare_external: Whether the tables that the programs only read get specs too.
 
     Raises:
         FileNotFoundError: A path names no file.
-        ValueError: Both a ``translator`` and a ``key_prefix`` are given.
+        ValueError: Both a ``translator`` and a ``key_prefix`` are given, or there is no such life.
     """
     return program_graph(
         path_or_glob,
@@ -76,6 +78,7 @@ def specs_from_sql(
         key_prefix=key_prefix,
         variables=variables,
         default_schema=default_schema,
+        temp_tables_life=temp_tables_life,
         declare_external=declare_external,
     ).specs
 
@@ -90,6 +93,7 @@ def assets_from_sql(
     key_prefix: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
     default_schema: str | None = None,
+    temp_tables_life: str = "keep",
     declare_external: bool = True,
 ) -> list[ProgramAssets]:
     """The assets of program files, for the ``assets`` of a :class:`dagster.Definitions`.
@@ -106,6 +110,7 @@ def assets_from_sql(
         key_prefix: Put in front of every asset key; a ``translator`` has its own.
         variables: The values of ``${NAME}`` templates.
         default_schema: The schema of unqualified tables.
+        temp_tables_life: When generated tables are dropped: ``keep``, ``drop_after_run`` or ``ttl=7d``.
         declare_external: Whether the tables that the programs only read become assets here; False where
             other assets of the code location make them. Those are found by their key, or by the
             ``dagster/table_name`` in their metadata.
@@ -113,7 +118,7 @@ def assets_from_sql(
     Raises:
         FileNotFoundError: A path names no file.
         TerminalError: The data source's URL names no engine.
-        ValueError: Both a ``translator`` and a ``key_prefix`` are given.
+        ValueError: Both a ``translator`` and a ``key_prefix`` are given, or there is no such life.
     """
     resource = as_resource(datasource)
     graph = program_graph(
@@ -124,6 +129,7 @@ def assets_from_sql(
         key_prefix=key_prefix,
         variables=variables,
         default_schema=default_schema,
+        temp_tables_life=temp_tables_life,
         declare_external=declare_external,
     )
     return executable_assets(graph, op_resources(resource, model_store))
@@ -138,6 +144,7 @@ def program_graph(
     key_prefix: Sequence[str],
     variables: Mapping[str, str] | None,
     default_schema: str | None,
+    temp_tables_life: str,
     declare_external: bool,
 ) -> AssetGraph:
     """The assets of program files, not yet to be run; the arguments are those of :func:`assets_from_sql`."""
@@ -149,6 +156,7 @@ def program_graph(
         dialect=dialect or (engines.get(engine) if isinstance(engine, str) else engine).dialect,
         variables=variables,
         default_schema=default_schema,
+        temp_tables_life=temp_tables_life,
     )
     graph = asset_graph(
         files,

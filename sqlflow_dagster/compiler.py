@@ -40,7 +40,12 @@ from sqlflow_dagster.lang.statements import (
 from sqlflow_dagster.lang.templates import substitute
 from sqlflow_dagster.registry import Group, Registry
 from sqlflow_dagster.source import Source
-from sqlflow_dagster.temp_tables import TemporaryTables, add_temporary_tables
+from sqlflow_dagster.temp_tables import (
+    TableLife,
+    TemporaryTables,
+    add_temporary_tables,
+    end_temporary_tables,
+)
 
 _SETTINGS = re.compile(r"sqlflow:|resources\.|retrain\.", re.IGNORECASE)
 ESTIMATORS: Registry[object] = Registry(Group.TRAINERS, "estimator")
@@ -57,6 +62,7 @@ class Draft:
     variables: Mapping[str, str]
     mode: TemporaryTables
     parser: ExternalParser | None = None
+    life: TableLife
     pieces: list[Piece] = field(default_factory=list)
     whole: bool = True
     statements: list[AnalyzedStatement] = field(default_factory=list)
@@ -136,6 +142,11 @@ def add_tables(draft: Draft) -> None:
     )
 
 
+def end_tables(draft: Draft) -> None:
+    """Say when the generated tables are dropped."""
+    draft.statements = end_temporary_tables(draft.statements, draft.life)
+
+
 def connect(draft: Draft) -> None:
     """Make steps of the statements and find out what waits for what."""
     draft.waits = dependencies([item.effects for item in draft.statements])
@@ -213,6 +224,7 @@ PASSES: tuple[Pass, ...] = (
     check_models,
     check_attributes,
     add_tables,
+    end_tables,
     connect,
     check_predictions,
     cut_segments,
@@ -230,6 +242,7 @@ def compile_program(
     default_schema: str | None = None,
     temp_tables: TemporaryTables | str = TemporaryTables.AUTO,
     parser: ExternalParser | str | None = None,
+    temp_tables_life: str = "keep",
 ) -> Program:
     """Compile a SQL program with machine-learning clauses.
 
@@ -242,6 +255,7 @@ def compile_program(
         temp_tables: Which SELECTs get a table of their own: ``auto``, ``always`` or ``never``.
         parser: Decides what is SQL, so that what it rejects is an error: ``sqlglot``, ``grpc://host:port``,
             ``engine:URL``, or a parser of yours. None leaves that to the engine, when it runs a statement.
+        temp_tables_life: When those tables are dropped: ``keep``, ``drop_after_run`` or ``ttl=7d``.
 
     Returns:
         The program; its ``diagnostics`` are warnings.
@@ -250,6 +264,7 @@ def compile_program(
         CompileError: With every problem of the program.
         PluginError: No parser has the name.
         StepError: The parser cannot be asked; ``TransientError`` where a later attempt may succeed.
+        ValueError: There is no such mode, or no such life.
     """
     names = Names(dialect=dialect)
     draft = Draft(
@@ -259,6 +274,7 @@ def compile_program(
         names=names.using(default_schema) if default_schema else names,
         variables=variables or {},
         mode=TemporaryTables(temp_tables),
+        life=TableLife.parse(temp_tables_life),
     )
     with quiet_parser(), _rarely_collected(), _opened(parser) as draft.parser:
         for run in PASSES:

@@ -2,7 +2,8 @@
 
 ``SQLFLOW_PROGRAMS``: program files, directories or patterns, separated by the path separator (``:``); default
 ``examples/*.sql``. ``SQLFLOW_DATASOURCE``: the database's URL; default a DuckDB file in the checkout.
-``SQLFLOW_EXECUTOR``: ``multiprocess`` (default), ``in_process`` or ``k8s``.
+``SQLFLOW_EXECUTOR``: ``multiprocess`` (default), ``in_process`` or ``k8s``. ``SQLFLOW_TEMP_TABLES_LIFE``: when
+generated tables are dropped, ``keep`` (default), ``drop_after_run`` or ``ttl=7d``.
 """
 
 import os
@@ -19,6 +20,7 @@ from sqlflow_dagster.resources import DatasourceResource
 PROGRAMS_VARIABLE = "SQLFLOW_PROGRAMS"
 DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
 EXECUTOR_VARIABLE = "SQLFLOW_EXECUTOR"
+LIFE_VARIABLE = "SQLFLOW_TEMP_TABLES_LIFE"
 _CHECKOUT = Path(__file__).resolve().parents[1]
 
 
@@ -60,4 +62,5 @@ def defs() -> dg.Definitions:
         os.environ[PROGRAMS_VARIABLE].split(os.pathsep),
         datasource=DatasourceResource(url=dg.EnvVar(DATASOURCE_VARIABLE)),
         executor_kind=os.environ[EXECUTOR_VARIABLE],
+        temp_tables_life=os.environ.get(LIFE_VARIABLE) or "keep",
     )

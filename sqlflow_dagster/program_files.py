@@ -22,6 +22,7 @@ from sqlflow_dagster.errors import CompileError, Diagnostic, Severity
 from sqlflow_dagster.graph.conflicts import conflicting_writers
 from sqlflow_dagster.graph.program import Program
 from sqlflow_dagster.source import Source
+from sqlflow_dagster.temp_tables import TableLife
 
 _PINNED = "sqlflow_dagster/programs/"
 Patterns = str | Path | Sequence[str | Path]
@@ -113,6 +114,7 @@ def compile_files(
     dialect: str = "duckdb",
     variables: Mapping[str, str] | None = None,
     default_schema: str | None = None,
+    temp_tables_life: str = "keep",
 ) -> tuple[ProgramFile, ...]:
     """Compile program files; a bad one does not keep the others from being compiled.
 
@@ -123,9 +125,24 @@ def compile_files(
         dialect: Their SQL dialect.
         variables: The values of their ``${NAME}`` templates.
         default_schema: The schema of unqualified tables.
+        temp_tables_life: When generated tables are dropped.
+
+    Raises:
+        ValueError: There is no such life of generated tables.
     """
+    TableLife.parse(temp_tables_life)
     values = tuple(sorted((variables or {}).items()))
-    files = [_compiled(path, text, dialect, values, default_schema) for path, text in texts.items()]
+    files = [
+        _compiled(
+            path,
+            text,
+            dialect=dialect,
+            variables=values,
+            default_schema=default_schema,
+            temp_tables_life=temp_tables_life,
+        )
+        for path, text in texts.items()
+    ]
     return _without_conflicts(files)
 
 
@@ -134,9 +151,11 @@ def compile_files(
 def _compiled(
     path: str,
     text: str,
+    *,
     dialect: str,
     variables: tuple[tuple[str, str], ...],
     default_schema: str | None,
+    temp_tables_life: str,
 ) -> ProgramFile:
     undecoded = _undecoded(path, text)
     if undecoded is not None:
@@ -148,6 +167,7 @@ def _compiled(
             dialect=dialect,
             variables=dict(variables),
             default_schema=default_schema,
+            temp_tables_life=temp_tables_life,
         )
     except CompileError as error:
         return ProgramFile(path=path, program=None, diagnostics=error.diagnostics)

@@ -29,6 +29,7 @@ def definitions_from_sql(
     key_prefix: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
     default_schema: str | None = None,
+    temp_tables_life: str = "keep",
     declare_external: bool = True,
     executor_kind: ExecutorKind | str | None = ExecutorKind.MULTIPROCESS,
 ) -> dg.Definitions:
@@ -43,6 +44,7 @@ def definitions_from_sql(
         key_prefix: Put in front of every asset key; a ``translator`` has its own.
         variables: The values of ``${NAME}`` templates.
         default_schema: The schema of unqualified tables.
+        temp_tables_life: When generated tables are dropped: ``keep``, ``drop_after_run`` or ``ttl=7d``.
         declare_external: Whether the tables that the programs only read become assets here; False where
             other assets of the code location make them.
         executor_kind: How steps are started; None to leave the executor open, for merging with
@@ -51,7 +53,7 @@ def definitions_from_sql(
     Raises:
         FileNotFoundError: A path names no file.
         TerminalError: The data source's URL names no engine.
-        ValueError: There is no such executor, or both a ``translator`` and a ``key_prefix`` are given.
+        ValueError: There is no such executor or life, or both a ``translator`` and a ``key_prefix`` are given.
     """
     kind = None if executor_kind is None else ExecutorKind(executor_kind)
     resource = as_resource(datasource)
@@ -63,6 +65,7 @@ def definitions_from_sql(
         key_prefix=key_prefix,
         variables=variables,
         default_schema=default_schema,
+        temp_tables_life=temp_tables_life,
         declare_external=declare_external,
     )
     resources = op_resources(

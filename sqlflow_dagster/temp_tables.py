@@ -8,9 +8,11 @@ The table is named after its first user, not after its SELECT, so that it stays 
 SELECT is edited.
 """
 
+import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from enum import StrEnum
 
 from sqlflow_dagster.graph.analysis import VALIDATION_SELECT, AnalyzedQuery, AnalyzedStatement
@@ -18,6 +20,7 @@ from sqlflow_dagster.graph.dependencies import Views
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
 from sqlflow_dagster.graph.generated_names import generated_name, sql_name
 from sqlflow_dagster.graph.objects import ObjectRef
+from sqlflow_dagster.graph.program import Program
 from sqlflow_dagster.lang.expressions import Literal
 from sqlflow_dagster.lang.sql_text import normalized_sql
 from sqlflow_dagster.lang.statements import (
@@ -30,6 +33,7 @@ from sqlflow_dagster.lang.statements import (
     Query,
     QueryStatement,
     RunStatement,
+    SqlStatement,
     TemporaryTableStatement,
     TrainStatement,
     attribute,
@@ -42,6 +46,51 @@ class TemporaryTables(StrEnum):
     AUTO = "auto"  # those that are more than columns and a WHERE over one table
     ALWAYS = "always"
     NEVER = "never"
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableLife:
+    """How long generated tables are there.
+
+    Attributes:
+        drop_after_run: Whether a program drops each of them after its last reader.
+        time_to_live: How long one is there after it was made; None where that has no end.
+    """
+
+    drop_after_run: bool = False
+    time_to_live: timedelta | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "TableLife":
+        """The life that ``keep``, ``drop_after_run`` or ``ttl=7d`` means.
+
+        Raises:
+            ValueError: The text is none of these.
+        """
+        match text.strip().lower():
+            case "keep":
+                return cls()
+            case "drop_after_run":
+                return cls(drop_after_run=True)
+            case other if other.startswith("ttl="):
+                return cls(time_to_live=parse_duration(other.removeprefix("ttl=")))
+            case _:
+                raise ValueError(f"{text!r} is none of keep, drop_after_run and ttl=7d")
+
+
+def parse_duration(text: str) -> timedelta:
+    """The time that a text such as ``90m``, ``12h`` or ``7d`` means.
+
+    Raises:
+        ValueError: The text is no such time.
+    """
+    found = re.fullmatch(r"([1-9]\d{0,5})\s*([smhdw])", text.strip().lower())
+    if found is None:
+        raise ValueError(f"{text!r} is no time such as 90m, 12h or 7d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,6 +134,47 @@ def add_temporary_tables(
     for item in statements:
         state.taken.update(item.effects.reads, (write.ref for write in item.effects.writes))
     return [new for item in statements for new in _rewritten(item, state)]
+
+
+def end_temporary_tables(
+    statements: Sequence[AnalyzedStatement], life: TableLife
+) -> list[AnalyzedStatement]:
+    """The program with the end of its generated tables: what drops each, or when it may be dropped."""
+    found = [_with_end(item, life) for item in statements]
+    if not life.drop_after_run:
+        return found
+    made = [item for item in found if isinstance(item.statement, TemporaryTableStatement)]
+    return [*found, *(_dropping(item) for item in made)]
+
+
+def generated_tables(program: Program) -> frozenset[ObjectRef]:
+    """The generated tables that a program makes."""
+    return frozenset(
+        ref
+        for step in program.steps
+        if isinstance(step.statement, TemporaryTableStatement)
+        for ref in step.writes
+    )
+
+
+def _with_end(item: AnalyzedStatement, life: TableLife) -> AnalyzedStatement:
+    statement = item.statement
+    if life.time_to_live is None or not isinstance(statement, TemporaryTableStatement):
+        return item
+    return replace(item, statement=replace(statement, time_to_live=life.time_to_live))
+
+
+def _dropping(made: AnalyzedStatement) -> AnalyzedStatement:
+    """The statement that drops a generated table after its last reader."""
+    assert isinstance(made.statement, TemporaryTableStatement)
+    name = sql_name(made.statement.table.parts, made.names.dialect)
+    writes = tuple(replace(write, mode=Mode.DROP) for write in made.effects.writes)
+    return AnalyzedStatement(
+        statement=SqlStatement(sql=f"DROP TABLE IF EXISTS {name}"),
+        effects=Effects(writes=writes),
+        names=made.names,
+        prefix=tuple(sql for sql in made.prefix if sql not in made.views),
+    )
 
 
 def _rewritten(item: AnalyzedStatement, state: _Pass) -> Iterator[AnalyzedStatement]:

@@ -15,7 +15,11 @@ from dagster._utils.warnings import disable_dagster_warnings
 
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output, Program, Segment, Step
-from sqlflow_dagster.lang.statements import TemporaryTableStatement, TrainStatement
+from sqlflow_dagster.lang.statements import (
+    SqlStatement,
+    TemporaryTableStatement,
+    TrainStatement,
+)
 from sqlflow_dagster.registry import Group, Registry
 from sqlflow_dagster.source import without_secrets
 
@@ -153,7 +157,9 @@ def statement_text(step: Step) -> str:
     if isinstance(statement, TemporaryTableStatement):
         made = f"CREATE TABLE {statement.table} AS\n{statement.query.sql}"
         return without_secrets(";\n".join([*(item.sql for item in statement.setup), made]))
-    return without_secrets(statement.span.text) if statement.span is not None else ""
+    if statement.span is None:
+        return statement.sql if isinstance(statement, SqlStatement) else ""
+    return without_secrets(statement.span.text)
 
 
 def fenced(text: str, language: str) -> str:

@@ -109,6 +109,8 @@ def _statement_text(statement: Statement, dialect: str) -> str:
             return ";\n".join(inside) if setup else made
         case statement if isinstance(statement, QueryStatement):
             return statement.query.sql + _clause_text(statement)
+        case SqlStatement(sql=sql):
+            return sql
         case _:
             assert statement.span is not None, "a compiled statement has its place"
             return statement.span.text

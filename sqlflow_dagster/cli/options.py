@@ -12,6 +12,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
 PARSER_VARIABLE = "SQLFLOW_PARSER"
 ENGINE_PARSER = "engine"
+LIFE_VARIABLE = "SQLFLOW_TEMP_TABLES_LIFE"
 _DATASOURCE_HELP = "The data source, such as duckdb:///data.duckdb."
 PROGRAM_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -26,6 +27,7 @@ class CompileSettings:
         default_schema: The schema of unqualified tables; None for the engine's own.
         temp_tables: Which SELECTs get a table of their own.
         parser: Decides what is SQL; None for the data source, when it runs a statement.
+        temp_tables_life: When those tables are dropped.
     """
 
     variables: dict[str, str]
@@ -33,6 +35,7 @@ class CompileSettings:
     default_schema: str | None
     temp_tables: str
     parser: str | None = None
+    temp_tables_life: str = "keep"
 
     def dialect_for(self, datasource: str | None) -> str:
         """The dialect in which programs for a data source are written.
@@ -50,8 +53,8 @@ class CompileSettings:
 
 
 def _of_parent(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
-    if value is None and ctx.parent is not None:
-        return ctx.parent.params.get("datasource")
+    if value is None:
+        return ctx.find_root().params.get("datasource")
     return value
 
 
@@ -135,6 +138,16 @@ def parser_spec(parser: str | None, datasource: str | None) -> str | None:
     return f"{ENGINE_PARSER}:{required(datasource)}"
 
 
+def _life(_: click.Context, __: click.Parameter, value: str) -> str:
+    from sqlflow_dagster.temp_tables import TableLife
+
+    try:
+        TableLife.parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
 def compile_options(command: Command) -> Callable[..., Any]:
     """The options of :class:`CompileSettings`, which the command gets as ``settings``."""
 
@@ -151,6 +164,16 @@ def compile_options(command: Command) -> Callable[..., Any]:
         help="Which SELECTs of machine-learning statements are computed into a table first; "
         "auto: those with more than columns and a WHERE over one table.",
     )
+    @click.option(
+        "--temp-tables-life",
+        metavar="LIFE",
+        envvar=LIFE_VARIABLE,
+        show_envvar=True,
+        default="keep",
+        show_default=True,
+        callback=_life,
+        help="When these tables are dropped: keep, drop_after_run or ttl=7d.",
+    )
     @parser_option
     @wraps(command)
     def with_settings(
@@ -160,6 +183,7 @@ def compile_options(command: Command) -> Callable[..., Any]:
         default_schema: str | None,
         temp_tables: str,
         parser: str | None,
+        temp_tables_life: str,
         **others: Any,
     ) -> Any:
         settings = CompileSettings(
@@ -168,6 +192,7 @@ def compile_options(command: Command) -> Callable[..., Any]:
             default_schema=default_schema,
             temp_tables=temp_tables,
             parser=parser_spec(parser, others.get("datasource")),
+            temp_tables_life=temp_tables_life,
         )
         return command(settings=settings, **others)
 

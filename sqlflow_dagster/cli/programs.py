@@ -61,6 +61,7 @@ def compile_file(path: Path, settings: CompileSettings, dialect: str) -> Program
         default_schema=settings.default_schema,
         temp_tables=settings.temp_tables,
         parser=settings.parser,
+        temp_tables_life=settings.temp_tables_life,
     )
 
 

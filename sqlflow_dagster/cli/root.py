@@ -17,6 +17,7 @@ from sqlflow_dagster.cli.plan import plan
 from sqlflow_dagster.cli.run import run
 from sqlflow_dagster.cli.statement import decoded, run_statement
 from sqlflow_dagster.cli.submit import submit
+from sqlflow_dagster.cli.temp_tables import temp_tables as temp_tables_group
 from sqlflow_dagster.errors import (
     CompileError,
     Diagnostic,
@@ -121,5 +122,6 @@ for command in (
     cancel,
     argo,
     parser_server,
+    temp_tables_group,
 ):
     main.add_command(command)

@@ -11,13 +11,20 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from sqlflow_dagster.errors import Diagnostic, Severity
-from sqlflow_dagster.graph.annotations import declared_effects, refuse_declarations
+from sqlflow_dagster.graph.annotations import (
+    NO_ANNOTATIONS,
+    Annotations,
+    annotations,
+    declared_effects,
+    refuse_declarations,
+)
 from sqlflow_dagster.graph.effects import Effects, Mode, Write, merged_effects
 from sqlflow_dagster.graph.judge import judge, refused
 from sqlflow_dagster.graph.keyword_effects import keyword_effects, set_effects
 from sqlflow_dagster.graph.loose import loose_effects
 from sqlflow_dagster.graph.objects import Names, ObjectRef, model_ref
 from sqlflow_dagster.graph.queries import UNKNOWN_SHAPE, QueryShape, query_shape
+from sqlflow_dagster.graph.resources import ANNOTATION
 from sqlflow_dagster.graph.sql_effects import sql_effects
 from sqlflow_dagster.lang.clause_parser import ClauseError, parse_clause, parse_show_train
 from sqlflow_dagster.lang.clause_search import clause_after, is_sql, late_clause, needs_a_name
@@ -82,6 +89,7 @@ class AnalyzedStatement:
         query: Its SELECT; None for a statement without one.
         validation: Its ``validation.select``; None without one.
         temporary_tables: The generated tables that it reads.
+        annotations: What the comments above it say of it.
     """
 
     statement: Statement
@@ -92,6 +100,7 @@ class AnalyzedStatement:
     query: AnalyzedQuery | None = None
     validation: AnalyzedQuery | None = None
     temporary_tables: tuple[TemporaryTableStatement, ...] = ()
+    annotations: Annotations = NO_ANNOTATIONS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,6 +122,8 @@ class _Analysis:
     parser: ExternalParser | None = None
     prefix: tuple[str, ...] = ()
     prefix_reads: frozenset[ObjectRef] = frozenset()
+    annotated: bool = False
+    given_names: set[str] = field(default_factory=set)
     transaction: _Transaction | None = None
     found: list[AnalyzedStatement] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
@@ -128,6 +139,10 @@ class _Analysis:
     ) -> None:
         if self.prefix_reads:
             effects = replace(effects, reads=effects.reads | self.prefix_reads)
+        said = NO_ANNOTATIONS
+        if self.annotated and statement.span is not None:
+            said = annotations(statement.span, effects, self.given_names)
+            self.given_names |= {said.name} if said.name is not None else set()
         self.found.append(
             AnalyzedStatement(
                 statement=statement,
@@ -136,6 +151,7 @@ class _Analysis:
                 prefix=self.prefix if prefix is None else prefix,
                 query=query,
                 validation=validation,
+                annotations=said,
             )
         )
 
@@ -159,7 +175,12 @@ def analyze(
         whole: Whether the pieces reach to the program's end.
         parser: Decides what is SQL; None for the engine itself, later.
     """
-    state = _Analysis(source=source, names=names, parser=parser)
+    state = _Analysis(
+        source=source,
+        names=names,
+        parser=parser,
+        annotated=ANNOTATION.search(source.text) is not None,
+    )
     for piece in pieces:
         if piece.content < piece.end:
             end = piece_end(source.text, piece, names.dialect)

@@ -1,11 +1,13 @@
 """The comments ``-- sqlflow: …`` above statements: what they declare, and whether they can be read.
 
 ``-- sqlflow: reads a, s.b writes c`` above a statement that no parser understands, such as a CALL, takes the
-place of what would be found out or guessed. ``resources.memory=8Gi`` is a setting of the step.
+place of what would be found out or guessed. ``resources.memory=8Gi`` is a setting of the step; ``stable``,
+``name=…`` and ``datasource=…`` say something of the statement itself.
 """
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
@@ -20,19 +22,99 @@ _COMMENT = re.compile(r"--[ \t]*sqlflow:(?P<body>[^\r\n]*)", re.IGNORECASE)
 _SETTING = re.compile(
     r"""\bresources\.(?:"[^"]*"|'[^']*'|[^,;"'])*?(?=[,;]|\b(?:reads|writes)\b|\Z)""", re.IGNORECASE
 )
+# A table may be called like an option: then it stands in quotes, or is the first after `reads`.
+_OPTION = re.compile(
+    r"""(?<![\w."])(?<!reads )(?<!writes )(?:(?P<flag>stable)\b(?!\s*=)"""
+    r"""|(?P<option>stable|name|datasource)\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^\s,;"']*))""",
+    re.IGNORECASE,
+)
+_STEP_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_BOOLEANS = {"true": True, "false": False}
+DEFAULT_DATASOURCE = "default"
 _PART = r'(?:"(?:[^"]|"")+"|[^\W\d]\w*)'
 _NAME = rf"{_PART}(?:\.{_PART})*"
 _LIST = rf"{_NAME}(?:\s*,\s*{_NAME})*"
 _SEPARATORS = " \t,;"
 _CLAUSE = re.compile(
-    rf"[{_SEPARATORS}]*(?P<verb>reads|writes)\s+(?P<names>{_LIST})(?![^{_SEPARATORS}])",
+    rf"[{_SEPARATORS}]*(?P<verb>reads|writes)(?:\s*=\s*|\s+)(?P<names>{_LIST})(?![^{_SEPARATORS}])",
     re.IGNORECASE,
 )
 _PARTS = re.compile(_PART)
 _NAMES = re.compile(_NAME)
 _UNKNOWN_SETTING = re.compile(r"(?P<name>[\w.]+)\s*=")
-# Words that programs of other tools may hold, and that a later version may give a meaning.
-_RESERVED = frozenset({"datasource", "name", "stable"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotations:
+    """What the comments above a statement say of itself.
+
+    Attributes:
+        name: What its step is called; None for the name that is made of what it does.
+        stable: Whether it gives the same in every run, although a function such as ``now()`` says otherwise.
+        datasource: The data source that it is for; None where nothing is said.
+    """
+
+    name: str | None = None
+    stable: bool = False
+    datasource: str | None = None
+
+
+NO_ANNOTATIONS = Annotations()
+
+
+def annotations(statement: Span, effects: Effects, taken: Collection[str] = ()) -> Annotations:
+    """What the comments above a statement say of itself.
+
+    Args:
+        statement: The statement.
+        effects: What it reads and writes.
+        taken: The names that were given to other statements.
+
+    Raises:
+        ClauseError: Something is given twice, has a value that means nothing, or does not fit the statement.
+    """
+    given: dict[str, str] = {}
+    source = statement.source
+    for comment in _comments(statement):
+        start = comment.start("body")
+        for option in _OPTION.finditer(_SETTING.sub(_blank, comment["body"])):
+            name = (option["option"] or option["flag"]).lower()
+            value = (option["value"] or "").strip("\"'") if option["option"] else "true"
+            problem = f"{name} is given twice" if name in given else _bad_value(name, value)
+            if name == "name" and problem is None:
+                problem = _bad_name(value, effects, taken)
+            if problem is not None:
+                span = source.span(start + option.start(), start + option.end())
+                raise ClauseError(Diagnostic(message=problem, span=span, hint=_HINTS[name]))
+            given[name] = value
+    if not given:
+        return NO_ANNOTATIONS
+    return Annotations(
+        name=given.get("name"),
+        stable=_BOOLEANS[given.get("stable", "false").lower()],
+        datasource=given.get("datasource"),
+    )
+
+
+_HINTS = {
+    "name": "write it as: -- sqlflow: name=daily_report",
+    "stable": "write it as: -- sqlflow: stable",
+    "datasource": "leave it out, or run the statement in a program of its own on that data source",
+}
+
+
+def _bad_value(option: str, value: str) -> str | None:
+    """What is wrong with the value of an option."""
+    if option == "stable" and value.lower() not in _BOOLEANS:
+        return f"stable is true or false, and not {value!r}"
+    if option == "name" and not _STEP_NAME.fullmatch(value):
+        return f"a step cannot be called {value!r}: a name has letters, digits and underscores"
+    if option == "datasource" and value.lower() != DEFAULT_DATASOURCE:
+        return (
+            f"this statement is for the data source {value!r}, but a program runs on one data source, "
+            f"which is called {DEFAULT_DATASOURCE!r}"
+        )
+    return None
 
 
 def declared_effects(statement: Span, names: Names) -> Effects | None:
@@ -48,7 +130,7 @@ def declared_effects(statement: Span, names: Names) -> Effects | None:
     reads: set[ObjectRef] = set()
     writes: list[Write] = []
     for comment in _comments(statement):
-        body = _SETTING.sub(lambda setting: " " * len(setting.group()), comment["body"])
+        body = _OPTION.sub(_blank, _SETTING.sub(_blank, comment["body"]))
         position = 0
         while body[position:].strip(_SEPARATORS):
             clause = _CLAUSE.match(body, position)
@@ -61,6 +143,19 @@ def declared_effects(statement: Span, names: Names) -> Effects | None:
                 writes += (Write(ref=ref, mode=Mode.MODIFY) for ref in refs)
             position = clause.end()
     return Effects(reads=frozenset(reads), writes=tuple(writes)) if reads or writes else None
+
+
+def _bad_name(name: str, effects: Effects, taken: Collection[str]) -> str | None:
+    """Why a statement cannot have a name."""
+    written = [write.ref for write in effects.writes if write.mode is not Mode.DROP]
+    if written:
+        return f"this statement is called after {written[0]}, which it writes"
+    return f"another statement is called {name!r} already" if name in taken else None
+
+
+def _blank(match: re.Match[str]) -> str:
+    """What is read elsewhere; a comma ends the list of tables before it."""
+    return ";" + " " * (len(match.group()) - 1)
 
 
 def refuse_declarations(statement: Span, names: Names) -> None:
@@ -124,17 +219,12 @@ def _unreadable(source: Source, rest: str, end: int) -> ClauseError:
     text = rest.strip(_SEPARATORS)
     end = start + len(text)
     setting = _UNKNOWN_SETTING.match(text)
-    word = text.split(maxsplit=1)[0]
     if setting is not None:
-        known = [PREFIX + name for name in KNOWN]
+        known = [*_HINTS, *(PREFIX + name for name in KNOWN)]
         message = f"unknown setting {setting['name']!r}"
         meant = PREFIX + setting["name"].rsplit(".", 1)[-1]
         hint = did_you_mean(meant, known) or f"known: {', '.join(known)}"
         end = start + len(setting["name"])
-    elif word.lower() in _RESERVED:
-        message = f"{word!r} in a comment for sqlflow is not supported by this version"
-        hint = f"supported: reads, writes, {', '.join(PREFIX + name for name in KNOWN)}"
-        end = start + len(word)
     else:
         message = f"expected 'reads' or 'writes' and the names of tables, found {text!r}"
         hint = "write it as: -- sqlflow: reads a, b writes c"

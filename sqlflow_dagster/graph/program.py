@@ -25,6 +25,8 @@ class Step:
             one is missing.
         names: How its names are resolved.
         code_version: Changes when what the statement computes changes, as far as its text tells.
+        stable: Whether it is declared to give the same in every run, whatever functions it calls.
+        datasource: The data source that it is declared to be for; None where nothing is said.
     """
 
     index: int
@@ -37,6 +39,8 @@ class Step:
     temporary_tables: tuple["Step", ...] = field(default=(), repr=False)
     names: Names = field(default=Names(dialect="duckdb"), repr=False)
     code_version: str = field(default="", repr=False)
+    stable: bool = field(default=False, repr=False)
+    datasource: str | None = field(default=None, repr=False)
 
     @property
     def settings(self) -> tuple[str, ...]:

@@ -121,7 +121,7 @@ def _text(value: Value) -> str:
 
 
 _COMMENT_LINE = re.compile(r"[^\S\n]*(?P<comment>--[^\n]*)?")
-_ANNOTATION = re.compile(r"--[ \t]*sqlflow:", re.IGNORECASE)
+ANNOTATION = re.compile(r"--[ \t]*sqlflow:", re.IGNORECASE)
 _SETTING = re.compile(
     rf"""\b{re.escape(PREFIX)}(?P<name>\w+)(?:\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^\s,"']+))?""",
     re.IGNORECASE,
@@ -141,7 +141,7 @@ def annotation_comments(statement: Span) -> list[Span]:
         line = _COMMENT_LINE.fullmatch(source.text, line_start, end)
         if line is None:
             break
-        if line["comment"] and _ANNOTATION.match(line["comment"]):
+        if line["comment"] and ANNOTATION.match(line["comment"]):
             found.append(source.span(line.start("comment"), end))
     return found[::-1]
 

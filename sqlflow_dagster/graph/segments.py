@@ -15,6 +15,7 @@ from heapq import heappop, heappush
 
 from sqlflow_dagster.graph.dependencies import Waits
 from sqlflow_dagster.graph.effects import Effects, Mode
+from sqlflow_dagster.graph.generated_names import PREFIX
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output, Segment, Step
 
@@ -81,11 +82,13 @@ def _run_together(
     writers: dict[ObjectRef, list[int]] = defaultdict(list)
     for index, draft in enumerate(drafts):
         for ref in draft.refs:
-            writers[ref].append(index)
+            # A generated table that is missing is computed again by whoever reads it.
+            if not (ref.parts[-1].startswith(PREFIX) and _dropped(draft, steps, ref)):
+                writers[ref].append(index)
     direct: list[set[int]] = []
     for index, draft in enumerate(drafts):
         superseded = {
-            i for i in content[index] if any(writers[ref][-1] != i for ref in drafts[i].refs)
+            i for i in content[index] if any(writers[ref][-1:] != [i] for ref in drafts[i].refs)
         }
         later = {i for ref in draft.refs for i in writers[ref] if i > index}
         found = set()

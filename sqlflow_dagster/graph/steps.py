@@ -39,7 +39,8 @@ def make_steps(
         waits: What each of them waits for, index by index.
         dialect: Its SQL dialect.
     """
-    names = _unique([_name(item, dialect) for item in statements])
+    given = [item.annotations.name for item in statements]
+    names = _unique([_name(item, dialect) for item in statements], given)
     steps: list[Step] = []
     makers: dict[QualifiedName, Step] = {}
     for index, item in enumerate(statements):
@@ -54,6 +55,8 @@ def make_steps(
             temporary_tables=tuple(makers[table.table] for table in item.temporary_tables),
             names=item.names,
             code_version=_code_version(item, dialect),
+            stable=item.annotations.stable,
+            datasource=item.annotations.datasource,
         )
         steps.append(step)
         if isinstance(item.statement, TemporaryTableStatement):
@@ -61,13 +64,21 @@ def make_steps(
     return steps
 
 
-def _unique(names: Sequence[str]) -> list[str]:
-    """The names, later ones numbered where they repeat; no number makes another statement's name."""
-    taken: set[str] = set()
+def _unique(names: Sequence[str], given: Sequence[str | None]) -> list[str]:
+    """The names, later ones numbered where they repeat; no number makes another statement's name.
+
+    Args:
+        names: By what the statements do.
+        given: Those that were given to them, no two of which are equal.
+    """
+    taken = {name for name in given if name is not None}
     real = set(names)
     numbers: dict[str, int] = {}
     found = []
-    for name in names:
+    for name, own in zip(names, given, strict=True):
+        if own is not None:
+            found.append(own)
+            continue
         unique = name
         while unique in taken or (unique != name and unique in real):
             numbers[name] = numbers.get(name, 1) + 1

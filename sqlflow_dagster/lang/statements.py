@@ -4,6 +4,7 @@ Equality ignores positions: two statements are equal when they mean the same.
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -227,11 +228,14 @@ class TemporaryTableStatement:
     Attributes:
         setup: What runs before it on the same connection: the statements that write the TEMP table of a
             user that the SELECT reads.
+        time_to_live: How long the table is there after it was made; None where that has no end.
     """
 
     table: QualifiedName
     query: Query
     setup: tuple[SqlStatement, ...] = ()
+    # When a table is dropped is no part of what it holds.
+    time_to_live: timedelta | None = field(default=None, compare=False, repr=False)
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

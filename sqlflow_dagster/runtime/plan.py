@@ -9,6 +9,8 @@ from sqlflow_dagster.errors import Diagnostic, Severity
 from sqlflow_dagster.graph.effects import Mode, Write
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Step
+from sqlflow_dagster.graph.volatility import volatile_function
+from sqlflow_dagster.lang.statements import TemporaryTableStatement
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.history import FinishedStep
 
@@ -154,12 +156,15 @@ def _own_reason(step: Step, state: _State) -> str | None:
         return f"never ran; replaces {foreign[0]}, which is not its own" if foreign else "never ran"
     if last.code_version != step.code_version:
         return "its text has changed"
-    gone = sorted(ref for ref in step.writes & state.missing if _is_kept(ref, state))
+    gone = sorted(ref for ref in step.writes & state.missing if _is_kept(ref, step, state))
     if gone:
         return f"{gone[0]} is missing"
     anew = sorted(step.reads & state.changed)
     if anew:
         return f"{anew[0]} is made anew"
+    volatile = volatile_function(step)
+    if volatile is not None:
+        return f"{volatile} gives something else in each run"
     for index in sorted(step.waits_for):
         before = state.finish_of(index)
         if before is not None and before > last.finished_at:
@@ -178,8 +183,13 @@ def _is_foreign(write: Write, state: _State) -> bool:
     )
 
 
-def _is_kept(ref: ObjectRef, state: _State) -> bool:
-    """Whether an object is there when the program has ended: nothing drops it last."""
+def _is_kept(ref: ObjectRef, step: Step, state: _State) -> bool:
+    """Whether an object has to be there when the program has ended: nothing drops it last.
+
+    A generated table need not: who reads it makes it again.
+    """
+    if isinstance(step.statement, TemporaryTableStatement):
+        return False
     last = state.program.steps[state.writers[ref][-1]]
     modes = [write.mode for write in last.effects.writes if write.ref == ref]
     return modes[-1] is not Mode.DROP
@@ -211,7 +221,11 @@ def _drawn_in(step: Step, state: _State) -> Iterator[tuple[int, str]]:
         return
     for ref in step.reads:
         maker = _maker(ref, step, state)
-        if maker is not None and not _holds_what(maker, ref, step, state):
+        if maker is None or isinstance(
+            state.program.steps[maker].statement, TemporaryTableStatement
+        ):
+            continue  # A generated table that is missing is made by the step itself.
+        if not _holds_what(maker, ref, step, state):
             yield maker, f"{step.name} needs {ref} again"
     segment = state.program.segment_of(step.index)
     together = [segment, *(state.program.segments[index] for index in segment.requires)]

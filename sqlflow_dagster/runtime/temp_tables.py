@@ -3,6 +3,7 @@
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.statements import TemporaryTableStatement
 from sqlflow_dagster.runtime.context import RunContext
+from sqlflow_dagster.runtime.generated_tables import GeneratedTables
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import StepResult
 from sqlflow_dagster.runtime.sql import written_tables
@@ -12,6 +13,10 @@ def run_temporary_table(
     step: Step, statement: TemporaryTableStatement, context: RunContext
 ) -> StepResult:
     """Compute a SELECT into its generated table, which appears whole or not at all."""
+    # Known as ours before it is there: what is half-way when the process dies can be told from a user's.
+    owners = GeneratedTables(context.engine)
+    (write,) = step.effects.writes
+    owners.record(write.ref, program=context.program, time_to_live=statement.time_to_live)
     with context.engine.session(prefix=step.prefix) as session:
         for item in statement.setup:
             session.execute(item.sql)

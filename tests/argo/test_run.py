@@ -59,11 +59,11 @@ def run_workflow(document: Document, url: str, folder: Path) -> None:
 
 
 def contents(database: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of every table but those that hold models and histories."""
+    """The rows of every table but those that hold models, histories and owners."""
     with duckdb.connect(str(database), read_only=True) as connection:
         names = connection.execute(
             "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
-            "WHERE table_name NOT SIMILAR TO 'sqlflow_(model|step).*'"
+            "WHERE table_name NOT SIMILAR TO 'sqlflow_(model|step|generated).*'"
         ).fetchall()
         return {
             name: connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall()

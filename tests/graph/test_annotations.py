@@ -76,3 +76,44 @@ def test_a_comment_that_nobody_heeds_is_a_warning() -> None:
     assert warning.severity is Severity.WARNING
     assert str(warning.span) == "<sql>:1:11"
     assert of_segments(program) == {"select": Resources(), "select_2": Resources()}
+
+
+def test_a_statement_that_writes_nothing_may_have_a_name() -> None:
+    program = compile_program(
+        "-- sqlflow: name=daily, stable\nSELECT now(); SELECT 1", path="p.sql"
+    )
+    assert [(step.name, step.stable) for step in program.steps] == [
+        ("daily", True),
+        ("select", False),
+    ]
+    assert [item.name for item in program.segments] == ["daily", "select"]
+
+
+def test_a_given_name_is_taken_by_no_other_statement() -> None:
+    program = compile_program("SELECT * FROM t;\n-- sqlflow: name=select_t\nSELECT 1")
+    assert [step.name for step in program.steps] == ["select_t_2", "select_t"]
+
+
+def test_what_is_said_of_a_statement_may_stand_among_what_it_reads() -> None:
+    program = compile_program(
+        "-- sqlflow: reads=a, b, stable, datasource=default, writes=c\nCALL p()", dialect="postgres"
+    )
+    (step,) = program.steps
+    assert {ref.name for ref in step.reads} == {"a", "b"}
+    assert {ref.name for ref in step.writes} == {"c"}
+    assert (step.stable, step.datasource) == (True, "default")
+
+
+def test_a_table_may_be_called_like_an_option() -> None:
+    program = compile_program(
+        '-- sqlflow: reads stable, "name" writes x\nCALL p()', dialect="postgres"
+    )
+    assert {ref.name for ref in program.steps[0].reads} == {"stable", "name"}
+    assert not program.steps[0].stable
+
+
+def test_a_value_in_quotes_is_no_option() -> None:
+    program = compile_program(
+        '-- sqlflow: resources.node_selector="pool=a, name=b"\nCREATE TABLE t AS SELECT 1'
+    )
+    assert of_segments(program)["t"].node_selector == (("name", "b"), ("pool", "a"))

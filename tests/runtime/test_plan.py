@@ -177,3 +177,19 @@ def test_a_run_says_which_table_it_takes_over(context: RunContext, run: Execute)
     assert taken_over(program, context, frozenset({1})) == []
     run(program.source.text)
     assert taken_over(program, context, frozenset({0, 1})) == []
+
+
+@pytest.mark.parametrize(
+    ("annotation", "reasons"),
+    [
+        ("", {"create_a": "RANDOM() gives something else in each run"}),
+        ("-- sqlflow: stable\n", {}),
+    ],
+    ids=["as it is", "declared stable"],
+)
+def test_a_statement_whose_result_changes_by_itself_is_never_up_to_date(
+    context: RunContext, run: Execute, annotation: str, reasons: dict[str, str]
+) -> None:
+    text = f"{annotation}CREATE TABLE a AS SELECT random() AS r;"
+    run(text)
+    assert stale(text, context) == reasons

@@ -1,0 +1,123 @@
+"""Which tables of a data source were generated, by which program, and until when: a table in it.
+
+Only what is recorded there is ever dropped: a table of a user may have any name.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from sqlflow_dagster.engines.base import Engine, Session
+from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
+
+OWNERS_TABLE = "sqlflow_generated_tables"
+
+_metadata = sa.MetaData()
+_owners = sa.Table(
+    OWNERS_TABLE,
+    _metadata,
+    sa.Column("table_name", sa.String(400), primary_key=True),
+    sa.Column("program", sa.String(200), nullable=False),
+    sa.Column("made_at", sa.String(40), nullable=False),
+    sa.Column("expires_at", sa.String(40)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedTable:
+    """A generated table of a data source.
+
+    Attributes:
+        table: The table.
+        program: The name of the program that made it last.
+        made_at: When that was, in UTC.
+        expires_at: When it may be dropped, whoever owns it; None for never.
+        rows: How many rows it has; None where they were not counted.
+    """
+
+    table: ObjectRef
+    program: str
+    made_at: datetime
+    expires_at: datetime | None
+    rows: int | None = None
+
+    def expired(self, now: datetime) -> bool:
+        """Whether its time to live is over."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+class GeneratedTables:
+    """The generated tables of a data source."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def record(
+        self, table: ObjectRef, *, program: str, time_to_live: timedelta | None = None
+    ) -> None:
+        """Remember that a program makes a table just now; drop those whose time to live is over."""
+        now = datetime.now(UTC)
+        row = {
+            "table_name": table.name,
+            "program": program,
+            "made_at": now.isoformat(),
+            "expires_at": None if time_to_live is None else (now + time_to_live).isoformat(),
+        }
+        with self._engine.session() as session:
+            if session.relation_kind((OWNERS_TABLE,)) is None:
+                _metadata.create_all(session.connection, checkfirst=False)
+            with session.transaction():
+                _forget(session, [table])
+                session.connection.execute(sa.insert(_owners).values(row))
+            others = (item for item in _recorded(session) if item.table != table)
+            _drop(session, [item.table for item in others if item.expired(now)])
+
+    def found(self) -> list[GeneratedTable]:
+        """The generated tables that are there, by name, with the number of their rows."""
+        with self._engine.session() as session:
+            return [
+                _counted(item, session, self._engine)
+                for item in _recorded(session)
+                if session.relation_kind(item.table.parts) == "table"
+            ]
+
+    def drop(self, tables: Collection[ObjectRef]) -> None:
+        """Drop generated tables; what is not recorded as one stays."""
+        with self._engine.session() as session:
+            known = {item.table for item in _recorded(session)}
+            _drop(session, [table for table in sorted(tables) if table in known])
+
+
+def _recorded(session: Session) -> list[GeneratedTable]:
+    if session.relation_kind((OWNERS_TABLE,)) is None:
+        return []
+    rows = session.connection.execute(sa.select(_owners).order_by(_owners.c.table_name)).all()
+    return [
+        GeneratedTable(
+            table=ObjectRef(ObjectKind.TABLE, row.table_name),
+            program=row.program,
+            made_at=datetime.fromisoformat(row.made_at),
+            expires_at=None if row.expires_at is None else datetime.fromisoformat(row.expires_at),
+        )
+        for row in rows
+    ]
+
+
+def _counted(item: GeneratedTable, session: Session, engine: Engine) -> GeneratedTable:
+    rows = session.count(f"SELECT * FROM {engine.quote(item.table.parts)}")
+    return replace(item, rows=rows)
+
+
+def _drop(session: Session, tables: Sequence[ObjectRef]) -> None:
+    for table in tables:
+        with session.transaction():
+            if session.relation_kind(table.parts) == "table":
+                session.drop(table.parts)
+            _forget(session, [table])
+
+
+def _forget(session: Session, tables: Sequence[ObjectRef]) -> None:
+    names = [table.name for table in tables]
+    session.connection.execute(sa.delete(_owners).where(_owners.c.table_name.in_(names)))
