@@ -150,10 +150,7 @@ class ColumnTracker:
         hidden: dict[ObjectRef, _Made | None] = {}
         for sql in (*item.views, *_setup(item.statement)):
             tree = parse_sql(sql, item.names.dialect)
-            if isinstance(tree, Rejection):
-                continue
-            written = written_columns(tree, item.names, self.columns, naming=self.naming)
-            for ref, relation in written.items():
+            for ref, relation in self._after(tree, item.names).items():
                 if relation is not None:
                     hidden.setdefault(ref, self.made.get(ref))
                     self.made[ref] = _Made(owner=owner, relation=relation, shown=relation)
@@ -165,6 +162,15 @@ class ColumnTracker:
                     self.made.pop(ref, None)
                 else:
                     self.made[ref] = former
+
+    def _after(self, tree: exp.Expr | Rejection, names: Names) -> Written:
+        """The columns of what a statement writes; nothing where nobody understands it."""
+        if isinstance(tree, Rejection):
+            return {}
+        try:
+            return written_columns(tree, names, self.columns, naming=self.naming)
+        except RecursionError:
+            return {}
 
     def _make(
         self, ref: ObjectRef, relation: Relation, name: ObjectRef, statement: Statement
@@ -211,12 +217,7 @@ class ColumnTracker:
             inside = [statement] if isinstance(statement, SqlStatement) else statement.statements
             for part in inside:
                 tree = parse_sql(part.sql, names.dialect)
-                if isinstance(tree, Rejection):
-                    continue
-                try:
-                    written = written_columns(tree, names, self.columns, naming=self.naming)
-                except RecursionError:
-                    continue
+                written = self._after(tree, names)
                 covered |= written.keys()
                 if isinstance(tree, _ELSEWHERE):
                     covered |= {write.ref for write in item.effects.writes}
