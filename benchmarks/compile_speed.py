@@ -17,7 +17,7 @@ from sqlflow_dagster.compiler import compile_program
 
 STATEMENTS = 1_000
 ROUNDS = 9
-LIMITS = {"small": 1.6, "large": 1.4}
+LIMITS = {"small": 1.6, "large": 1.3}
 
 
 def small(number: int) -> str:

@@ -50,6 +50,8 @@ class ObjectRef:
         """The name's parts without quotes; a file has one."""
         if self.kind is ObjectKind.FILE:
             return (self.name,)
+        if '"' not in self.name:
+            return tuple(self.name.split("."))
         return tuple(
             match[2] if match[1] is None else match[1].replace('""', '"')
             for match in _PART.finditer(self.name)

@@ -133,8 +133,8 @@ def _assign(steps: Sequence[Step], waits: Sequence[Waits]) -> list[_Draft]:
             drafts.append(_Draft(refs=refs))
         for ref in refs:
             open_segment[ref] = target
-        drafts[target].steps.append(step.index)
         _put_after(target, before - {target}, drafts)
+        drafts[target].steps.append(step.index)
         segment_of.append(target)
     return drafts
 
@@ -144,11 +144,11 @@ def _put_after(target: int, before: set[int], drafts: list[_Draft]) -> None:
     known = ahead = drafts[target].before
     for index in before:
         ahead |= drafts[index].before | 1 << index
-    if ahead != known:
+    drafts[target].before = ahead
+    if ahead != known and drafts[target].steps:  # Nothing comes after a new one yet.
         for draft in drafts:
             if draft.before >> target & 1:
                 draft.before |= ahead
-        drafts[target].before = ahead
 
 
 def _joinable(

@@ -17,6 +17,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
 
 from sqlflow_dagster.lang.dialects import lexis
+from sqlflow_dagster.lang.sql_text import executed_sql
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ def parse_sql(sql: str, dialect: str) -> exp.Expression | Rejection:
         dialect: A name of :data:`sqlflow_dagster.lang.dialects.LEXIS`.
     """
     rules = _rules(dialect)
+    sql = executed_sql(sql, dialect)
     try:
         tokens = rules.tokenize(sql)
         trees = rules.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
@@ -72,6 +74,9 @@ def parse_sql(sql: str, dialect: str) -> exp.Expression | Rejection:
         return Rejection(message=cause[0].lower() + cause[1:], start=0, end=len(sql))
     except RecursionError:
         return Rejection(message="nested too deeply for this parser", start=0, end=len(sql))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        # On some texts that are no SQL sqlglot trips over its own tree instead of refusing them.
+        return Rejection(message=f"the parser gave up: {error}", start=0, end=len(sql))
     found = [tree for tree in trees if tree is not None]
     if len(found) != 1:
         return Rejection(message="this is not one statement", start=0, end=len(sql))

@@ -1,11 +1,14 @@
 """Whatever the text, a compile gives a program or a CompileError."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlflow_dagster.compiler import compile_program
-from sqlflow_dagster.errors import CompileError
+from sqlflow_dagster.errors import CompileError, Diagnostic
+from sqlflow_dagster.graph.formats import to_json, to_text
 from sqlflow_dagster.graph.program import Program
 from sqlflow_dagster.lang.dialects import LEXIS
 from tests.properties.sizes import INPUTS
@@ -41,13 +44,16 @@ TEXTS = st.one_of(
 @settings(max_examples=INPUTS, deadline=None)
 @given(text=TEXTS, dialect=st.sampled_from(sorted(LEXIS)))
 def test_no_text_makes_the_compiler_fail(text: str, dialect: str) -> None:
+    problems: Sequence[Diagnostic] = ()
     try:
         program = compile_program(text, dialect=dialect)
     except CompileError as error:
-        assert error.diagnostics
-        assert str(error)
+        problems = error.diagnostics
+        described = str(error)
     else:
-        assert len(program.segments) <= len(program.steps)
+        described = to_text(program) + to_json(program)
+    assert described
+    assert all(problem.message for problem in problems)
 
 
 def deep(statement: str, depth: int, opening: str, inner: str, closing: str) -> str:
