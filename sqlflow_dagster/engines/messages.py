@@ -12,6 +12,7 @@ _NAMED_PASSWORD = re.compile(
 )
 _QUOTED_STATEMENT = re.compile(r"\s*\n\s*LINE \d+:.*", re.DOTALL)
 _QUOTED_LINE = re.compile(r"^(LINE \d+: )(.*)\n( *)\^", re.MULTILINE)
+_NEAR = re.compile(r'at or near "(.+?)"')
 _CUT = "..."
 _SQLALCHEMY_NOISE = re.compile(r"\s*(\[SQL:|\(Background on this error).*", re.DOTALL)
 
@@ -48,4 +49,9 @@ def quoted(text: str) -> Excerpt | None:
     if line.startswith(_CUT):
         line, column = line.removeprefix(_CUT), column - len(_CUT)
     line = line.removesuffix(_CUT).rstrip()
+    near = _NEAR.search(text)
+    if near is not None:
+        # After a character beyond ASCII DuckDB's caret is off by a few.
+        words = [match.start() for match in re.finditer(re.escape(near[1]), line)]
+        column = min(words, key=lambda start: abs(start - column), default=column)
     return Excerpt(text=line, column=column) if 0 <= column < len(line) else None

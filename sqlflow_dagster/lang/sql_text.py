@@ -4,6 +4,7 @@ import re
 
 from sqlflow_dagster.lang.dialects import Lexis, lexis
 from sqlflow_dagster.lang.lexemes import (
+    EXECUTABLE_COMMENT,
     line_comment,
     nested_comment_end,
     shielded_lexemes,
@@ -89,6 +90,27 @@ def normalized_sql(text: str, dialect: str) -> str:
         position = end
     _append_code(normal, text[position:])
     return "".join(normal).rstrip()
+
+
+_EXECUTABLE = re.compile(rf"{EXECUTABLE_COMMENT}\d*+")
+
+
+def executed_sql(text: str, dialect: str) -> str:
+    """A statement with the marks around what MySQL executes of its comments replaced by blanks.
+
+    Every other character keeps its place.
+    """
+    rules = lexis(dialect)
+    if not rules.executable_comments or _EXECUTABLE.search(text) is None:
+        return text
+
+    def opened(lexeme: re.Match[str]) -> str:
+        mark = _EXECUTABLE.match(lexeme.group())
+        if mark is None:
+            return lexeme.group()
+        return " " * mark.end() + lexeme.group()[mark.end() : -len("*/")] + "  "
+
+    return shielded_lexemes(rules).sub(opened, text)
 
 
 def _append_code(normal: list[str], code: str) -> None:

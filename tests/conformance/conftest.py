@@ -4,13 +4,17 @@ The suites in this directory run once for every plugin that is registered; a reg
 factory here fails them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from sqlflow_dagster.engines.base import Engine, engines, open_engine
+from sqlflow_dagster.graph.sqlglot_parser import SqlglotParser
+from sqlflow_dagster.lang.parsers import ExternalParser, open_parser, parsers
+from sqlflow_dagster.lang.remote_parser_server import start_parser_server
 from sqlflow_dagster.model_store.base import ModelStore, model_stores
 
 
@@ -40,6 +44,31 @@ ENGINES: dict[str, EngineCase] = {
 MODEL_STORES: dict[str, Callable[[Engine, Path], ModelStore]] = {
     "database": lambda engine, _: model_stores.get("database")(engine),  # type: ignore[call-arg]
 }
+
+
+@contextmanager
+def _served_parser() -> Iterator[str]:
+    """The address of the built-in parser behind a socket."""
+    server, port = start_parser_server(SqlglotParser(), "127.0.0.1:0")
+    yield f"grpc://127.0.0.1:{port}"
+    server.stop(None).wait()
+
+
+PARSERS: dict[str, Callable[[Path], AbstractContextManager[str]]] = {
+    "engine": lambda path: nullcontext(f"engine:duckdb:///{path / 'data.duckdb'}"),
+    "grpc": lambda _: _served_parser(),
+    "sqlglot": lambda _: nullcontext("sqlglot"),
+}
+"""What each is opened by, while the context lasts."""
+
+
+@pytest.fixture(params=parsers.names())
+def parser(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ExternalParser]:
+    name: str = request.param
+    if name not in PARSERS:
+        pytest.fail(f"add an entry for {name!r} to PARSERS in tests/conformance/conftest.py")
+    with PARSERS[name](tmp_path) as spec, closing(open_parser(spec)) as opened:
+        yield opened
 
 
 @pytest.fixture(params=engines.names())

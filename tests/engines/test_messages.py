@@ -1,6 +1,7 @@
 import pytest
 
-from sqlflow_dagster.engines.messages import brief, redact
+from sqlflow_dagster.engines.messages import brief, quoted, redact
+from sqlflow_dagster.source import Excerpt
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,17 @@ def test_secrets_are_taken_out(text: str, expected: str) -> None:
 )
 def test_messages_are_brief(text: str, expected: str) -> None:
     assert brief(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "caret", "column"),
+    [
+        ("SELECT 1 FROM t x y", 18, 18),
+        ("SELECT 'é 🙂 y' FROM t x y", 21, 24),
+        ("SELECT y FROM t yy y", 19, 19),
+        ("SELECT 1", 7, 7),
+    ],
+)
+def test_the_caret_is_at_the_word_that_is_named(line: str, caret: int, column: int) -> None:
+    text = f'syntax error at or near "y"\n\nLINE 1: {line}\n        {" " * caret}^'
+    assert quoted(text) == Excerpt(text=line, column=column)

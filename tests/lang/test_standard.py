@@ -10,6 +10,18 @@ def test_a_statement_is_a_tree() -> None:
     assert isinstance(parse_sql("SELECT 1", "duckdb"), exp.Select)
 
 
+def test_mysql_runs_some_comments() -> None:
+    sql = "/*!40101 CREATE TABLE t (a INT) */ /* no */ /*M! ENGINE=InnoDB */"
+    assert isinstance(parse_sql(sql, "mysql"), exp.Create)
+    quoted = parse_sql("SELECT '/*!1 x*/'", "mysql")
+    assert isinstance(quoted, exp.Select)
+    assert quoted.sql("mysql") == "SELECT '/*!1 x*/'"
+    rejection = parse_sql("SELECT 1 /*!40101 FROM t x y */", "mysql")
+    assert isinstance(rejection, Rejection)
+    assert (rejection.message, rejection.start) == ("unexpected 'y'", 27)
+    assert isinstance(parse_sql("SELECT 1 /*!40101 FROM t x y */", "duckdb"), exp.Select)
+
+
 @pytest.mark.parametrize(
     ("sql", "message", "offending"),
     [
