@@ -95,9 +95,11 @@ class DuckDBSession(SQLAlchemySession):
 
     def read(self, query: str, *, batch_rows: int = 65_536) -> pa.RecordBatchReader:
         """The rows of a SELECT as a stream; the session's next statement ends it."""
-        names = [column.name for column in self.describe(query)]
+        # An EXPLAIN gives rows, but no SELECT can stand over it.
+        names = [item.name for item in self.describe(query)] if self._is_select(query) else None
         with self._raw() as connection:
             rows = connection.execute(query).to_arrow_reader(batch_rows)
+        names = names or rows.schema.names
         # describe() numbers the columns of one name, so that each has a name of its own.
         schema = pa.schema(
             [item.with_name(name) for item, name in zip(rows.schema, names, strict=True)]

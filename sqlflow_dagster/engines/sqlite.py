@@ -28,6 +28,8 @@ _UNKNOWN_SCHEMA = re.compile(r"unknown database \"?([^\s\"]+)\"?")
 _SYNTAX_ERROR = re.compile("syntax error|incomplete input|unrecognized token")
 _NAMED = re.compile(r'no such (?:column|table|function): (?:.*\.)?(.+)|near "(.+)": syntax error')
 _RESERVED_SCHEMAS = ("main", "temp")
+# It gives rows, but no SELECT can stand over it.
+_EXPLAIN = re.compile(r"\s*EXPLAIN\b", re.IGNORECASE)
 _DESCRIBED = "sqlflow_described"
 
 
@@ -54,8 +56,13 @@ class SQLiteSession(SQLAlchemySession):
         give. Where they are all of the declared kind (BOOLEAN, DATE, TIMESTAMP, DECIMAL), that
         decides; else integers among reals become reals, and any other mixture becomes text.
         """
-        with self._run(f"SELECT a.* FROM (\n{query}\n) AS a LIMIT 0") as result:
+        explains = _EXPLAIN.match(query) is not None
+        with self._run(
+            query if explains else f"SELECT a.* FROM (\n{query}\n) AS a LIMIT 0"
+        ) as result:
             names = list(result.keys())
+        if explains:
+            return tuple(column_of(name, "", frozenset({"text"})) for name in names)
         declared = self._declared_types(query)
         aliases = [f"c{index}" for index in range(len(names))]
         kinds = ", ".join(
