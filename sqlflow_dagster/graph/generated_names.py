@@ -8,6 +8,7 @@ from sqlflow_dagster.graph.objects import Names, ObjectRef
 
 PREFIX = "sqlflow_temporary_"
 _MAX_LENGTH = {"postgres": 63, "mysql": 64}
+_BACKTICKS = frozenset({"mysql", "hive", "spark", "bigquery", "flink", "maxcompute"})
 
 
 def generated_name(
@@ -47,5 +48,5 @@ def sql_name(parts: Sequence[str], dialect: str) -> str:
 def _sql_identifier(name: str, dialect: str) -> str:
     if re.fullmatch(r"[a-z_][a-z0-9_]*", name):
         return name
-    quote = "`" if dialect in {"mysql", "hive", "spark", "bigquery"} else '"'
+    quote = "`" if dialect in _BACKTICKS else '"'
     return quote + name.replace(quote, quote * 2) + quote

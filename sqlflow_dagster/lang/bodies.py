@@ -17,17 +17,13 @@ from sqlflow_dagster.lang.lexemes import (
 )
 
 BODY_START = re.compile(
-    r"(?:CREATE\s+(?:OR\s+(?:REPLACE|ALTER)\s+)?(?:DEFINER\s*=\s*\S+\s+)?"
-    r"(?:(?:TEMP|TEMPORARY|AGGREGATE|CONSTRAINT|SECURE|EDITIONABLE|NONEDITIONABLE)\s+)?|ALTER\s+)"
-    r"(?:PROCEDURE|FUNCTION|TRIGGER|EVENT|RULE|PACKAGE|TYPE\s+BODY|TASK)\b",
+    r"CREATE\s+(?:OR\s+(?:REPLACE|ALTER)\s+)?(?:DEFINER\s*=\s*\S+\s+)?"
+    r"(?:(?:TEMP|TEMPORARY|AGGREGATE|CONSTRAINT|SECURE|EDITIONABLE|NONEDITIONABLE)\s+)?"
+    r"(PROCEDURE|FUNCTION|TRIGGER|EVENT|RULE|PACKAGE|TYPE\s+BODY|TASK)\b",
     re.IGNORECASE,
 )
-"""A statement that only defines what a later one may run."""
+"""A statement that only defines what a later one may run; its group is the kind of thing."""
 
-_RULE = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?RULE\b", re.IGNORECASE)
-# In Oracle, declarations stand between the head and BEGIN, and a package is closed by an END of its own.
-_DECLARING = re.compile(r".*?\b(?:PROCEDURE|FUNCTION)\b", re.IGNORECASE)
-_PACKAGE = re.compile(r"CREATE\b.*?\b(?:PACKAGE|TYPE\s+BODY)\b", re.IGNORECASE)
 _LABEL = r"(?:\w+\s*:|<<\s*\w+\s*>>)"
 _LABELLED = re.compile(_LABEL)
 _LOOPS = frozenset({"IF", "LOOP", "WHILE", "FOR", "REPEAT"})
@@ -89,21 +85,23 @@ class _Body:
     """One walk over the words of a body."""
 
     def __init__(self, text: str, content: int, rules: Lexis) -> None:
-        self._text, self._content, self._rules = text, content, rules
+        self._text, self._rules = text, rules
         self._open: list[_Opening] = []
         """What is open, innermost last."""
         self._fresh = content
         """Where a statement of the body may start."""
-        head = text[content : content + 200]
-        self._declaring = rules.slash_lines and bool(_DECLARING.match(head))
-        self._package = rules.slash_lines and bool(_PACKAGE.match(head))
-        self._declaring = self._declaring and not self._package
+        head = BODY_START.match(text, content)
+        kind = head[1].split()[0].upper() if head else ""
+        self._rule = kind == "RULE"
+        """Whether parentheses stand around the statements."""
+        # In Oracle, declarations stand before BEGIN, and a package is closed by an END of its own.
+        self._declaring = rules.slash_lines and kind in {"PROCEDURE", "FUNCTION"}
+        self._package = rules.slash_lines and kind in {"PACKAGE", "TYPE"}
 
     def end(self) -> tuple[int, int]:
         text = self._text
         pattern = to_statement_end(self._rules, ";", in_body=True)
-        parentheses = _RULE.match(text, self._content) is not None
-        position, depth = self._content, 0
+        position, depth = self._fresh, 0
         while found := pattern.match(text, position):
             position = found.end()
             match found.lastgroup:
@@ -114,7 +112,7 @@ class _Body:
                     return position if self._rules.slash_lines else position - 1, position
                 case "stop":
                     self._fresh = position
-                case "paren" if parentheses:
+                case "paren" if self._rule:
                     depth += 1 if found["paren"] == "(" else -1
                 case "word":
                     self._word(found["word"].split()[0].upper(), *found.span("word"))

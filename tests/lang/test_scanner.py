@@ -245,11 +245,12 @@ def test_a_body_is_one_statement(dialect: str, sql: str) -> None:
         ("postgres", "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1; END"),
         ("mysql", "DROP PROCEDURE IF EXISTS p; SELECT 1; SELECT 2"),
         ("bigquery", "DECLARE x INT64; SET x = 1; SELECT x"),
+        ("oracle", "ALTER PROCEDURE p COMPILE; SELECT 1 FROM dual; SELECT 2 FROM dual\n/"),
     ],
     ids=lambda value: value,
 )  # fmt: skip
 def test_what_only_looks_like_a_body(dialect: str, sql: str) -> None:
-    assert texts(sql, dialect) == sql.split("; ")
+    assert texts(sql, dialect) == sql.removesuffix("\n/").split("; ")
 
 
 PACKAGE = """CREATE OR REPLACE PACKAGE BODY p AS
