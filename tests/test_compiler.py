@@ -337,6 +337,34 @@ def test_a_foreign_key_keeps_the_order_of_its_tables_without_being_an_input() ->
     assert upstream(program, "animals") == {"animals__v1"}
 
 
+def test_a_view_follows_its_table_to_a_new_name() -> None:
+    # In SQLite and PostgreSQL it does; elsewhere the edge only costs time.
+    program = compile_program(
+        "CREATE VIEW v AS SELECT * FROM t; ALTER TABLE t RENAME TO u; INSERT INTO u VALUES (1); "
+        "SELECT * FROM v",
+        dialect="sqlite",
+    )
+    assert sorted(program.steps[-1].waits_for) == [0, 1, 2]
+
+
+def test_a_segment_that_grows_late_takes_what_follows_it_along() -> None:
+    program = compile_program(
+        """
+        CREATE TABLE a AS SELECT 0 AS x;
+        CREATE TABLE b AS SELECT x FROM a;
+        INSERT INTO a VALUES (2);
+        CREATE TABLE d AS SELECT 2 AS x;
+        CREATE VIEW v AS SELECT x FROM d;
+        INSERT INTO d VALUES (1);
+        INSERT INTO b SELECT 2;
+        CREATE OR REPLACE VIEW v AS SELECT x FROM a;
+        INSERT INTO b SELECT x FROM d;
+        """
+    )
+    order = [set(segment.waits_for) for segment in program.segments]
+    assert all(max(before, default=-1) < index for index, before in enumerate(order))
+
+
 def test_a_renamed_view_still_shows_its_tables() -> None:
     program = compile_program(
         "CREATE VIEW v AS SELECT * FROM t; ALTER VIEW v RENAME TO w; SELECT * FROM w; "
