@@ -11,6 +11,7 @@ from sqlflow_dagster.errors import CompileError, Diagnostic, did_you_mean
 from sqlflow_dagster.graph.cron import EXAMPLE, CronError, check_cron
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Segment
+from sqlflow_dagster.graph.selection import clean_ups
 from sqlflow_dagster.lang.statements import Attribute, TrainStatement, attribute
 
 PREFIX = "retrain."
@@ -100,6 +101,7 @@ def retraining_scope(program: Program, segment: Segment) -> RetrainingScope:
     while True:
         more = _made_from(program, chosen).union(*(program.segments[i].requires for i in chosen))
         if more <= chosen:
+            chosen |= clean_ups(program, chosen)
             return RetrainingScope(segments=frozenset(chosen), watched=tuple(sorted(watched)))
         chosen |= more
 

@@ -1,8 +1,11 @@
 """Choose steps of programs by the tables and models they make."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sqlflow_dagster.errors import CompileError, Diagnostic, did_you_mean
+from sqlflow_dagster.graph.effects import Mode
+from sqlflow_dagster.graph.generated_names import PREFIX
+from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.graph.program import Program, Segment
 from sqlflow_dagster.graph.segments import reachable
 
@@ -53,7 +56,31 @@ def _selected(program: Program, selector: str) -> set[int]:
         chosen |= reachable(named, [item.upstream for item in program.segments])
     if selector.endswith("+"):
         chosen |= _after(named, program)
-    return chosen.union(*(program.segments[index].requires for index in chosen))
+    chosen = chosen.union(*(program.segments[index].requires for index in chosen))
+    return chosen | clean_ups(program, chosen)
+
+
+def clean_ups(program: Program, chosen: Collection[int]) -> frozenset[int]:
+    """The segments that drop the generated tables of those chosen.
+
+    A chosen one makes its table where that is missing, so it has to be dropped again.
+    """
+    steps = [program.steps[step] for index in chosen for step in program.segments[index].steps]
+    used = frozenset().union(*(step.reads | step.writes for step in steps))
+    return frozenset(
+        segment.index
+        for segment in program.segments
+        if not segment.outputs and _generated_and_dropped(segment, program) & used
+    )
+
+
+def _generated_and_dropped(segment: Segment, program: Program) -> frozenset[ObjectRef]:
+    return frozenset(
+        write.ref
+        for index in segment.steps
+        for write in program.steps[index].effects.writes
+        if write.mode is Mode.DROP and write.ref.parts[-1].startswith(PREFIX)
+    )
 
 
 def _unknown(name: str, programs: Sequence[Program]) -> Diagnostic:

@@ -10,6 +10,7 @@ from sqlflow_dagster.argo.step_text import step_text
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.engines.base import Engine
 from sqlflow_dagster.graph.program import Program
+from sqlflow_dagster.graph.retraining import retraining_scope
 from sqlflow_dagster.graph.selection import select_steps
 from sqlflow_dagster.lang.statements import TemporaryTableStatement
 from sqlflow_dagster.runtime.context import RunContext, open_context
@@ -77,10 +78,18 @@ def test_a_model_alone_is_made_again_although_its_table_was_dropped(context: Run
     assert [item.version for item in context.models.versions("m")] == [1, 2]
 
 
-def test_a_choice_of_the_model_alone_brings_no_other_statement_along() -> None:
+def test_whoever_chooses_the_model_alone_drops_its_table_too() -> None:
     compiled = program("drop_after_run")
-    chosen = [compiled.steps[index].name for index in select_steps(compiled, ["m"])]
-    assert chosen == ["train_m"]
+    chosen = [compiled.steps[index].name for index in sorted(select_steps(compiled, ["m"]))]
+    assert chosen == ["train_m", "drop_sqlflow_temporary_train_m"]
+
+
+def test_a_retraining_drops_the_tables_of_its_model() -> None:
+    compiled = program("drop_after_run")
+    (model,) = (item for item in compiled.segments if item.name == "m")
+    scope = retraining_scope(compiled, model)
+    chosen = {compiled.segments[index].name for index in scope.segments}
+    assert {f"drop_{table}" for table in GENERATED} < chosen
 
 
 @pytest.mark.parametrize("life", ["keep", "drop_after_run", "ttl=1h"])
