@@ -38,7 +38,9 @@ class Example:
 def examples() -> list[Example]:
     found: list[Example] = []
     heading = ""
-    for match in re.finditer(r"^## (?P<heading>[^\n]+)$|^```sql\n(?P<sql>.*?)^```$", PAGE, re.M | re.S):
+    for match in re.finditer(
+        r"^## (?P<heading>[^\n]+)$|^```sql\n(?P<sql>.*?)^```$", PAGE, re.M | re.S
+    ):
         heading = match["heading"] or heading
         if match["sql"]:
             found.append(Example(number=len(found), heading=heading, sql=match["sql"]))
