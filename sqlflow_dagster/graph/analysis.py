@@ -23,6 +23,7 @@ from sqlflow_dagster.graph.judge import judge, refused
 from sqlflow_dagster.graph.keyword_effects import keyword_effects, set_effects
 from sqlflow_dagster.graph.loose import loose_effects
 from sqlflow_dagster.graph.objects import Names, ObjectRef, model_ref
+from sqlflow_dagster.graph.procedures import Procedures
 from sqlflow_dagster.graph.queries import UNKNOWN_SHAPE, QueryShape, query_shape
 from sqlflow_dagster.graph.resources import ANNOTATION
 from sqlflow_dagster.graph.sql_effects import sql_effects
@@ -125,6 +126,7 @@ class _Analysis:
     annotated: bool = False
     given_names: set[str] = field(default_factory=set)
     transaction: _Transaction | None = None
+    procedures: Procedures = field(default_factory=Procedures)
     found: list[AnalyzedStatement] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
 
@@ -221,6 +223,8 @@ def _plain_statement(span: Span, state: _Analysis) -> None:
         if late is not None:
             return _query_statement(span, late, state)
     effects = _judged(effects, sql, span, "", state)
+    if effects.barrier:
+        effects = state.procedures.called(sql, state.names) or effects
     return _sql_statement(SqlStatement(sql=sql, span=span), effects, state)
 
 

@@ -233,6 +233,70 @@ def test_what_may_do_anything_is_a_barrier(dialect: str, sql: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("dialect", "sql", "reads", "writes"),
+    [
+        pytest.param(
+            "mysql",
+            "CREATE PROCEDURE fill() BEGIN DELETE FROM a; INSERT INTO a SELECT * FROM b; END; CALL fill()",
+            "b",
+            "a:modify a:append",
+            id="a block",
+        ),
+        pytest.param(
+            "oracle",
+            "CREATE OR REPLACE PROCEDURE s.fill AS BEGIN UPDATE t SET x = 1; END;\n/\nCALL s.fill()",
+            "",
+            "T:modify",
+            id="PL/SQL",
+        ),
+        pytest.param(
+            "postgres",
+            "CREATE PROCEDURE fill(n int) LANGUAGE sql AS $$ INSERT INTO a SELECT * FROM b $$; CALL Fill(3)",
+            "b",
+            "a:append",
+            id="a quoted body",
+        ),
+        pytest.param(
+            "bigquery",
+            "CREATE PROCEDURE d.p() BEGIN CREATE OR REPLACE TABLE d.a AS SELECT 1 AS x; "
+            "INSERT INTO d.b SELECT * FROM d.a; END; CALL d.p()",
+            "",
+            "d.a:replace d.b:append",
+            id="what it makes itself is no input",
+        ),
+    ],
+)
+def test_a_call_does_what_the_procedure_says(
+    dialect: str, sql: str, reads: str, writes: str
+) -> None:
+    created, call = compile_program(sql, dialect=dialect).steps
+    assert created.effects.barrier
+    assert not created.effects.writes
+    assert not call.effects.barrier
+    assert " ".join(sorted(map(shown, call.reads))) == reads
+    assert " ".join(f"{shown(item.ref)}:{item.mode}" for item in call.effects.writes) == writes
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param("CALL q()", id="another one"),
+        pytest.param("CALL p((SELECT max(x) FROM c))", id="with a query among its arguments"),
+        pytest.param(
+            "CREATE PROCEDURE p() BEGIN CALL q(); END; CALL p()", id="that calls what is not known"
+        ),
+        pytest.param(
+            "CREATE PROCEDURE p() BEGIN IF x THEN DELETE FROM a; END IF; END; CALL p()",
+            id="with a condition",
+        ),
+    ],
+)
+def test_a_call_of_what_is_not_understood_may_do_anything(sql: str) -> None:
+    known = "CREATE PROCEDURE p() BEGIN DELETE FROM a; END; "
+    assert compile_program(known + sql, dialect="mysql").steps[-1].effects.barrier
+
+
+@pytest.mark.parametrize(
     ("dialect", "sql", "reads", "writes", "barrier"),
     [
         ("sqlite", "UPDATE OR IGNORE a SET x = 1", "", "a:modify", False),
