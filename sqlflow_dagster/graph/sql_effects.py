@@ -187,7 +187,7 @@ def _load_data(tree: exp.Expression, names: Names) -> Effects:
 def _export(tree: exp.Expression, names: Names) -> Effects:
     files = _option_files(tree.args.get("options"), "uri")
     writes = tuple(Write(ref=ref, mode=Mode.REPLACE) for ref in sorted(files))
-    return Effects(reads=read_refs(tree.this, names), writes=writes)
+    return Effects(reads=read_refs(tree, names), writes=writes)
 
 
 def _option_files(options: exp.Expression | None, name: str) -> set[ObjectRef]:

@@ -11,6 +11,7 @@ from sqlflow_dagster.errors import CompileError, Diagnostic
 from sqlflow_dagster.graph.formats import to_json, to_text
 from sqlflow_dagster.graph.program import Program
 from sqlflow_dagster.lang.dialects import LEXIS
+from tests.corpus.test_corpus import FOLDER, cases
 from tests.properties.sizes import INPUTS
 
 FRAGMENTS = [
@@ -30,7 +31,23 @@ FRAGMENTS = [
     "TRUE", "\\", "\0", "\r\n", "\ufeff", "é", "ß", "漢", "\u2028",
 ]  # fmt: skip
 WORDS = st.lists(st.sampled_from(FRAGMENTS), max_size=25)
+STATEMENTS = [sql for path in sorted(FOLDER.glob("*.sql")) for _, sql in cases(path)]
+
+
+@st.composite
+def edited(draw: st.DrawFn) -> str:
+    """A statement of the corpus in which words are replaced, added and left out."""
+    words = draw(st.sampled_from(STATEMENTS)).split(" ")
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(words)))
+        stop = start + draw(st.integers(0, 2))
+        words[start:stop] = draw(st.lists(st.sampled_from(FRAGMENTS), max_size=2))
+    return " ".join(words[: draw(st.integers(1, 40))])
+
+
 TEXTS = st.one_of(
+    edited(),
+    edited(),
     WORDS.map(" ".join),
     WORDS.map("".join),
     st.text(max_size=60),
