@@ -347,6 +347,16 @@ def test_a_view_follows_its_table_to_a_new_name() -> None:
     assert sorted(program.steps[-1].waits_for) == [0, 1, 2]
 
 
+def test_no_view_is_broken_before_a_renaming() -> None:
+    # SQLite renames nothing while what some view shows is gone.
+    program = compile_program(
+        "ALTER TABLE a RENAME TO c; CREATE VIEW v AS SELECT * FROM b; DROP TABLE b; "
+        "CREATE TABLE b AS SELECT 1 AS x",
+        dialect="sqlite",
+    )
+    assert sorted(program.steps[2].waits_for) == [0, 1]
+
+
 def test_a_segment_that_grows_late_takes_what_follows_it_along() -> None:
     program = compile_program(
         """

@@ -69,6 +69,7 @@ class _State:
     readers: dict[ObjectRef, set[int]] = field(default_factory=lambda: defaultdict(set))
     views: Views = field(default_factory=Views)
     references: dict[ObjectRef, frozenset[ObjectRef]] = field(default_factory=dict)
+    renaming: int | None = None
     barrier: int | None = None
     since_barrier: set[int] = field(default_factory=set)
 
@@ -99,6 +100,8 @@ def _waits(index: int, effects: Effects, state: _State) -> Waits:
         order |= state.readers[write.ref]
         if write.ref in state.writer:
             order.add(state.writer[write.ref])
+    if state.renaming is not None and _breaks_a_view(effects, state):
+        order.add(state.renaming)
     needed = _needed_in_place(effects, state)
     order |= {state.writer[ref] for ref in needed if ref in state.writer}
     # Nobody may take away what stands under a view before the view has gone.
@@ -123,10 +126,19 @@ def _needed_in_place(effects: Effects, state: _State) -> set[ObjectRef]:
     written = [write.ref for write in effects.writes]
     for ref in written:
         needed |= state.references.get(ref, frozenset())
-    if any(write.mode is Mode.DROP and write.ref in effects.reads for write in effects.writes):
+    if _renames(effects):
         # SQLite renames nothing while what some view shows is gone.
         needed.update(*state.views.under.values(), state.views.under)
     return (needed | effects.references).difference(written)
+
+
+def _renames(effects: Effects) -> bool:
+    return any(write.mode is Mode.DROP and write.ref in effects.reads for write in effects.writes)
+
+
+def _breaks_a_view(effects: Effects, state: _State) -> bool:
+    dropped = {write.ref for write in effects.writes if write.mode is Mode.DROP}
+    return bool(dropped) and any(dropped & refs for refs in state.views.under.values())
 
 
 def _named(effects: Effects) -> set[ObjectRef]:
@@ -149,6 +161,8 @@ def _record(index: int, effects: Effects, state: _State) -> None:
         else:
             state.references.pop(write.ref, None)
     state.views.record(effects)
+    if _renames(effects):
+        state.renaming = index
     if effects.barrier:
         state.barrier, state.since_barrier = index, set()
     state.since_barrier.add(index)
