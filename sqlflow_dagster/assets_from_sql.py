@@ -17,6 +17,7 @@ from sqlflow_dagster.asset_graph import AssetGraph, SegmentSpecs, asset_graph
 from sqlflow_dagster.engines.base import Engine, engines
 from sqlflow_dagster.graph.program import Output, Step
 from sqlflow_dagster.graph.segment_resources import segment_resources
+from sqlflow_dagster.lang.parsers import parser_for
 from sqlflow_dagster.materialization import segment_metadata
 from sqlflow_dagster.pods import pod_tags
 from sqlflow_dagster.program_files import Patterns, compile_files, read_texts, run_is_pinned
@@ -51,6 +52,7 @@ def specs_from_sql(
     variables: Mapping[str, str] | None = None,
     default_schema: str | None = None,
     temp_tables_life: str = "keep",
+    parser: str | None = None,
     declare_external: bool = True,
 ) -> list[dg.AssetSpec]:
     """The asset specs of program files; nothing can be run with them.
@@ -64,10 +66,14 @@ def specs_from_sql(
         variables: The values of ``${NAME}`` templates.
         default_schema: The schema of unqualified tables.
         temp_tables_life: When generated tables are dropped: ``keep``, ``drop_after_run`` or ``ttl=7d``.
+        parser: Decides what is SQL, so that what it rejects is an error: ``sqlglot``, ``engine:URL`` (a
+            data source) or ``grpc://host:port``; None leaves that to the data source, when it runs a statement.
         declare_external: Whether the tables that the programs only read get specs too.
 
     Raises:
         FileNotFoundError: A path names no file.
+        PluginError: No parser has the name.
+        TerminalError: What follows the parser's name is not what that parser wants.
         ValueError: Both a ``translator`` and a ``key_prefix`` are given, or there is no such life.
     """
     return program_graph(
@@ -79,6 +85,7 @@ def specs_from_sql(
         variables=variables,
         default_schema=default_schema,
         temp_tables_life=temp_tables_life,
+        parser=parser,
         declare_external=declare_external,
     ).specs
 
@@ -94,6 +101,7 @@ def assets_from_sql(
     variables: Mapping[str, str] | None = None,
     default_schema: str | None = None,
     temp_tables_life: str = "keep",
+    parser: str | None = None,
     declare_external: bool = True,
 ) -> list[ProgramAssets]:
     """The assets of program files, for the ``assets`` of a :class:`dagster.Definitions`.
@@ -111,13 +119,17 @@ def assets_from_sql(
         variables: The values of ``${NAME}`` templates.
         default_schema: The schema of unqualified tables.
         temp_tables_life: When generated tables are dropped: ``keep``, ``drop_after_run`` or ``ttl=7d``.
+        parser: Decides what is SQL, so that what it rejects is an error: ``sqlglot``, ``engine`` (the data source)
+            or ``grpc://host:port``; None leaves that to the data source, when it runs a statement.
         declare_external: Whether the tables that the programs only read become assets here; False where
             other assets of the code location make them. Those are found by their key, or by the
             ``dagster/table_name`` in their metadata.
 
     Raises:
         FileNotFoundError: A path names no file.
-        TerminalError: The data source's URL names no engine.
+        PluginError: No parser has the name.
+        TerminalError: The data source's URL names no engine, or the parser's name is followed by what it does
+            not want.
         ValueError: Both a ``translator`` and a ``key_prefix`` are given, or there is no such life.
     """
     resource = as_resource(datasource)
@@ -130,6 +142,7 @@ def assets_from_sql(
         variables=variables,
         default_schema=default_schema,
         temp_tables_life=temp_tables_life,
+        parser=parser_for(parser, resource.declared_url()),
         declare_external=declare_external,
     )
     return executable_assets(graph, op_resources(resource, model_store))
@@ -145,6 +158,7 @@ def program_graph(
     variables: Mapping[str, str] | None,
     default_schema: str | None,
     temp_tables_life: str,
+    parser: str | None,
     declare_external: bool,
 ) -> AssetGraph:
     """The assets of program files, not yet to be run; the arguments are those of :func:`assets_from_sql`."""
@@ -157,6 +171,7 @@ def program_graph(
         variables=variables,
         default_schema=default_schema,
         temp_tables_life=temp_tables_life,
+        parser=parser,
     )
     graph = asset_graph(
         files,

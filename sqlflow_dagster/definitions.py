@@ -3,7 +3,9 @@
 ``SQLFLOW_PROGRAMS``: program files, directories or patterns, separated by the path separator (``:``); default
 ``examples/*.sql``. ``SQLFLOW_DATASOURCE``: the database's URL; default a DuckDB file in the checkout.
 ``SQLFLOW_EXECUTOR``: ``multiprocess`` (default), ``in_process`` or ``k8s``. ``SQLFLOW_TEMP_TABLES_LIFE``: when
-generated tables are dropped, ``keep`` (default), ``drop_after_run`` or ``ttl=7d``.
+generated tables are dropped, ``keep`` (default), ``drop_after_run`` or ``ttl=7d``. ``SQLFLOW_PARSER``: what
+decides what is SQL, ``engine``, ``sqlglot`` or ``grpc://host:port``; default the data source, when it runs a
+statement.
 """
 
 import os
@@ -14,6 +16,7 @@ import dagster as dg
 from sqlflow_dagster.engines.base import parse_url
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.executor import ExecutorKind
+from sqlflow_dagster.lang.parsers import PARSER_VARIABLE
 from sqlflow_dagster.project import definitions_from_sql
 from sqlflow_dagster.resources import DatasourceResource
 
@@ -63,4 +66,5 @@ def defs() -> dg.Definitions:
         datasource=DatasourceResource(url=dg.EnvVar(DATASOURCE_VARIABLE)),
         executor_kind=os.environ[EXECUTOR_VARIABLE],
         temp_tables_life=os.environ.get(LIFE_VARIABLE) or "keep",
+        parser=os.environ.get(PARSER_VARIABLE),
     )

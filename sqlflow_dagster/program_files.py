@@ -6,9 +6,10 @@ import json
 import re
 import traceback
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from glob import glob, has_magic
 from pathlib import Path
 
@@ -18,13 +19,16 @@ from dagster._core.definitions.definitions_load_context import (
 )
 
 from sqlflow_dagster.compiler import compile_program
-from sqlflow_dagster.errors import CompileError, Diagnostic, Severity
+from sqlflow_dagster.errors import CompileError, Diagnostic, Severity, StepError, TransientError
 from sqlflow_dagster.graph.conflicts import conflicting_writers
 from sqlflow_dagster.graph.program import Program
+from sqlflow_dagster.lang.parsers import open_parser
+from sqlflow_dagster.lang.remembered_parser import RememberedParser
 from sqlflow_dagster.source import Source
 from sqlflow_dagster.temp_tables import TableLife
 
 _PINNED = "sqlflow_dagster/programs/"
+_PINNED_ANSWERS = "sqlflow_dagster/parser/"
 Patterns = str | Path | Sequence[str | Path]
 _UNDECODED = re.compile("[\udc80-\udcff]")
 """What a byte that is not UTF-8 is read as: Python's surrogate escapes."""
@@ -79,15 +83,16 @@ def read_texts(patterns: Patterns) -> dict[str, str]:
     Dagster takes no texts from a module that builds its definitions while it is imported, only from a function
     that it calls (``@dagster.definitions``): see :func:`run_is_pinned`.
     """
-    key = _PINNED + hashlib.sha256(repr(patterns).encode()).hexdigest()[:16]
+    key = _PINNED + _digest(repr(patterns))
     load = DefinitionsLoadContext.get()
     if load.load_type is DefinitionsLoadType.RECONSTRUCTION and key in load.reconstruction_metadata:
-        return _unpacked(load.reconstruction_metadata[key])
+        texts: dict[str, str] = json.loads(_unpacked(load.reconstruction_metadata[key]))
+        return texts
     texts = {
         str(path): path.read_text(encoding="utf-8-sig", errors="surrogateescape")
         for path in find_files(patterns)
     }
-    load.add_to_pending_reconstruction_metadata(key, _packed(texts))
+    load.add_to_pending_reconstruction_metadata(key, _packed(json.dumps(texts)))
     return texts
 
 
@@ -99,13 +104,41 @@ def run_is_pinned() -> bool:
     )
 
 
-def _packed(texts: Mapping[str, str]) -> str:
-    return base64.b85encode(zlib.compress(json.dumps(texts).encode())).decode()
+@contextmanager
+def _parser_of_run(spec: str) -> Iterator[RememberedParser]:
+    """A block with the parser of a code location, whose answers are the same in every process of a run.
+
+    Raises:
+        PluginError: No parser has the name.
+        TerminalError: What follows the name is not what that parser wants.
+    """
+    open_parser(spec).close()  # No connection: a wrong name is an error whatever the programs are.
+    key = _PINNED_ANSWERS + _digest(spec)
+    load = DefinitionsLoadContext.get()
+    parser = _remembered(spec)
+    if load.load_type is DefinitionsLoadType.RECONSTRUCTION and key in load.reconstruction_metadata:
+        parser.learn(_unpacked(load.reconstruction_metadata[key]))
+    with closing(parser):
+        yield parser
+    load.add_to_pending_reconstruction_metadata(key, _packed(parser.dump()))
 
 
-def _unpacked(packed: str) -> dict[str, str]:
-    texts: dict[str, str] = json.loads(zlib.decompress(base64.b85decode(packed)))
-    return texts
+@cache
+def _remembered(spec: str) -> RememberedParser:
+    """One for a process: what it said is wanted for programs that are not compiled again, too."""
+    return RememberedParser(spec)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _packed(text: str) -> str:
+    return base64.b85encode(zlib.compress(text.encode())).decode()
+
+
+def _unpacked(packed: str) -> str:
+    return zlib.decompress(base64.b85decode(packed)).decode()
 
 
 def compile_files(
@@ -115,6 +148,7 @@ def compile_files(
     variables: Mapping[str, str] | None = None,
     default_schema: str | None = None,
     temp_tables_life: str = "keep",
+    parser: str | None = None,
 ) -> tuple[ProgramFile, ...]:
     """Compile program files; a bad one does not keep the others from being compiled.
 
@@ -126,24 +160,48 @@ def compile_files(
         variables: The values of their ``${NAME}`` templates.
         default_schema: The schema of unqualified tables.
         temp_tables_life: When generated tables are dropped.
+        parser: Decides what is SQL, as :func:`~sqlflow_dagster.lang.parsers.open_parser` takes it. A program
+            about which it cannot be asked is a bad one.
 
     Raises:
+        PluginError: No parser has the name.
+        TerminalError: What follows the parser's name is not what that parser wants.
         ValueError: There is no such life of generated tables.
     """
     TableLife.parse(temp_tables_life)
-    values = tuple(sorted((variables or {}).items()))
-    files = [
-        _compiled(
-            path,
-            text,
-            dialect=dialect,
-            variables=values,
-            default_schema=default_schema,
-            temp_tables_life=temp_tables_life,
-        )
-        for path, text in texts.items()
-    ]
-    return _without_conflicts(files)
+    compiled = partial(
+        _compiled,
+        dialect=dialect,
+        variables=tuple(sorted((variables or {}).items())),
+        default_schema=default_schema,
+        temp_tables_life=temp_tables_life,
+        parser=parser,
+    )
+    if parser is None:
+        return _without_conflicts([compiled(path, text) for path, text in texts.items()])
+    with _parser_of_run(parser):
+        return _without_conflicts(_judged(texts, compiled))
+
+
+def _judged(
+    texts: Mapping[str, str], compiled: Callable[[str, str], ProgramFile]
+) -> list[ProgramFile]:
+    """Compiled programs, and in place of each that the parser could not be asked about, why."""
+    files: list[ProgramFile] = []
+    gone: TransientError | None = None
+    for path, text in texts.items():
+        error: StepError
+        try:
+            if gone is None:
+                files.append(compiled(path, text))
+                continue
+            error = gone  # Each further program would wait as long again.
+        except TransientError as failure:
+            error = gone = failure
+        except StepError as failure:
+            error = failure
+        files.append(ProgramFile(path=path, program=None, diagnostics=(error.diagnostic,)))
+    return files
 
 
 # Dagster loads the definitions several times in one process.
@@ -156,6 +214,7 @@ def _compiled(
     variables: tuple[tuple[str, str], ...],
     default_schema: str | None,
     temp_tables_life: str,
+    parser: str | None,
 ) -> ProgramFile:
     undecoded = _undecoded(path, text)
     if undecoded is not None:
@@ -168,9 +227,12 @@ def _compiled(
             variables=dict(variables),
             default_schema=default_schema,
             temp_tables_life=temp_tables_life,
+            parser=None if parser is None else _remembered(parser),
         )
     except CompileError as error:
         return ProgramFile(path=path, program=None, diagnostics=error.diagnostics)
+    except StepError:
+        raise  # Not of the program: the parser may be there again at the next load.
     except Exception:
         # A bug of the compiler must not take the other programs down; the placeholder shows it.
         problem = Diagnostic(

@@ -8,6 +8,7 @@ from sqlflow_dagster.assets_from_sql import executable_assets, program_graph
 from sqlflow_dagster.checks import program_checks
 from sqlflow_dagster.executor import ExecutorKind, executor, steps_at_once
 from sqlflow_dagster.jobs import program_jobs
+from sqlflow_dagster.lang.parsers import parser_for
 from sqlflow_dagster.program_files import Patterns
 from sqlflow_dagster.resources import (
     DatasourceResource,
@@ -30,6 +31,7 @@ def definitions_from_sql(
     variables: Mapping[str, str] | None = None,
     default_schema: str | None = None,
     temp_tables_life: str = "keep",
+    parser: str | None = None,
     declare_external: bool = True,
     executor_kind: ExecutorKind | str | None = ExecutorKind.MULTIPROCESS,
 ) -> dg.Definitions:
@@ -45,6 +47,8 @@ def definitions_from_sql(
         variables: The values of ``${NAME}`` templates.
         default_schema: The schema of unqualified tables.
         temp_tables_life: When generated tables are dropped: ``keep``, ``drop_after_run`` or ``ttl=7d``.
+        parser: Decides what is SQL, so that what it rejects is an error: ``sqlglot``, ``engine`` (the data source)
+            or ``grpc://host:port``; None leaves that to the data source, when it runs a statement.
         declare_external: Whether the tables that the programs only read become assets here; False where
             other assets of the code location make them.
         executor_kind: How steps are started; None to leave the executor open, for merging with
@@ -52,7 +56,9 @@ def definitions_from_sql(
 
     Raises:
         FileNotFoundError: A path names no file.
-        TerminalError: The data source's URL names no engine.
+        PluginError: No parser has the name.
+        TerminalError: The data source's URL names no engine, or the parser's name is followed by what it does
+            not want.
         ValueError: There is no such executor or life, or both a ``translator`` and a ``key_prefix`` are given.
     """
     kind = None if executor_kind is None else ExecutorKind(executor_kind)
@@ -66,6 +72,7 @@ def definitions_from_sql(
         variables=variables,
         default_schema=default_schema,
         temp_tables_life=temp_tables_life,
+        parser=parser_for(parser, resource.declared_url()),
         declare_external=declare_external,
     )
     resources = op_resources(

@@ -45,22 +45,30 @@ class DatasourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             name = f"{stem}_{number}"
         return cls(url=dg.EnvVar(name))
 
-    def declared_engine(self) -> Engine:
-        """The engine of a resource that no run has resolved yet: its URL may be an environment variable.
+    def declared_url(self) -> str:
+        """The URL of a resource that no run has resolved yet: it may be an environment variable.
 
         Raises:
-            TerminalError: The variable is not set, or the URL names no engine.
+            TerminalError: The variable is not set.
         """
         url = self.url
         if not isinstance(url, dg.EnvVar):
-            return open_engine(url)
+            return url
         value = url.get_value()
         if not value:
             raise TerminalError(
                 f"the environment variable {url.env_var_name} of the data source is not set",
                 hint="set it to a URL such as duckdb:///data.duckdb",
             )
-        return open_engine(value)
+        return value
+
+    def declared_engine(self) -> Engine:
+        """The engine of a resource that no run has resolved yet.
+
+        Raises:
+            TerminalError: The URL is not set, or it names no engine.
+        """
+        return open_engine(self.declared_url())
 
     def engine(self) -> Engine:
         """The engine of the URL; no connection is opened.

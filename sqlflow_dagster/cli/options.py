@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from sqlflow_dagster.lang.parsers import ENGINE_PARSER, PARSER_VARIABLE, parser_for
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
-PARSER_VARIABLE = "SQLFLOW_PARSER"
-ENGINE_PARSER = "engine"
 LIFE_VARIABLE = "SQLFLOW_TEMP_TABLES_LIFE"
 _DATASOURCE_HELP = "The data source, such as duckdb:///data.duckdb."
 PROGRAM_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -52,9 +52,10 @@ class CompileSettings:
         return open_engine(datasource).dialect
 
 
-def _of_parent(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
+def _of_parent(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """The value of an option of a subcommand; else what the whole command was given."""
     if value is None:
-        return ctx.find_root().params.get("datasource")
+        return ctx.find_root().params.get(str(parameter.name))
     return value
 
 
@@ -122,6 +123,7 @@ def parser_option(command: Command) -> Command:
         metavar="NAME|URL",
         envvar=PARSER_VARIABLE,
         show_envvar=True,
+        callback=_of_parent,
         help="What decides what is SQL: sqlglot, engine (the data source) or grpc://host:port. "
         "By default the data source decides, when it runs a statement.",
     )(command)
@@ -133,9 +135,7 @@ def parser_spec(parser: str | None, datasource: str | None) -> str | None:
     Raises:
         click.UsageError: It is the data source's, and there is none.
     """
-    if parser != ENGINE_PARSER:
-        return parser or None
-    return f"{ENGINE_PARSER}:{required(datasource)}"
+    return parser_for(parser, required(datasource) if parser == ENGINE_PARSER else None)
 
 
 def _life(_: click.Context, __: click.Parameter, value: str) -> str:

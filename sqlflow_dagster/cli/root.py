@@ -11,7 +11,12 @@ from sqlflow_dagster.cli.fmt import fmt
 from sqlflow_dagster.cli.graph import graph
 from sqlflow_dagster.cli.jobs import cancel, logs, status
 from sqlflow_dagster.cli.lineage import lineage
-from sqlflow_dagster.cli.options import required, root_datasource_option
+from sqlflow_dagster.cli.options import (
+    parser_option,
+    parser_spec,
+    required,
+    root_datasource_option,
+)
 from sqlflow_dagster.cli.parser_server import parser_server
 from sqlflow_dagster.cli.plan import plan
 from sqlflow_dagster.cli.run import run
@@ -83,14 +88,17 @@ def _report(error: SqlflowError) -> int:
     show_default=True,
     help="For --run: whether a complex SELECT is computed into a table first.",
 )
+@parser_option
 @click.version_option(package_name="sqlflow-dagster", message="%(package)s %(version)s")
 @click.pass_context
 def main(
     ctx: click.Context,
+    *,
     datasource: str | None,
     statement: str | None,
     run_base64: str | None,
     temp_tables: str,
+    parser: str | None,
 ) -> None:
     """Run SQL programs whose statements train and use models."""
     given = statement is not None or run_base64 is not None
@@ -105,7 +113,13 @@ def main(
         raise click.UsageError("--run and --run-base64 are two ways to give one statement")
     path = statement[1:] if statement is not None and statement.startswith("@") else None
     text = decoded(statement, run_base64)
-    run_statement(text, Path(path) if path else None, required(datasource), temp_tables)
+    run_statement(
+        text,
+        Path(path) if path else None,
+        required(datasource),
+        temp_tables=temp_tables,
+        parser=parser_spec(parser, datasource),
+    )
 
 
 for command in (

@@ -38,7 +38,9 @@ def _given(option: str, value: str) -> str:
         raise click.UsageError(f"{option} {value}: the file cannot be read: {error}") from None
 
 
-def run_statement(text: str, path: Path | None, datasource: str, temp_tables: str) -> None:
+def run_statement(
+    text: str, path: Path | None, datasource: str, *, temp_tables: str, parser: str | None
+) -> None:
     """Run one statement and print what it has to show; the history does not learn of it.
 
     Args:
@@ -46,11 +48,12 @@ def run_statement(text: str, path: Path | None, datasource: str, temp_tables: st
         path: The file that it was read from.
         datasource: The URL of the data source.
         temp_tables: Whether a complex SELECT gets a table of its own: ``auto``, ``always`` or ``never``.
+        parser: Decides what is SQL; None for the data source.
 
     Raises:
         click.UsageError: There is no statement, or more than one.
         CompileError: The statement cannot be run.
-        StepError: It failed.
+        StepError: It failed, or the parser cannot be asked.
     """
     from dataclasses import replace
 
@@ -62,7 +65,11 @@ def run_statement(text: str, path: Path | None, datasource: str, temp_tables: st
     from sqlflow_dagster.runtime.execute import execute
 
     program = compile_program(
-        text, path=path, dialect=open_engine(datasource).dialect, temp_tables=temp_tables
+        text,
+        path=path,
+        dialect=open_engine(datasource).dialect,
+        temp_tables=temp_tables,
+        parser=parser,
     )
     _check_single(program)
     print_diagnostics(program.diagnostics)

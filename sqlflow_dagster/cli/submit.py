@@ -5,7 +5,13 @@ from pathlib import Path
 
 import click
 
-from sqlflow_dagster.cli.options import PROGRAM_FILE, CompileSettings, variable_option
+from sqlflow_dagster.cli.options import (
+    PROGRAM_FILE,
+    CompileSettings,
+    parser_option,
+    parser_spec,
+    variable_option,
+)
 from sqlflow_dagster.cli.server_options import server_option
 
 
@@ -20,6 +26,7 @@ from sqlflow_dagster.cli.server_options import server_option
     show_default=True,
     help="The SQL dialect of the server's data source.",
 )
+@parser_option
 @click.option(
     "--programs",
     "folder",
@@ -35,12 +42,15 @@ from sqlflow_dagster.cli.server_options import server_option
 )
 @click.option("--replace", is_flag=True, help="Replace another program of the same name.")
 @click.option("--watch", is_flag=True, help="Stay and show the run until it is over.")
+@click.pass_context
 def submit(
+    ctx: click.Context,
     *,
     file: Path,
     url: str,
     variables: dict[str, str],
     dialect: str,
+    parser: str | None,
     folder: Path | None,
     location: str | None,
     replace: bool,
@@ -61,7 +71,11 @@ def submit(
 
     server = Server(url=url)
     settings = CompileSettings(
-        variables=variables, dialect=dialect, default_schema=None, temp_tables="auto"
+        variables=variables,
+        dialect=dialect,
+        default_schema=None,
+        temp_tables="auto",
+        parser=parser_spec(parser, ctx.find_root().params["datasource"]),
     )
     program = compile_file(file, settings, dialect)
     print_diagnostics(program.diagnostics)
@@ -71,6 +85,7 @@ def submit(
         folder=folder or default_folder(),
         location=location,
         replace=replace,
+        parser=settings.parser,
         notify=lambda message: click.echo(message, err=True),
     )
     click.echo(submission.run_id)

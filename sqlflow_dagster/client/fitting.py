@@ -22,12 +22,13 @@ def code_versions(program: Program) -> frozenset[str]:
     )
 
 
-def check_fits(program: Program, target: Path) -> None:
+def check_fits(program: Program, target: Path, parser: str | None = None) -> None:
     """Compile the programs of a folder together with a new one.
 
     Args:
         program: The new one.
         target: The file in the folder that it will be; what is there now does not count.
+        parser: What decides what is SQL.
 
     Raises:
         SubmissionError: It writes what another one writes, or has the name or an asset key of another one.
@@ -36,13 +37,14 @@ def check_fits(program: Program, target: Path) -> None:
     texts = {
         str(path): path.read_text(encoding="utf-8-sig", errors="surrogateescape") for path in others
     }
-    known = _errors(texts, program.dialect)
+    known = _errors(texts, program.dialect, parser)
     # In the last place, so that a clash is told as an error of this program.
     with_it = {**texts, program.source.path or target.name: program.source.text}
-    new = [error for error in _errors(with_it, program.dialect) if error not in known]
+    new = [error for error in _errors(with_it, program.dialect, parser) if error not in known]
     if new:
         raise SubmissionError(f"beside the programs of {target.parent}, {new[0]}")
 
 
-def _errors(texts: dict[str, str], dialect: str) -> tuple[str, ...]:
-    return asset_graph(compile_files(texts, dialect=dialect), engine=dialect).errors
+def _errors(texts: dict[str, str], dialect: str, parser: str | None) -> tuple[str, ...]:
+    files = compile_files(texts, dialect=dialect, parser=parser)
+    return asset_graph(files, engine=dialect).errors

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity, SqlflowError, StepError
+from sqlflow_dagster.lang.parsers import PARSER_VARIABLE, parser_for
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -43,10 +44,12 @@ class CellOptions:
 
     Attributes:
         datasource: The URL of the data source; None for the one of the cell before.
+        parser: What decides what is SQL; None for that of the cell before.
         variables: The values of ``${NAME}`` templates.
     """
 
     datasource: str | None
+    parser: str | None
     variables: dict[str, str]
 
 
@@ -58,16 +61,18 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
 
 
 class Cells:
-    """The ``%%sqlflow`` cells of a notebook; they share a data source."""
+    """The ``%%sqlflow`` cells of a notebook; they share a data source and a parser."""
 
     def __init__(self) -> None:
         self._datasource: str | None = None
+        self._parser: str | None = None
 
     def run(self, line: str, cell: str | None = None) -> object:
         """Run the statements of a cell, or with one % only set the data source.
 
         Args:
-            line: ``--datasource URL``, remembered for the cells that follow, and ``--variable NAME=VALUE``.
+            line: ``--datasource URL`` and ``--parser NAME|URL``, remembered for the cells that follow, and
+                ``--variable NAME=VALUE``.
             cell: One or more statements; None for a line magic.
 
         Returns:
@@ -81,9 +86,10 @@ class Cells:
             if options is None:
                 return None
             datasource = self._chosen(options)
+            self._parser = options.parser or self._parser
             if cell is None:
                 return None
-            program = _compiled(cell, datasource, options.variables)
+            program = _compiled(cell, datasource, self._parser_for(datasource), options.variables)
             return _run(program, datasource)
 
     def _chosen(self, options: CellOptions) -> str:
@@ -100,11 +106,21 @@ class Cells:
         self._datasource = chosen
         return chosen
 
+    def _parser_for(self, datasource: str) -> str | None:
+        """What decides what is SQL in a cell over a data source."""
+        return parser_for(self._parser or os.environ.get(PARSER_VARIABLE), datasource)
+
 
 _COMMAND = click.Command(
     "%%sqlflow",
     params=[
         click.Option(["--datasource"], metavar="URL", help="Remembered for the cells that follow."),
+        click.Option(
+            ["--parser"],
+            metavar="NAME|URL",
+            help="What decides what is SQL: sqlglot, engine (the data source) or grpc://host:port. "
+            "Remembered for the cells that follow.",
+        ),
         click.Option(
             ["--variable", "variables"],
             metavar="NAME=VALUE",
@@ -112,7 +128,7 @@ _COMMAND = click.Command(
             help="The value of ${NAME}; may be given several times.",
         ),
     ],
-    help="Run the statements of a cell; %sqlflow with one % only sets the data source.",
+    help="Run the statements of a cell; %sqlflow with one % only sets the data source and the parser.",
 )
 
 
@@ -126,7 +142,11 @@ def _options(line: str) -> CellOptions | None:
         raise CellError(f"error: %%sqlflow: {error.format_message()}") from None
     except ValueError as error:
         raise CellError(f"error: %%sqlflow {line}: {error}") from None
-    return CellOptions(datasource=found["datasource"], variables=_variables(found["variables"]))
+    return CellOptions(
+        datasource=found["datasource"],
+        parser=found["parser"],
+        variables=_variables(found["variables"]),
+    )
 
 
 def _variables(values: Sequence[str]) -> dict[str, str]:
@@ -150,11 +170,15 @@ def _shown_quietly() -> Iterator[None]:
         raise CellError("interrupted; what finished before is kept") from None
 
 
-def _compiled(cell: str, datasource: str, variables: dict[str, str]) -> "Program":
+def _compiled(
+    cell: str, datasource: str, parser: str | None, variables: dict[str, str]
+) -> "Program":
     """The program of a cell, whose tables and columns are there.
 
     Raises:
         CompileError: With every problem; nothing has run.
+        PluginError: No parser has the name.
+        StepError: The parser or the data source cannot be asked.
     """
     from sqlflow_dagster.client.cell_output import say
     from sqlflow_dagster.compiler import compile_program
@@ -165,7 +189,11 @@ def _compiled(cell: str, datasource: str, variables: dict[str, str]) -> "Program
 
     # A notebook counts the line of %%sqlflow as the first.
     program = compile_program(
-        f"\n{cell}", path=CELL, dialect=open_engine(datasource).dialect, variables=variables
+        f"\n{cell}",
+        path=CELL,
+        dialect=open_engine(datasource).dialect,
+        variables=variables,
+        parser=parser,
     )
     for warning in program.diagnostics:
         say(warning.render())

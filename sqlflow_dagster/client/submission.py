@@ -68,6 +68,7 @@ def submit(
     folder: Path,
     location: str | None = None,
     replace: bool = False,
+    parser: str | None = None,
     notify: Callable[[str], None] = lambda message: None,
 ) -> Submission:
     """Submit a program; the call returns as soon as its run is launched.
@@ -80,11 +81,13 @@ def submit(
         folder: The folder that the server reads its programs from.
         location: The server's code location; None for the one with SQL programs.
         replace: Whether to replace another program of the same name.
+        parser: What decides what is SQL, as for :func:`~sqlflow_dagster.compile_program`: that of the server.
         notify: Told what a user may want to know meanwhile.
 
     Raises:
         SubmissionError: The program does not fit in with those of the folder, or the server does not read
             that folder.
+        StepError: The parser cannot be asked; ``TransientError`` where a later attempt may succeed.
         ServerError: The server cannot be reached, cannot load the programs, or does not start the run.
     """
     # Only this brings Dagster in: status, logs and cancel do without.
@@ -96,7 +99,7 @@ def submit(
     with locked(folder, notify):
         before = find_location(server, location)
         plan = planned(program, folder, replace=replace)
-        check_fits(program, plan.target)
+        check_fits(program, plan.target, parser)
         try:
             with placed(plan):
                 if plan.placement is not Placement.SAME or not _is_loaded(program, job, before):

@@ -29,7 +29,7 @@ class EngineParser:
         if not url:
             raise TerminalError(
                 "the parser 'engine' needs a data source",
-                hint="give one with --datasource URL, or write engine:URL",
+                hint="give one, or write engine:URL",
             )
         self._engine = open_engine(url)
         self._open = ExitStack()

@@ -64,7 +64,22 @@ class ExternalParser(Protocol):
         """Give back what the parser holds, such as a connection."""
 
 
+PARSER_VARIABLE = "SQLFLOW_PARSER"
+"""The environment variable that names the parser, for the commands, the notebook and the code location."""
+ENGINE_PARSER = "engine"
 parsers: Registry[Callable[[str], ExternalParser]] = Registry(Group.PARSERS, "parser")
+
+
+def parser_for(name: str | None, datasource: str | None) -> str | None:
+    """What :func:`open_parser` takes for the parser that a user names; None for none.
+
+    Args:
+        name: ``engine`` alone stands for the data source of the programs.
+        datasource: Its URL; None where it is not known.
+    """
+    if name == ENGINE_PARSER and datasource is not None:
+        return f"{ENGINE_PARSER}:{datasource}"
+    return name or None
 
 
 def open_parser(spec: str) -> ExternalParser:

@@ -13,9 +13,11 @@ from jupyter_client.manager import KernelManager, start_new_kernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from sqlflow_dagster.client.notebook import CellError, Cells
 from sqlflow_dagster.engines.base import open_engine
 from sqlflow_dagster.runtime.context import open_context
 from tests.dagster.iris import load_iris_tables
+from tests.parsers.servers import dead
 
 PNG = b"\x89PNG\r\n\x1a\n"
 LOAD = "%load_ext sqlflow_dagster"
@@ -126,6 +128,24 @@ def test_errors_show_the_place_and_no_traceback(folder: Path) -> None:
     assert shown[3].startswith("<cell>:3:1: error: Invalid Input Error: no more\n")
     assert "running statement 3" not in text_of(outputs[5])
     assert shown[4] == "error: %%sqlflow: No such option '--colour'."
+
+
+def test_a_parser_is_remembered_for_the_cells_that_follow(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    cells = Cells()
+    cells.run("--datasource duckdb:///data.duckdb --parser sqlglot")
+    with pytest.raises(CellError, match="<cell>:2:26: error: refused by the parser: unexpected"):
+        cells.run("", "SELECT * FROM iris.raw x y\n")
+    place = dead()
+    with pytest.raises(CellError, match=f"the parser at {place} cannot be reached\nhint: start it"):
+        cells.run(f"--parser grpc://{place}", "SELECT 1")
+    with pytest.raises(CellError, match="error: unknown parser 'calcite'"):
+        cells.run("--parser calcite", "SELECT 1")
+    monkeypatch.setenv("SQLFLOW_PARSER", "engine")
+    with pytest.raises(CellError, match="refused by the parser: Parser Error: syntax error"):
+        Cells().run("--datasource duckdb:///data.duckdb", "SELEC 1")
 
 
 def test_notebook_stops_at_a_failed_cell(folder: Path) -> None:

@@ -22,6 +22,7 @@ from sqlflow_dagster.client.submission import (
 )
 from tests.cli.command import Sqlflow
 from tests.client.conftest import ELSEWHERE, Site
+from tests.parsers.servers import dead
 
 
 def submitted(page: Site, path: Path, **options: Any) -> Submission:
@@ -64,6 +65,18 @@ def test_program_runs_and_can_be_followed(page: Site) -> None:
         assert session.count("SELECT * FROM second") == 7
     with pytest.raises(ServerError, match="is over, it has succeeded: nothing is canceled"):
         cancel_run(page.server, run_id)
+
+
+def test_nothing_is_sent_that_the_parser_refuses_or_cannot_judge(page: Site) -> None:
+    page.write("odd.sql", "CREATE TABLE odd AS SELECT 1 AS a;\nSELECT a FROM odd x y;\n")
+    refused = page("submit", "odd.sql", "--parser", "sqlglot")
+    assert refused.code == 1
+    assert "odd.sql:2:21: error: refused by the parser: unexpected 'y'" in refused.stderr
+    place = dead()
+    unknown = page("submit", "odd.sql", "--parser", f"grpc://{place}")
+    assert unknown.code == 75
+    assert f"the parser at {place} cannot be reached" in unknown.stderr
+    assert "odd.sql" not in page.programs()
 
 
 def test_failure_is_shown_with_its_place(page: Site) -> None:

@@ -108,3 +108,13 @@ def test_an_unknown_parser(sqlflow: Sqlflow) -> None:
     assert done.code == 1
     assert "unknown parser 'calcite'" in done.stderr
     assert "known: engine, grpc, sqlglot" in done.stderr
+
+
+def test_one_statement_is_judged_too(sqlflow: Sqlflow) -> None:
+    url = ("--datasource", "duckdb:///data.duckdb")
+    refused = sqlflow(*url, "--parser", "sqlglot", "--run", "SELECT 1 x y")
+    assert refused.code == 1
+    assert "refused by the parser: unexpected 'y'" in refused.stderr
+    # Given before the command, it is the command's.
+    found = sqlflow("--parser", "sqlglot", "check", sqlflow.write("bad.sql", BAD))
+    assert found.code == 1
