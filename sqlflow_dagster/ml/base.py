@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from sqlflow_dagster.lang.statements import Attribute
@@ -35,11 +36,18 @@ class Plan:
         task: What the model will do.
         layout: How the trainer wants its features encoded.
         class_count: The attribute that says how many classes there are; None where none does.
+        inputs: The names that ``COLUMN … FOR`` may give.
+        lists: Whether the label may be a list, of classes or of amounts.
+        label_separator: What parts the amounts of a text label, for an estimator that always
+            predicts vectors; ``train.label_separator`` of the statement goes before it.
     """
 
     task: Task
     layout: Layout
     class_count: "Attribute | None" = None
+    inputs: tuple[str, ...] = ("feature_columns",)
+    lists: bool = False
+    label_separator: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +56,18 @@ class Dataset:
 
     Attributes:
         features: ``n`` rows.
-        labels: shape (n,): float64 targets, or class indexes as int64.
+        labels: float64 amounts of shape (n,), or (n, width) of a vector label; class indexes as
+            int64 of shape (n,); for several classes a row, 0 or 1 as int64 of shape (n, classes).
+            Empty for a task without a label.
+        weights: How much each row counts, float64 of shape (n,); None where all count the same.
+        groups: Which rows are ranked among each other: rows of a group are neighbours and share a
+            number, int64 of shape (n,). None for other tasks.
     """
 
     features: EncodedTable
     labels: npt.NDArray[Any]
+    weights: FloatArray | None = None
+    groups: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +131,10 @@ class TrainedModel(Protocol):
         """Losses per round or epoch by name, such as ``train-mlogloss``."""
 
     def predict(self, features: EncodedTable) -> FloatArray:
-        """Class probabilities, shape (n, classes), or regression values, shape (n,)."""
+        """What the task predicts, see :class:`~sqlflow_dagster.ml.tasks.Task`."""
 
-    def contributions(self, features: EncodedTable) -> Contributions:
-        """What each slot added to each raw prediction."""
+    def contributions(self, features: EncodedTable) -> Contributions | None:
+        """What each slot added to each raw prediction; None where the library has no fast way."""
 
     def files(self) -> dict[str, bytes]:
         """The model by file name, in formats that load without running code of their own."""
@@ -133,9 +148,15 @@ class Trainer(Protocol):
     """
 
     def plan(
-        self, estimator: str, attributes: tuple[Attribute, ...], label_type: LabelType
+        self, estimator: str, attributes: tuple[Attribute, ...], label_type: LabelType | None
     ) -> Plan:
         """Check the attributes and decide on task and encoding, before any row is read.
+
+        Args:
+            estimator: As the user spelt it.
+            attributes: The trainer's own.
+            label_type: Of the label's column, ``texts`` for a text that the statement separates;
+                None for a statement without LABEL.
 
         Raises:
             TerminalError: An attribute is unknown, has a wrong value or contradicts another; with

@@ -111,6 +111,11 @@ def metric_value(metrics: Metrics, name: str) -> float | None:
     return None
 
 
+def can_judge(label: LabelSpec) -> bool:
+    """Whether there are metrics for what a model predicts."""
+    return label.task in DEFAULTS and not label.is_list
+
+
 def judge(
     actual: npt.NDArray[Any],
     prediction: FloatArray,
@@ -162,7 +167,7 @@ def _answers(
 
 def _constant(label: LabelSpec, rows: int) -> FloatArray:
     if label.task is Task.REGRESSION:
-        return np.full(rows, label.mean)
+        return np.full(rows, label.means[0])
     counts = np.array(label.counts, dtype=np.float64)
     return np.asarray(np.tile(counts / counts.sum(), (rows, 1)))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from sqlflow_dagster.errors import PluginError, TerminalError
@@ -20,13 +21,13 @@ from sqlflow_dagster.ml.base import (
 )
 from sqlflow_dagster.ml.bundle import Bundle, GoldenRows, pack, unpack
 from sqlflow_dagster.ml.explain import Explanation, by_column, rows_table, summary_table
-from sqlflow_dagster.ml.features.arrow_types import column_index, fits
+from sqlflow_dagster.ml.features.arrow_types import column_index, fits, plain
 from sqlflow_dagster.ml.features.encode import encode, wrong_type
 from sqlflow_dagster.ml.features.fit import fit_features
-from sqlflow_dagster.ml.features.labels import decode, encode_label, fit_label
+from sqlflow_dagster.ml.features.labels import decode, encode_label, fit_label, no_label
 from sqlflow_dagster.ml.features.spec import Feature, FeatureSpec, LabelSpec
 from sqlflow_dagster.ml.manifest import Manifest, fingerprint
-from sqlflow_dagster.ml.metrics import find_metric, judge
+from sqlflow_dagster.ml.metrics import can_judge, find_metric, judge
 from sqlflow_dagster.ml.plots import check_plot_type, draw
 from sqlflow_dagster.ml.preparation import (
     Columns,
@@ -35,7 +36,7 @@ from sqlflow_dagster.ml.preparation import (
     find_trainer,
     prepare,
 )
-from sqlflow_dagster.ml.tasks import FloatArray, Task
+from sqlflow_dagster.ml.tasks import FloatArray
 from sqlflow_dagster.source import Span
 
 _GOLDEN_ROWS = 20
@@ -61,13 +62,13 @@ class Model:
         return self.manifest.features.features
 
     def predict(self, rows: pa.Table) -> pa.Array:
-        """A prediction for each row, typed as the label was.
+        """A prediction for each row.
 
         Args:
             rows: With the feature columns, in any order; other columns do not matter.
 
         Returns:
-            The predicted class (string, int64, double or bool), or a double for a regression.
+            See :func:`~sqlflow_dagster.ml.features.labels.decode`.
 
         Raises:
             TerminalError: A feature column is missing or has another kind of type.
@@ -77,9 +78,9 @@ class Model:
     def probabilities(self, rows: pa.Table) -> FloatArray | None:
         """Class probabilities, shape (n, classes), in the order of ``manifest.label.classes``.
 
-        None for a regression.
+        None for a model that predicts no classes.
         """
-        return self._answers(rows) if self._classifies else None
+        return self._answers(rows) if self.manifest.task.predicts_classes else None
 
     def evaluate(
         self, rows: pa.Table, *, label: str | None = None, metrics: Sequence[str] = ()
@@ -98,6 +99,8 @@ class Model:
         if not rows.num_rows:
             raise TerminalError("the evaluation wants rows, but the SELECT gives none")
         spec = self.manifest.label
+        if not can_judge(spec):
+            raise TerminalError(f"a model that does {spec.task} is not evaluated yet")
         actual = encode_label(rows, label or spec.name, spec)
         return judge(actual, self._answers(rows), spec, metrics)
 
@@ -124,6 +127,8 @@ class Model:
             raise TerminalError("the explanation wants rows, but the SELECT gives none")
         features = encode(rows, self.manifest.features)
         contributions = self.trained.contributions(features)
+        if contributions is None:
+            raise TerminalError(f"models of {self.manifest.estimator} are not explained yet")
         answers = chosen = None
         if contributions.values.shape[1] > 1:
             answers = self.trained.predict(features)
@@ -163,12 +168,15 @@ class Model:
         features = encode(rows, self.manifest.features)
         if not len(features):
             # Libraries differ in what they make of no rows, down to a warning.
-            return np.empty((0, len(self.manifest.label.classes)) if self._classifies else 0)
+            return np.empty(_no_answers(self.manifest.label))
         return self.trained.predict(features)
 
-    @property
-    def _classifies(self) -> bool:
-        return self.manifest.task is Task.CLASSIFICATION
+
+def _no_answers(label: LabelSpec) -> tuple[int, ...]:
+    """The shape of what is predicted for no rows."""
+    if label.task.predicts_classes:
+        return (0, len(label.classes))
+    return (0, len(label.means)) if label.is_list else (0,)
 
 
 def check_inputs(
@@ -242,10 +250,8 @@ def train_model(
     request = TrainRequest(
         estimator=statement.estimator,
         attributes=of_trainer(statement.attributes),
-        training=_dataset(training, features, label, prepared.label_span),
-        validation=None
-        if validation is None
-        else _dataset(validation, features, label, prepared.label_span),
+        training=_dataset(training, prepared, features, label),
+        validation=None if validation is None else _dataset(validation, prepared, features, label),
         features=features,
         label=label,
         base=base.trained if base else None,
@@ -285,20 +291,58 @@ def _fit(
     if base is not None:
         return base.manifest.features, base.manifest.label
     features = fit_features(training, prepared.treatments, layout=prepared.plan.layout)
+    if prepared.label is None:
+        return features, no_label(prepared.plan.task)
     label = fit_label(
         training.column(prepared.label),
         prepared.label,
         task=prepared.plan.task,
         class_count=prepared.plan.class_count,
+        separator=prepared.label_separator,
         span=prepared.label_span,
     )
     return features, label
 
 
-def _dataset(rows: pa.Table, features: FeatureSpec, label: LabelSpec, span: Span | None) -> Dataset:
+def _dataset(
+    rows: pa.Table, prepared: Preparation, features: FeatureSpec, label: LabelSpec
+) -> Dataset:
+    labels = np.empty(0)
+    if label.column is not None:
+        labels = encode_label(rows, label.column, label, prepared.label_span)
     return Dataset(
-        features=encode(rows, features), labels=encode_label(rows, label.name, label, span)
+        features=encode(rows, features),
+        labels=labels,
+        weights=None if prepared.weight is None else _weights(rows, prepared.weight),
+        groups=None if prepared.group is None else _groups(rows, prepared.group),
     )
+
+
+def _weights(rows: pa.Table, column: str) -> FloatArray:
+    array = plain(rows.column(column_index(column, rows.column_names, None, "train.weight_column")))
+    if array.type not in (pa.int64(), pa.float64()):
+        raise TerminalError(
+            f"train.weight_column wants numbers, but column {column!r} has type {array.type}"
+        )
+    weights = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise TerminalError(
+            f"column {column!r} of train.weight_column has values that are NULL, negative or "
+            "infinite",
+            hint="a weight is a number from 0",
+        )
+    return np.asarray(weights)
+
+
+def _groups(rows: pa.Table, column: str) -> npt.NDArray[np.int64]:
+    array = plain(rows.column(column_index(column, rows.column_names, None, "train.group_column")))
+    codes = array.dictionary_encode(null_encoding="encode").indices.to_numpy()
+    if (np.diff(codes) != 0).sum() >= len(np.unique(codes)):
+        raise TerminalError(
+            f"the rows of a group of column {column!r} must be neighbours",
+            hint=f"add ORDER BY {column} to the SELECT",
+        )
+    return np.asarray(codes, dtype=np.int64)
 
 
 def _manifest(
@@ -313,8 +357,12 @@ def _manifest(
         if request.validation is None
         else ("validation", request.validation)
     )
-    answers = trained.predict(judged.features)
-    metrics = judge(judged.labels, answers, request.label, prepared.metrics, prepared.metrics_span)
+    metrics = {}
+    if can_judge(request.label):
+        answers = trained.predict(judged.features)
+        metrics[name] = judge(
+            judged.labels, answers, request.label, prepared.metrics, prepared.metrics_span
+        )
     return Manifest(
         estimator=statement.estimator,
         task=request.label.task,
@@ -322,14 +370,14 @@ def _manifest(
         label=request.label,
         parameters=trained.parameters,
         libraries=trained.library,
-        metrics={name: metrics},
+        metrics=metrics,
         history=trained.history,
         statement=statement.span.text if statement.span else None,
         created_at=datetime.now(UTC),
         seed=request.seed,
         threads=request.threads,
-        rows=len(request.training.labels),
-        validation_rows=0 if request.validation is None else len(request.validation.labels),
+        rows=len(request.training.features),
+        validation_rows=0 if request.validation is None else len(request.validation.features),
         data_fingerprint=data_fingerprint,
     )
 

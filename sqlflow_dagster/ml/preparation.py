@@ -7,14 +7,16 @@ from typing import TypeAlias, get_args
 import pyarrow as pa
 
 from sqlflow_dagster.errors import PluginError, TerminalError
+from sqlflow_dagster.lang.expressions import expression_text
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.attributes import find, of_trainer, read_common, value_span
 from sqlflow_dagster.ml.base import Plan, Trainer, trainers
+from sqlflow_dagster.ml.features.arrow_types import column_index
 from sqlflow_dagster.ml.features.columns import Treatment, label_column, treatments
 from sqlflow_dagster.ml.features.labels import check_label_type
 from sqlflow_dagster.ml.features.spec import Feature
 from sqlflow_dagster.ml.metrics import find_metric, metric_names
-from sqlflow_dagster.ml.tasks import LabelType, Task
+from sqlflow_dagster.ml.tasks import LabelType
 from sqlflow_dagster.source import Span
 
 Columns: TypeAlias = Sequence[tuple[str, pa.DataType]]
@@ -28,8 +30,11 @@ class Preparation:
     Attributes:
         trainer: Of its estimator.
         plan: What the trainer makes of it.
-        label: The label as the SELECT spells it.
+        label: The label as the SELECT spells it; None of a model that learns without one.
         label_span: Where LABEL names it.
+        label_separator: What parts the values of a text label that is a list.
+        weight: The column that says how much a row counts; None where all count the same.
+        group: The column that says which rows are ranked among each other.
         treatments: What becomes of which column.
         metrics: The names of ``validation.metrics``; none where there is no such attribute.
         metrics_span: Where they stand.
@@ -37,8 +42,11 @@ class Preparation:
 
     trainer: Trainer
     plan: Plan
-    label: str
+    label: str | None
     label_span: Span | None
+    label_separator: str | None
+    weight: str | None
+    group: str | None
     treatments: tuple[Treatment, ...]
     metrics: tuple[str, ...]
     metrics_span: Span | None
@@ -52,21 +60,17 @@ def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
     """
     trainer = find_trainer(statement.estimator, statement.estimator_span)
     names = [name for name, _ in columns]
-    place = statement.estimator_span or statement.span
-    label = label_column(statement.label, names, estimator=statement.estimator, span=place)
-    label_span = statement.label.span if statement.label else None
-    label_type = check_label_type(label, dict(columns)[label], label_span)
     common = read_common(statement.attributes)
-    try:
-        plan = trainer.plan(statement.estimator, of_trainer(statement.attributes), label_type)
-    except PluginError as error:
-        raise TerminalError(error.message, place, error.hint) from error
-    if plan.task is Task.REGRESSION and label_type == "string":
-        raise TerminalError(
-            f"{statement.estimator} predicts numbers here, but label {label!r} is text",
-            label_span,
-            "use an estimator or an objective that predicts classes, or CAST it in the SELECT",
-        )
+    label, label_type = _label(statement, columns)
+    separator = common["train.label_separator"] if label_type == "string" else None
+    plan = _plan(trainer, statement, "texts" if separator else label_type)
+    if label_type == "string":
+        separator = separator or plan.label_separator
+    _check_label(statement, plan, label_type, separator)
+    weight, group = (
+        _named_column(statement, attribute, names)
+        for attribute in ("train.weight_column", "train.group_column")
+    )
     asked = find(statement.attributes, "validation.metrics")
     metrics = metric_names(asked.value) if asked else ()
     for name in metrics:
@@ -75,9 +79,16 @@ def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
         trainer=trainer,
         plan=plan,
         label=label,
-        label_span=label_span,
+        label_span=statement.label.span if statement.label else None,
+        label_separator=separator,
+        weight=weight,
+        group=group,
         treatments=treatments(
-            statement, columns, label=label, listed_only=common["train.columns"] == "listed"
+            statement,
+            columns,
+            label=label,
+            listed_only=common["train.columns"] == "listed",
+            left_out=[name for name in (weight, group) if name is not None],
         ),
         metrics=metrics,
         metrics_span=value_span(asked),
@@ -93,7 +104,8 @@ def check_attributes(statement: TrainStatement) -> None:
     trainer = find_trainer(statement.estimator, statement.estimator_span)
     read_common(statement.attributes)
     errors = []
-    for label_type in get_args(LabelType):
+    label_types = get_args(LabelType) if statement.label is not None else (None,)
+    for label_type in label_types:
         try:
             trainer.plan(statement.estimator, of_trainer(statement.attributes), label_type)
         except TerminalError as error:
@@ -131,6 +143,69 @@ def check_statement(statement: TrainStatement, columns: Columns) -> tuple[Featur
         )
         for item in prepared.treatments
     )
+
+
+def _label(
+    statement: TrainStatement, columns: Columns
+) -> tuple[str, LabelType] | tuple[None, None]:
+    """The label's column and its type."""
+    if statement.label is None:
+        return None, None
+    place = statement.estimator_span or statement.span
+    name = label_column(statement.label, [name for name, _ in columns], span=place)
+    return name, check_label_type(name, dict(columns)[name], statement.label.span)
+
+
+def _plan(trainer: Trainer, statement: TrainStatement, label_type: LabelType | None) -> Plan:
+    try:
+        return trainer.plan(statement.estimator, of_trainer(statement.attributes), label_type)
+    except PluginError as error:
+        place = statement.estimator_span or statement.span
+        raise TerminalError(error.message, place, error.hint) from error
+
+
+def _check_label(
+    statement: TrainStatement, plan: Plan, label_type: LabelType | None, separator: str | None
+) -> None:
+    """Refuse a label that does not suit the task."""
+    place = statement.estimator_span or statement.span
+    if statement.label is None:
+        if plan.task.supervised:
+            raise TerminalError(
+                f"{statement.estimator} learns from a label, but the statement has no LABEL clause",
+                place,
+                "add LABEL and the name of a column",
+            )
+        return
+    if not plan.task.supervised:
+        raise TerminalError(
+            f"{statement.estimator} learns without a label, but the statement has a LABEL clause",
+            statement.label.span or place,
+            "leave LABEL out, and the column out of the SELECT",
+        )
+    if not plan.lists and (separator or label_type in ("texts", "numbers")):
+        raise TerminalError(
+            f"{statement.estimator} predicts one value a row, "
+            f"but label {expression_text(statement.label)!r} is a list",
+            statement.label.span,
+        )
+    text = label_type == "texts" or (label_type == "string" and separator is None)
+    if text and not plan.task.predicts_classes:
+        raise TerminalError(
+            f"{statement.estimator} predicts numbers here, "
+            f"but label {expression_text(statement.label)!r} is text",
+            statement.label.span,
+            "use an estimator or an objective that predicts classes, or CAST it in the SELECT; "
+            'a text such as "1.5,2" is a vector with train.label_separator=","',
+        )
+
+
+def _named_column(statement: TrainStatement, name: str, columns: Sequence[str]) -> str | None:
+    """The column that an attribute names, as the SELECT spells it; None without the attribute."""
+    item = find(statement.attributes, name)
+    if item is None:
+        return None
+    return columns[column_index(str(item.value), columns, value_span(item), name)]
 
 
 def find_trainer(estimator: str, span: Span | None) -> Trainer:

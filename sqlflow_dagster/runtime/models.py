@@ -54,7 +54,7 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
     manifest = model.manifest
     version = context.models.save(str(statement.into), model.to_bundle(), manifest.to_json())
     context.progress.note(f"stored {version.name} version {version.version}")
-    judged_on, metrics = next(iter(manifest.metrics.items()))
+    judged_on, metrics = next(iter(manifest.metrics.items()), (None, None))
     return StepResult(
         input_rows=training.num_rows,
         model=version,

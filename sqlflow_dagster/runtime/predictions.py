@@ -86,7 +86,7 @@ def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa
 def _predicted(
     reader: pa.RecordBatchReader, model: Model, target: str, counter: _Counter
 ) -> Iterator[pa.RecordBatch]:
-    left_out = {target.lower(), model.manifest.label.name.lower()}
+    left_out = {target.lower(), (model.manifest.label.column or target).lower()}
     kept = [name for name in reader.schema.names if name.lower() not in left_out]
     for batch in reader:
         if batch.num_rows == 0:

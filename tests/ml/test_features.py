@@ -270,7 +270,7 @@ def test_an_unsupported_function_names_those_that_are(parse: Parse) -> None:
             "column 'a' has type list<item: int64>",
             id="list",
         ),
-        pytest.param(pa.table({"y": [0]}), "its only column is the label 'y'", id="label only"),
+        pytest.param(pa.table({"y": [0]}), "gives no feature: its columns are y", id="label only"),
         pytest.param(
             pa.table([[1], [2], [0]], names=["a", "a", "y"]),
             "more than one column named 'a'",

@@ -7,7 +7,13 @@ import pyarrow as pa
 import pytest
 
 from sqlflow_dagster.errors import TerminalError
-from sqlflow_dagster.ml.features.labels import MAX_CLASSES, decode, encode_label, fit_label
+from sqlflow_dagster.ml.features.labels import (
+    MAX_CLASSES,
+    decode,
+    encode_label,
+    fit_label,
+    no_label,
+)
 from sqlflow_dagster.ml.tasks import Task
 
 
@@ -40,7 +46,7 @@ def test_classes_come_back_as_they_were(
 def test_amounts_are_doubles() -> None:
     table = pa.table({"y": pa.array([1, 3])})
     spec = fit_label(table.column("y"), "y", task=Task.REGRESSION)
-    assert (spec.mean, spec.std) == (2.0, 1.0)
+    assert (spec.means, spec.stds) == ((2.0,), (1.0,))
     assert decode(np.array([1.5]), spec).to_pylist() == [1.5]
 
 
@@ -53,7 +59,8 @@ def test_amounts_are_doubles() -> None:
         pytest.param(
             [float("inf"), 1.0], Task.REGRESSION, "infinite or not a number", id="infinite"
         ),
-        pytest.param([[1], [2]], Task.CLASSIFICATION, "has type list<item: int64>", id="list"),
+        pytest.param([{"a": 1}, {"a": 2}], Task.CLASSIFICATION, "has type struct", id="struct"),
+        pytest.param([[1.0], [2.0, 3.0]], Task.REGRESSION, "between 1 and 2 numbers", id="ragged"),
         pytest.param(
             list(range(MAX_CLASSES + 1)), Task.CLASSIFICATION, "1001 different values", id="many"
         ),
@@ -78,3 +85,59 @@ def test_labels_that_the_model_does_not_know_are_refused(values: Any, message: s
         encode_label(pa.table({"y": values}), "y", spec)
     assert message in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("values", "separator"),
+    [
+        pytest.param(["news,sport", "sport", "", "news"], ",", id="text"),
+        pytest.param([["news", "sport"], ["sport"], [], ["news"]], None, id="list"),
+    ],
+)
+def test_several_classes_a_row_survive(values: list[object], separator: str | None) -> None:
+    table = pa.table({"y": pa.array(values)})
+    spec = fit_label(table.column("y"), "y", task=Task.MULTILABEL, separator=separator)
+    assert (spec.classes, spec.counts) == (("news", "sport"), (2, 2))
+    encoded = encode_label(table, "y", spec)
+    assert encoded.tolist() == [[1, 1], [0, 1], [0, 0], [1, 0]]
+    assert decode(encoded.astype(float), spec).to_pylist() == values
+
+
+@pytest.mark.parametrize(
+    ("values", "separator"),
+    [
+        pytest.param(["1.5,2.0", "0.5,4.0"], ",", id="text"),
+        pytest.param([[1.5, 2.0], [0.5, 4.0]], None, id="list"),
+    ],
+)
+def test_a_vector_label_survives(values: list[object], separator: str | None) -> None:
+    table = pa.table({"y": pa.array(values)})
+    spec = fit_label(table.column("y"), "y", task=Task.REGRESSION, separator=separator)
+    assert (spec.means, spec.stds) == ((1.0, 3.0), (0.5, 1.0))
+    encoded = encode_label(table, "y", spec)
+    assert encoded.tolist() == [[1.5, 2.0], [0.5, 4.0]]
+    assert decode(encoded, spec).to_pylist() == (
+        values if separator is None else ["1.5,2", "0.5,4"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "prediction", "name", "expected"),
+    [
+        pytest.param(Task.CLUSTERING, [2.0, -1.0], "cluster", [2, -1], id="clusters"),
+        pytest.param(Task.OUTLIER_DETECTION, [0.3, -0.1], "outlier", [1, -1], id="outliers"),
+        pytest.param(
+            Task.DECOMPOSITION,
+            [[0.5, 1.0], [2.0, 3.0]],
+            "components",
+            ["0.5,1", "2,3"],
+            id="components",
+        ),
+    ],
+)
+def test_what_is_predicted_without_a_label(
+    task: Task, prediction: list[object], name: str, expected: list[object]
+) -> None:
+    spec = no_label(task)
+    assert (spec.name, spec.column) == (name, None)
+    assert decode(np.array(prediction), spec).to_pylist() == expected

@@ -18,7 +18,7 @@ TWO = LabelSpec(name="y", type="int64", task=Task.CLASSIFICATION, classes=(0, 1)
 FOUR = LabelSpec(
     name="y", type="int64", task=Task.CLASSIFICATION, classes=(0, 1, 2, 3), counts=(4, 3, 2, 1)
 )
-AMOUNT = LabelSpec(name="y", type="double", task=Task.REGRESSION, mean=2.0, std=1.0)
+AMOUNT = LabelSpec(name="y", type="double", task=Task.REGRESSION, means=(2.0,), stds=(1.0,))
 
 
 def answers(label: LabelSpec, rows: int = 60) -> tuple[Any, Any]:
@@ -171,7 +171,7 @@ def test_an_unknown_metric_is_refused(name: str, task: Task, message: str, hint:
     assert str(caught.value.hint).startswith(hint)
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", [Task.CLASSIFICATION, Task.REGRESSION])
 def test_every_metric_says_which_way_is_better(task: Task) -> None:
     label = AMOUNT if task is Task.REGRESSION else TWO
     actual = np.array([0.0, 1.0, 3.0]) if task is Task.REGRESSION else np.array([0, 1, 1])

@@ -31,6 +31,8 @@ def plain_type(type_: pa.DataType) -> pa.DataType:
         return pa.date32()
     if pa.types.is_timestamp(type_):
         return pa.timestamp("us")
+    if isinstance(type_, pa.ListType | pa.LargeListType | pa.FixedSizeListType):
+        return pa.large_list(plain_type(type_.value_type))
     return type_
 
 
@@ -70,6 +72,10 @@ def label_type(type_: pa.DataType) -> LabelType | None:
         return "int64"
     if wanted == pa.float64():
         return "double"
+    if wanted == pa.large_list(pa.large_string()):
+        return "texts"
+    if wanted in (pa.large_list(pa.float64()), pa.large_list(pa.int64())):
+        return "numbers"
     return "bool" if pa.types.is_boolean(wanted) else None
 
 

@@ -1,6 +1,6 @@
 """Which columns of a SELECT are features, and what COLUMN says of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -46,20 +46,12 @@ class Treatment:
     span: Span | None = None
 
 
-def label_column(
-    label: Expression | None, names: Sequence[str], *, estimator: str, span: Span | None
-) -> str:
+def label_column(label: Expression, names: Sequence[str], *, span: Span | None) -> str:
     """The label as the SELECT spells it.
 
     Raises:
-        TerminalError: There is no LABEL, it is not a column, or the SELECT does not give it.
+        TerminalError: It is not a column, or the SELECT does not give it.
     """
-    if label is None:
-        raise TerminalError(
-            f"{estimator} learns from a label, but the statement has no LABEL clause",
-            span,
-            "add LABEL and the name of a column",
-        )
     name = _column_name(label)
     if name is None:
         raise TerminalError(
@@ -74,19 +66,21 @@ def treatments(
     statement: TrainStatement,
     columns: Sequence[tuple[str, pa.DataType]],
     *,
-    label: str,
+    label: str | None,
     listed_only: bool,
+    left_out: Collection[str] = (),
 ) -> tuple[Treatment, ...]:
     """What becomes of every feature column, in the order of the SELECT.
 
-    Every selected column but the label is a feature. COLUMN says how the columns it names are
+    Every selected column but the label, a weight and a group is a feature. COLUMN says how the columns it names are
     treated, and the others are treated as their types suggest.
 
     Args:
         statement: Whose COLUMN clauses count.
         columns: Names and types that the SELECT gives.
-        label: The label as the SELECT spells it.
+        label: The label as the SELECT spells it; None without one.
         listed_only: Whether only columns that COLUMN names are features.
+        left_out: Columns that are no features unless COLUMN names them.
 
     Raises:
         TerminalError: A column does not exist, has no usable type, or a function is not supported.
@@ -108,11 +102,11 @@ def treatments(
     result = tuple(
         said.get(name) or _derived(name, types[name], None)
         for name in names
-        if name != label and (name in said or not listed_only)
+        if name != label and (name in said or not (listed_only or name in left_out))
     )
     if not result:
         raise TerminalError(
-            f"the SELECT gives no feature: its only column is the label {label!r}",
+            f"the SELECT gives no feature: its columns are {', '.join(names)}",
             statement.query.span or statement.span,
             "select the columns to learn from too",
         )
@@ -133,7 +127,7 @@ def _expressions(statement: TrainStatement) -> Iterable[tuple[Expression, Span |
 
 
 def _read(
-    expression: Expression, span: Span | None, types: dict[str, pa.DataType], label: str
+    expression: Expression, span: Span | None, types: dict[str, pa.DataType], label: str | None
 ) -> list[Treatment]:
     if expression == Name(name="*"):
         return [_derived(name, type_, None) for name, type_ in types.items() if name != label]
@@ -187,7 +181,7 @@ def _argument(
     call: Call,
     span: Span | None,
     types: dict[str, pa.DataType],
-    label: str,
+    label: str | None,
 ) -> str:
     name = _column_name(argument)
     if name is None:
@@ -198,7 +192,9 @@ def _argument(
     return _feature_name(name, argument.span or span, types, label)
 
 
-def _feature_name(name: str, span: Span | None, types: dict[str, pa.DataType], label: str) -> str:
+def _feature_name(
+    name: str, span: Span | None, types: dict[str, pa.DataType], label: str | None
+) -> str:
     names = list(types)
     column = names[column_index(_bare(name, names), names, span, "COLUMN")]
     if column == label:

@@ -1,7 +1,8 @@
-"""The label of a model: classes or amounts, from Arrow and back."""
+"""The label of a model: classes or amounts, one or a list of them, from Arrow and back."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -17,29 +18,44 @@ from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 from sqlflow_dagster.source import Span
 
 MAX_CLASSES = 1_000
+MULTILABEL_THRESHOLD = 0.5
+_NAMES = {
+    Task.CLUSTERING: "cluster",
+    Task.OUTLIER_DETECTION: "outlier",
+    Task.DECOMPOSITION: "components",
+}
 _ARROW: dict[LabelType, pa.DataType] = {
     "string": pa.string(),
     "int64": pa.int64(),
     "double": pa.float64(),
     "bool": pa.bool_(),
+    "texts": pa.string(),
+    "numbers": pa.float64(),
 }
 _SHOWN = 5
 
 
 def check_label_type(column: str, type_: pa.DataType, span: Span | None) -> LabelType:
-    """The type of predictions of a label.
+    """The type of a label.
 
     Raises:
-        TerminalError: The column is neither text nor number nor boolean.
+        TerminalError: The column is neither text nor number nor boolean, nor a list of one of them.
     """
     found = label_type(type_)
     if found is None:
         raise TerminalError(
-            f"a label is text, a number or a boolean, but column {column!r} has type {type_}",
+            f"a label is text, a number or a boolean, or a list of them, "
+            f"but column {column!r} has type {type_}",
             span,
             "CAST it in the SELECT",
         )
     return found
+
+
+def no_label(task: Task) -> LabelSpec:
+    """What a model predicts that learns without a label."""
+    type_: LabelType = "string" if task is Task.DECOMPOSITION else "int64"
+    return LabelSpec(name=_NAMES[task], type=type_, task=task)
 
 
 def fit_label(
@@ -48,6 +64,7 @@ def fit_label(
     *,
     task: Task,
     class_count: Attribute | None = None,
+    separator: str | None = None,
     span: Span | None = None,
 ) -> LabelSpec:
     """Derive what is predicted from the whole label column.
@@ -57,26 +74,26 @@ def fit_label(
         name: As the SELECT spells it.
         task: What the model does with it.
         class_count: The attribute that says how many classes there are.
+        separator: What parts the values of a text that is a list.
         span: Where LABEL names it.
 
     Raises:
         TerminalError: Labels are missing, or they do not suit the task or the number of classes.
     """
-    type_ = check_label_type(name, column.type, span)
+    spec = LabelSpec(
+        name=name, type=check_label_type(name, column.type, span), task=task, separator=separator
+    )
     array = _complete(plain(column), name, span)
-    if task is Task.REGRESSION:
-        values = _amounts(array, name, span)
-        mean, std = float(values.mean()), float(values.std())
-        return LabelSpec(
-            name=name,
-            type=type_,
-            task=task,
-            mean=mean,
-            std=std if std > 1e-9 * abs(mean) else 1.0,
-        )
-    if type_ == "double":
-        _refuse_fractions(array, name, span)
-    counted = array.value_counts()
+    if not task.predicts_classes:
+        values = _amounts(array, spec, name, span)
+        means, stds = values.mean(axis=0).reshape(-1), values.std(axis=0).reshape(-1)
+        # Equal values have a spread too, of rounding errors, which must not become the unit.
+        stds = np.where(stds > 1e-9 * np.abs(means), stds, 1.0)
+        return replace(spec, means=tuple(means.tolist()), stds=tuple(stds.tolist()))
+    items = _items(array, spec, name, span)[0] if spec.is_list else array
+    if items.type == pa.float64():
+        _refuse_fractions(items, name, span)
+    counted = items.value_counts()
     counts: dict[Class, int] = dict(
         zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
     )
@@ -92,23 +109,19 @@ def fit_label(
         classes = _declared_classes(classes, class_count, name)
     if len(classes) < 2:
         raise TerminalError(
-            f"label {name!r} is {classes[0]!r} in every training row; "
+            f"label {name!r} is {classes[0] if classes else None!r} in every training row; "
             "a classification wants two classes or more",
             span,
         )
-    return LabelSpec(
-        name=name,
-        type=type_,
-        task=task,
-        classes=tuple(classes),
-        counts=tuple(counts.get(item, 0) for item in classes),
+    return replace(
+        spec, classes=tuple(classes), counts=tuple(counts.get(item, 0) for item in classes)
     )
 
 
 def encode_label(
     table: pa.Table, column: str, spec: LabelSpec, span: Span | None = None
 ) -> npt.NDArray[Any]:
-    """The label of rows as class indexes (int64) or amounts (float64), shape (n,).
+    """The label of rows, in the shapes of :class:`~sqlflow_dagster.ml.base.Dataset`.
 
     Raises:
         TerminalError: The column is missing, has NULLs, or values that training did not know.
@@ -116,14 +129,89 @@ def encode_label(
     found = table.column(column_index(column, table.column_names, span, "LABEL"))
     check_label_type(column, found.type, span)
     array = _complete(plain(found), column, span)
-    if spec.task is Task.REGRESSION:
-        return _amounts(array, column, span)
+    if not spec.task.predicts_classes:
+        return _amounts(array, spec, column, span)
+    if not spec.is_list:
+        return _class_indexes(array, spec, column, span)
+    items, rows = _items(array, spec, column, span)
+    result = np.zeros((len(array), len(spec.classes)), dtype=np.int64)
+    result[rows, _class_indexes(items, spec, column, span)] = 1
+    return result
+
+
+def decode(prediction: FloatArray, spec: LabelSpec) -> pa.Array:
+    """Predictions as a column of a table.
+
+    Args:
+        prediction: See :class:`~sqlflow_dagster.ml.tasks.Task`.
+        spec: What is predicted.
+
+    Returns:
+        The likeliest class in the label's own type; a double; the number of a cluster; -1 for an
+        outlier and 1 for another row; or, of classes and amounts that are lists, a list where the
+        label was one, else a text.
+    """
+    match spec.task:
+        case Task.CLASSIFICATION:
+            return _classes(spec).take(pa.array(prediction.argmax(axis=1)))
+        case Task.MULTILABEL:
+            rows, indexes = np.nonzero(prediction >= MULTILABEL_THRESHOLD)
+            ends = np.searchsorted(rows, np.arange(len(prediction) + 1))
+            return _lists(ends, _classes(spec).take(pa.array(indexes)), spec)
+        case Task.CLUSTERING:
+            return pa.array(prediction.astype(np.int64))
+        case Task.OUTLIER_DETECTION:
+            return pa.array(np.where(prediction < 0, -1, 1))
+        case Task.REGRESSION | Task.RANKING | Task.DECOMPOSITION:
+            if prediction.ndim == 1:
+                return pa.array(prediction.astype(np.float64))
+            ends = np.arange(len(prediction) + 1) * prediction.shape[1]
+            return _lists(ends, pa.array(prediction.astype(np.float64).reshape(-1)), spec)
+        case _:
+            assert_never(spec.task)
+
+
+def _classes(spec: LabelSpec) -> pa.Array:
+    return pa.array(spec.classes, _ARROW[spec.type])
+
+
+def _lists(ends: npt.NDArray[np.int64], items: pa.Array, spec: LabelSpec) -> pa.Array:
+    if spec.type in ("texts", "numbers"):
+        return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), items)
+    lists = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), items.cast(pa.string()))
+    return pc.binary_join(lists, spec.separator or ",")
+
+
+def _items(
+    array: pa.Array, spec: LabelSpec, name: str, span: Span | None
+) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+    """The values of all lists, one after the other, and the row of each."""
+    if not pa.types.is_large_list(array.type):
+        if not pa.types.is_large_string(array.type):
+            raise TerminalError(
+                f"label {name!r} is a list of the model, but it has type {array.type}", span
+            )
+        array = pc.split_pattern(array, spec.separator)
+    lengths = pc.list_value_length(array).to_numpy(zero_copy_only=False)
+    items = plain(pc.list_flatten(array))
+    rows = np.repeat(np.arange(len(array)), lengths)
+    if pa.types.is_large_string(items.type):
+        items = pc.utf8_trim_whitespace(items)
+        written = pc.not_equal(items, "")
+        items, rows = items.filter(written), rows[written.to_numpy(zero_copy_only=False)]
+    return items, rows
+
+
+def _class_indexes(
+    array: pa.Array, spec: LabelSpec, column: str, span: Span | None
+) -> npt.NDArray[np.int64]:
     known = pa.array(
-        spec.classes, pa.large_string() if spec.type == "string" else _ARROW[spec.type]
+        spec.classes,
+        pa.large_string() if isinstance(spec.classes[0], str) else _ARROW[spec.type],
     )
-    if pa.types.is_large_string(array.type) != (spec.type == "string"):
+    if pa.types.is_large_string(array.type) != pa.types.is_large_string(known.type):
         raise TerminalError(
-            f"label {column!r} has type {found.type}, "
+            f"label {column!r} has type {array.type}, "
             f"but the model predicts {spec.name!r} as {spec.type}",
             span,
             "CAST it in the SELECT",
@@ -142,19 +230,6 @@ def encode_label(
     return result
 
 
-def decode(prediction: FloatArray, spec: LabelSpec) -> pa.Array:
-    """Predictions in the label's own type: the likeliest class, or a double for a regression.
-
-    Args:
-        prediction: Probabilities, shape (n, classes), or amounts, shape (n,).
-        spec: What is predicted.
-    """
-    if spec.task is Task.REGRESSION:
-        return pa.array(prediction.astype(np.float64))
-    classes = pa.array(spec.classes, _ARROW[spec.type])
-    return classes.take(pa.array(prediction.argmax(axis=1)))
-
-
 def _complete(array: pa.Array, name: str, span: Span | None) -> pa.Array:
     if array.null_count:
         raise TerminalError(
@@ -165,8 +240,14 @@ def _complete(array: pa.Array, name: str, span: Span | None) -> pa.Array:
     return array
 
 
-def _amounts(array: pa.Array, name: str, span: Span | None) -> npt.NDArray[np.float64]:
-    if pa.types.is_large_string(array.type):
+def _amounts(
+    array: pa.Array, spec: LabelSpec, name: str, span: Span | None
+) -> npt.NDArray[np.float64]:
+    """The amounts, shape (n,), or (n, width) where the label is a list."""
+    rows = len(array)
+    if spec.is_list:
+        array = _vectors(array, spec, name, span)
+    elif pa.types.is_large_string(array.type):
         raise TerminalError(
             f"label {name!r} is text, but the model predicts numbers",
             span,
@@ -181,7 +262,27 @@ def _amounts(array: pa.Array, name: str, span: Span | None) -> npt.NDArray[np.fl
             span,
             "filter them out in the SELECT",
         )
-    return values
+    return values.reshape(rows, -1) if spec.is_list else values
+
+
+def _vectors(array: pa.Array, spec: LabelSpec, name: str, span: Span | None) -> pa.Array:
+    """The amounts of all rows, one after the other; every row has as many."""
+    items, rows = _items(array, spec, name, span)
+    lengths = np.bincount(rows, minlength=len(array))
+    if len(set(lengths.tolist())) > 1:
+        raise TerminalError(
+            f"label {name!r} has between {lengths.min()} and {lengths.max()} numbers a row; "
+            "a model predicts the same number of them for every row",
+            span,
+        )
+    if not pa.types.is_large_string(items.type):
+        return items
+    try:
+        return items.cast(pa.float64())
+    except pa.ArrowInvalid as error:
+        raise TerminalError(
+            f"label {name!r} has values that are no lists of numbers: {error}", span
+        ) from error
 
 
 def _refuse_fractions(array: pa.Array, name: str, span: Span | None) -> None:

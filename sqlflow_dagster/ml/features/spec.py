@@ -140,13 +140,15 @@ class LabelSpec:
     """What a model predicts.
 
     Attributes:
-        name: Its column, as the training SELECT spelt it.
-        type: What predictions of classes are; a regression always predicts ``double``.
+        name: The label's column, as the training SELECT spelt it; of a model that learns without a
+            label, what its predictions are called.
+        type: Of the label. A regression predicts ``double``, whatever its label was.
         task: Of the model.
-        classes: The label's values in index order, sorted; empty for a regression.
+        classes: The label's values in index order, sorted; empty where nothing is classified.
         counts: How many training rows each class had.
-        mean: Of a regression's label over the training rows.
-        std: Its population standard deviation; 1 where all are equal.
+        means: Of an amount, or of each amount of a vector, over the training rows.
+        stds: Their population standard deviations; 1 where all are equal.
+        separator: What parts the values of a text that is a list of classes or amounts.
     """
 
     name: str
@@ -154,8 +156,19 @@ class LabelSpec:
     task: Task
     classes: tuple[Class, ...] = ()
     counts: tuple[int, ...] = ()
-    mean: float = 0.0
-    std: float = 1.0
+    means: tuple[float, ...] = (0.0,)
+    stds: tuple[float, ...] = (1.0,)
+    separator: str | None = None
+
+    @property
+    def is_list(self) -> bool:
+        """Whether a label is a list: of amounts in a regression, else of classes."""
+        return self.separator is not None or self.type in ("texts", "numbers")
+
+    @property
+    def column(self) -> str | None:
+        """The label's column; None of a model that learns without one."""
+        return self.name if self.task.supervised else None
 
     def to_json(self) -> dict[str, Any]:
         """The specification as JSON values."""
@@ -170,6 +183,8 @@ class LabelSpec:
                 "task": Task(data["task"]),
                 "classes": tuple(data["classes"]),
                 "counts": tuple(data["counts"]),
+                "means": tuple(data["means"]),
+                "stds": tuple(data["stds"]),
             }
         )
 

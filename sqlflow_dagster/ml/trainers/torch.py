@@ -130,7 +130,7 @@ class TorchTrainer:
     """Trains and loads networks."""
 
     def plan(
-        self, estimator: str, attributes: tuple[Attribute, ...], label_type: LabelType
+        self, estimator: str, attributes: tuple[Attribute, ...], label_type: LabelType | None
     ) -> Plan:
         """Check the attributes; the estimator's name says what the task is."""
         _require_torch(estimator)
@@ -158,8 +158,8 @@ class TorchTrainer:
             dropout=values["model.dropout"],
             batch_norm=values["model.batch_norm"],
             classifies=_classifies(request.estimator),
-            target_mean=request.label.mean,
-            target_std=request.label.std,
+            target_mean=request.label.means[0],
+            target_std=request.label.stds[0],
         )
         settings = torch_network.Settings(
             optimizer=values["model.optimizer"],

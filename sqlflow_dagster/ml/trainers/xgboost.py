@@ -94,7 +94,7 @@ class XGBoostTrainer:
     """Trains and loads boosters."""
 
     def plan(
-        self, estimator: str, attributes: tuple[Attribute, ...], label_type: LabelType
+        self, estimator: str, attributes: tuple[Attribute, ...], label_type: LabelType | None
     ) -> Plan:
         """Let the library itself check every parameter; the objective says what the task is."""
         settings = read_settings(estimator, attributes)
@@ -175,7 +175,7 @@ def _without_deprecation() -> Iterator[None]:
         yield
 
 
-def _objectives(settings: Settings, label_type: LabelType) -> tuple[str, ...]:
+def _objectives(settings: Settings, label_type: LabelType | None) -> tuple[str, ...]:
     """The objective given; without one, those that the label suggests."""
     if settings.objective is not None:
         return (settings.objective,)
