@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlflow_dagster.assets_from_sql import assets_from_sql, specs_from_sql
     from sqlflow_dagster.client.notebook import load_ipython_extension
+    from sqlflow_dagster.codes import Code
     from sqlflow_dagster.compiler import analyze_sql_graph, compile_program, split_sql_statements
     from sqlflow_dagster.engines.base import open_engine
     from sqlflow_dagster.errors import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from sqlflow_dagster.translator import ExternalNode, SegmentNode, SqlflowTranslator
 
 _MODULES = {
+    "Code": "codes",
     "CompileError": "errors",
     "DatasourceResource": "resources",
     "Diagnostic": "errors",
@@ -67,6 +69,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "Code",
     "CompileError",
     "DatasourceResource",
     "Diagnostic",

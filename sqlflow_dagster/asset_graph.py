@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._utils.warnings import disable_dagster_warnings
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Segment
@@ -162,6 +163,7 @@ def _with_own_names(
 
 def _taken_group(group: str, owner: str, path: str) -> Diagnostic:
     return Diagnostic(
+        code=Code.NAME_TAKEN,
         message=f"two programs would have the job and the group {group!r}: {owner} and {path}",
         hint="rename one of the files",
     )
@@ -169,6 +171,7 @@ def _taken_group(group: str, owner: str, path: str) -> Diagnostic:
 
 def _taken_key(key: dg.AssetKey, node: SegmentNode, other: SegmentNode) -> Diagnostic:
     return Diagnostic(
+        code=Code.NAME_TAKEN,
         message=f"{_what(node)} would have the asset key {key.to_user_string()!r} "
         f"of {_what(other)} at {other.steps[0].statement.span}",
         span=node.steps[0].statement.span,
@@ -294,6 +297,7 @@ def _circle(segments: Sequence[SegmentSpecs]) -> tuple[Program, Diagnostic] | No
         order = [item.program for item in segments]
         way = " -> ".join(f"{key.to_user_string()} ({program_of[key].name})" for key in circle)
         problem = Diagnostic(
+            code=Code.CIRCLE,
             message=f"tables of several programs are made from each other in a circle: {way}",
             hint="move the statements of the circle into one program",
         )

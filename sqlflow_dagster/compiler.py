@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity
 from sqlflow_dagster.graph.analysis import AnalyzedStatement, analyze
 from sqlflow_dagster.graph.annotations import misplaced_annotations
@@ -111,6 +112,7 @@ def check_estimators(draft: Draft) -> None:
         if isinstance(statement, TrainStatement) and statement.estimator not in ESTIMATORS:
             draft.diagnostics.append(
                 Diagnostic(
+                    code=Code.UNKNOWN_ESTIMATOR,
                     message=f"unknown estimator {statement.estimator!r}",
                     span=statement.estimator_span,
                     hint=ESTIMATORS.hint(statement.estimator),
@@ -181,7 +183,9 @@ def check_versions(draft: Draft) -> None:
                 )
                 span = draft.steps[segment.steps[0]].statement.span
                 hint = f"rename the {output.ref.kind} {name!r}"
-                draft.diagnostics.append(Diagnostic(message=message, span=span, hint=hint))
+                draft.diagnostics.append(
+                    Diagnostic(code=Code.VERSION_CLASH, message=message, span=span, hint=hint)
+                )
 
 
 def check_settings(draft: Draft) -> None:

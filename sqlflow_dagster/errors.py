@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import IntEnum, StrEnum
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.source import Excerpt, Span
 
 
@@ -40,23 +41,25 @@ class Diagnostic:
     """One problem of a program, with its place.
 
     Attributes:
+        code: What kind of problem it is.
         message: What was wanted and what came, in one sentence.
         span: Where; None when the problem has no place in the text.
         hint: What to do about it.
         severity: Error or warning.
     """
 
+    code: Code
     message: str
     span: Span | None = None
     hint: str | None = None
     severity: Severity = Severity.ERROR
 
     def render(self) -> str:
-        """The diagnostic as text: ``file:line:column: …``, the line, a caret, the hint."""
-        if self.span is None:
-            lines = [f"{self.severity}: {self.message}"]
-        else:
-            lines = [f"{self.span}: {self.severity}: {self.message}", *_shown(self.span)]
+        """The diagnostic as text: ``file:line:column: … [code]``, the line, a caret, the hint."""
+        # What failed as it ran is told by the message: there is nothing to look up.
+        code = "" if self.code is Code.CANNOT_RUN else f" [{self.code}]"
+        text = f"{self.severity}: {self.message}{code}"
+        lines = [text] if self.span is None else [f"{self.span}: {text}", *_shown(self.span)]
         if self.hint:
             lines.append(f"hint: {self.hint}")
         return "\n".join(lines)
@@ -136,7 +139,9 @@ class StepError(SqlflowError):
     @property
     def diagnostic(self) -> Diagnostic:
         """The error as a diagnostic, to be shown with its place and a caret."""
-        return Diagnostic(message=self.message, span=self.span, hint=self.hint)
+        return Diagnostic(
+            code=Code.CANNOT_RUN, message=self.message, span=self.span, hint=self.hint
+        )
 
     def at(self, span: Span | None) -> "StepError":
         """The same error with a place, unless it has one already."""

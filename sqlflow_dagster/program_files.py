@@ -18,6 +18,7 @@ from dagster._core.definitions.definitions_load_context import (
     DefinitionsLoadType,
 )
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity, StepError, TransientError
 from sqlflow_dagster.graph.conflicts import conflicting_writers
@@ -236,6 +237,7 @@ def _compiled(
     except Exception:
         # A bug of the compiler must not take the other programs down; the placeholder shows it.
         problem = Diagnostic(
+            code=Code.INTERNAL_ERROR,
             message=f"the compiler failed on {path}\n{traceback.format_exc().rstrip()}",
             hint="this is a bug of sqlflow_dagster: please report it with the program",
         )
@@ -250,6 +252,7 @@ def _undecoded(path: str, text: str) -> Diagnostic | None:
         return None
     shown = Source(text=_UNDECODED.sub("\N{REPLACEMENT CHARACTER}", text), path=path)
     return Diagnostic(
+        code=Code.UNREADABLE_FILE,
         message=f"the byte 0x{ord(found.group()) - 0xDC00:02x} is not UTF-8",
         span=shown.span(found.start(), found.end()),
         hint="save the file as UTF-8",

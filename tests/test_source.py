@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import (
     CompileError,
     Diagnostic,
@@ -78,12 +79,16 @@ def test_written_offset(offset: int, expected: int) -> None:
 
 def rendered(start: int, end: int, text: str = TEXT, hint: str | None = None) -> list[str]:
     span = Source(text=text, path="a.sql").span(start, end)
-    return Diagnostic(message="no", span=span, hint=hint).render().split("\n")
+    return (
+        Diagnostic(code=Code.UNKNOWN_COLUMN, message="no", span=span, hint=hint)
+        .render()
+        .split("\n")
+    )
 
 
 def test_a_diagnostic_shows_the_line_with_a_caret_under_the_place() -> None:
     assert rendered(20, 23, hint="remove it") == [
-        "a.sql:2:10: error: no",
+        "a.sql:2:10: error: no [unknown-column]",
         "2 | \tSELECT  bad;",
         "    \t        ^^^",
         "hint: remove it",
@@ -106,8 +111,8 @@ def test_a_line_too_long_to_show_is_cut_around_the_place() -> None:
 
 
 def test_a_diagnostic_without_a_place() -> None:
-    diagnostic = Diagnostic(message="no", severity=Severity.WARNING)
-    assert str(diagnostic) == "warning: no"
+    diagnostic = Diagnostic(code=Code.KEY_AS_FEATURE, message="no", severity=Severity.WARNING)
+    assert str(diagnostic) == "warning: no [key-as-feature]"
 
 
 @pytest.mark.parametrize(
@@ -128,8 +133,13 @@ def test_did_you_mean(name: str, expected: str | None) -> None:
 
 
 def test_a_compile_error_shows_all_its_diagnostics() -> None:
-    error = CompileError([Diagnostic(message="one"), Diagnostic(message="two")])
-    assert str(error) == "error: one\n\nerror: two"
+    error = CompileError(
+        [
+            Diagnostic(code=Code.CIRCLE, message="one"),
+            Diagnostic(code=Code.CANNOT_RUN, message="two"),
+        ]
+    )
+    assert str(error) == "error: one [circle]\n\nerror: two"
     assert [item.message for item in error.diagnostics] == ["one", "two"]
 
 

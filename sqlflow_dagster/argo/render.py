@@ -13,6 +13,7 @@ from sqlflow_dagster.argo.lint import lint
 from sqlflow_dagster.argo.names import CRON_MAX_LENGTH, MAX_LENGTH, kubernetes_name
 from sqlflow_dagster.argo.templates import DAG, PROGRAM_LABEL, step_template, task_name
 from sqlflow_dagster.argo.yaml_text import to_yaml
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic
 from sqlflow_dagster.graph.program import Program
 
@@ -84,9 +85,21 @@ def render(program: Program, options: RenderOptions | None = None) -> dict[str, 
     """
     options = options or RenderOptions()
     if options.schedule is not None and options.kind is not Kind.CRON:
-        raise CompileError([Diagnostic(message=f"a schedule is not for the kind {options.kind}")])
+        raise CompileError(
+            [
+                Diagnostic(
+                    code=Code.NOT_FOR_ARGO, message=f"a schedule is not for the kind {options.kind}"
+                )
+            ]
+        )
     if not program.steps:
-        raise CompileError([Diagnostic(message=f"the program {program.name} has no statement")])
+        raise CompileError(
+            [
+                Diagnostic(
+                    code=Code.NOT_FOR_ARGO, message=f"the program {program.name} has no statement"
+                )
+            ]
+        )
     spec = _workflow_spec(program, options)
     match options.kind:
         case Kind.WORKFLOW:
@@ -99,7 +112,9 @@ def render(program: Program, options: RenderOptions | None = None) -> dict[str, 
             document = _manifest("CronWorkflow", program, options, cron)
     findings = lint(document)
     if findings:
-        raise CompileError([Diagnostic(message=str(finding)) for finding in findings])
+        raise CompileError(
+            [Diagnostic(code=Code.NOT_FOR_ARGO, message=str(finding)) for finding in findings]
+        )
     return document
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.errors import CompileError, Diagnostic
 from sqlflow_dagster.graph.analysis import VALIDATION_SELECT
@@ -66,6 +67,7 @@ def step_text(step: Step, program: Program) -> StepText:
             if _means(sql, step, program.dialect, mode):
                 return StepText(sql=sql, temp_tables=mode)
     problem = Diagnostic(
+        code=Code.NOT_FOR_ARGO,
         message="this statement cannot be run by a pod of its own: "
         "alone, its text means something else than in the program",
         span=step.statement.span,

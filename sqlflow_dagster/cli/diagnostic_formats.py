@@ -18,7 +18,8 @@ def diagnostics_json(diagnostics: Sequence[Diagnostic]) -> str:
     * ``format``: the number of this layout.
     * ``diagnostics``: a list. ``file``, as it was given; ``line`` and ``column``, counted from 1; ``end_line``
       and ``end_column``, of the first character after the place; ``severity``, ``error`` or ``warning``;
-      ``message``; ``hint``, what to do about it. All but ``severity`` and ``message`` may be null.
+      ``code``, a value of :class:`~sqlflow_dagster.codes.Code`; ``message``; ``hint``, what to do about it. The
+      place and the hint may be null.
     """
     data = {"format": JSON_FORMAT, "diagnostics": [_json_item(item) for item in diagnostics]}
     return json.dumps(data, indent=2, ensure_ascii=False)
@@ -34,6 +35,7 @@ def _json_item(item: Diagnostic) -> dict[str, Any]:
     return {
         **place,
         "severity": str(item.severity),
+        "code": str(item.code),
         "message": item.message,
         "hint": item.hint,
     }
@@ -50,13 +52,14 @@ def _workflow_command(item: Diagnostic) -> str:
     if place["line"] == place["end_line"]:
         # GitHub takes columns within one line only.
         names |= {"column": "col", "end_column": "endColumn"}
-    values = ",".join(
+    values = [
         f"{name}={_property(str(place[key]))}"
         for key, name in names.items()
         if place[key] is not None
-    )
+    ]
+    values.append(f"title={item.code}")
     text = item.message if item.hint is None else f"{item.message}\nhint: {item.hint}"
-    return f"::{item.severity}{' ' if values else ''}{values}::{_data(text)}"
+    return f"::{item.severity} {','.join(values)}::{_data(text)}"
 
 
 def _data(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sqlflow_dagster.cli.options import PROGRAM_FILE
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic, ExitCode
 
 if TYPE_CHECKING:
@@ -62,11 +63,19 @@ def _read(path: Path) -> str:
         return path.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise CompileError(
-            [Diagnostic(message=f"{path} is not UTF-8 text: {error.reason}")]
+            [
+                Diagnostic(
+                    code=Code.UNREADABLE_FILE, message=f"{path} is not UTF-8 text: {error.reason}"
+                )
+            ]
         ) from error
     except OSError as error:
         raise CompileError(
-            [Diagnostic(message=f"{path} cannot be read: {error.strerror}")]
+            [
+                Diagnostic(
+                    code=Code.UNREADABLE_FILE, message=f"{path} cannot be read: {error.strerror}"
+                )
+            ]
         ) from error
 
 
@@ -87,7 +96,7 @@ def _formatted(text: str, path: Path, dialect: str) -> str:
     if _statements(Source(text=formatted, path=str(path)), dialect) != statements:
         message = f"{path} is left as it is: formatted, it would mean something else"
         hint = "this is a defect of sqlflow fmt; please report it with the program"
-        raise CompileError([Diagnostic(message=message, hint=hint)])
+        raise CompileError([Diagnostic(code=Code.INTERNAL_ERROR, message=message, hint=hint)])
     return formatted
 
 

@@ -6,6 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from sqlflow_dagster.cli.options import CompileSettings
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity
 from sqlflow_dagster.graph.conflicts import conflicting_writers
@@ -74,9 +75,12 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        problem = Diagnostic(message=f"{path} cannot be read: {error.strerror}")
+        problem = Diagnostic(
+            code=Code.UNREADABLE_FILE, message=f"{path} cannot be read: {error.strerror}"
+        )
     except UnicodeDecodeError as error:
         problem = Diagnostic(
+            code=Code.UNREADABLE_FILE,
             message=f"{path} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#x}",
             hint="save the file as UTF-8",
         )

@@ -23,6 +23,7 @@ from sqlflow_dagster.cli.run import run
 from sqlflow_dagster.cli.statement import decoded, run_statement
 from sqlflow_dagster.cli.submit import submit
 from sqlflow_dagster.cli.temp_tables import temp_tables as temp_tables_group
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import (
     CompileError,
     Diagnostic,
@@ -61,9 +62,9 @@ def _report(error: SqlflowError) -> int:
             print_diagnostics([error.diagnostic])
             return error.exit_code
         case PluginError(message=message, hint=hint):
-            print_diagnostics([Diagnostic(message=message, hint=hint)])
+            print_diagnostics([Diagnostic(code=Code.CANNOT_RUN, message=message, hint=hint)])
         case _:
-            print_diagnostics([Diagnostic(message=str(error))])
+            print_diagnostics([Diagnostic(code=Code.CANNOT_RUN, message=str(error))])
     return ExitCode.FAILED
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity, SqlflowError, StepError
 from sqlflow_dagster.lang.parsers import PARSER_VARIABLE, parser_for
 
@@ -165,7 +166,7 @@ def _shown_quietly() -> Iterator[None]:
     except (CompileError, StepError) as error:
         raise CellError(str(error)) from None
     except SqlflowError as error:
-        raise CellError(Diagnostic(message=str(error)).render()) from None
+        raise CellError(Diagnostic(code=Code.CANNOT_RUN, message=str(error)).render()) from None
     except KeyboardInterrupt:
         raise CellError("interrupted; what finished before is kept") from None
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, Severity
 from sqlflow_dagster.graph.annotations import (
     NO_ANNOTATIONS,
@@ -193,7 +194,9 @@ def analyze(
     if whole and state.transaction is not None:
         message = "this transaction is never closed"
         span = state.transaction.start
-        state.problems.append(Diagnostic(message=message, span=span, hint="end it with COMMIT"))
+        state.problems.append(
+            Diagnostic(code=Code.TRANSACTION, message=message, span=span, hint="end it with COMMIT")
+        )
     return state.found, state.problems
 
 
@@ -261,7 +264,11 @@ def _judged(
     message = f"{what}not understood, sent to the engine as it is: {found.message}"
     hint = "its tables were guessed from its keywords"
     warning = Diagnostic(
-        message=message, span=_within(place, sql, found), hint=hint, severity=Severity.WARNING
+        code=Code.NOT_UNDERSTOOD,
+        message=message,
+        span=_within(place, sql, found),
+        hint=hint,
+        severity=Severity.WARNING,
     )
     state.problems.append(warning)
     return loose_effects(sql, state.names)
@@ -291,6 +298,7 @@ def _refuse_misplaced_clause(span: Span, state: _Analysis) -> None:
             first = span.text.split(maxsplit=1)[0].upper()
             raise ClauseError(
                 Diagnostic(
+                    code=Code.MISPLACED_CLAUSE,
                     message=f"TO {word.upper()} must follow a SELECT, "
                     f"this statement starts with {first}",
                     span=source.span(start, start + len("TO")),
@@ -324,12 +332,18 @@ def _transaction_edge(statement: SqlStatement, edge: str, state: _Analysis) -> N
     if edge == "begin":
         if transaction is not None:
             message = "this transaction is opened inside another one"
-            state.problems.append(Diagnostic(message=message, span=span, hint="COMMIT comes first"))
+            state.problems.append(
+                Diagnostic(
+                    code=Code.TRANSACTION, message=message, span=span, hint="COMMIT comes first"
+                )
+            )
         state.transaction = _Transaction(start=span, prefix=state.prefix)
     elif transaction is not None and edge == "rollback":
         message = "ROLLBACK undoes every statement since BEGIN, so none of them has an effect"
         hint = "end the transaction with COMMIT, or leave its statements out"
-        state.problems.append(Diagnostic(message=message, span=span, hint=hint))
+        state.problems.append(
+            Diagnostic(code=Code.TRANSACTION, message=message, span=span, hint=hint)
+        )
     elif transaction is not None and transaction.statements:
         merged = TransactionStatement(
             statements=tuple(transaction.statements),
@@ -342,7 +356,7 @@ def _refuse_in_transaction(span: Span | None, state: _Analysis) -> None:
     if state.transaction is not None:
         message = "a machine-learning statement cannot stand between BEGIN and COMMIT"
         hint = f"COMMIT the transaction of line {state.transaction.start.line} before it"
-        raise ClauseError(Diagnostic(message=message, span=span, hint=hint))
+        raise ClauseError(Diagnostic(code=Code.TRANSACTION, message=message, span=span, hint=hint))
 
 
 def _query_statement(span: Span, clause: int, state: _Analysis) -> None:
@@ -369,7 +383,7 @@ def _query_statement(span: Span, clause: int, state: _Analysis) -> None:
     if select is not None and select.span is not None:
         if not isinstance(select.value, str):
             message = f"{VALIDATION_SELECT} must be a SELECT in quotes"
-            raise ClauseError(Diagnostic(message=message, span=select.span))
+            raise ClauseError(Diagnostic(code=Code.SYNTAX_ERROR, message=message, span=select.span))
         text = _without_end(select.value, dialect)
         tree = parse_sql(text, dialect)
         validation = _query(Query(sql=text), tree, select.span, f"{VALIDATION_SELECT} is ", state)

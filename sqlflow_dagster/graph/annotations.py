@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
 from sqlflow_dagster.graph.objects import Names, ObjectRef
@@ -85,7 +86,11 @@ def annotations(statement: Span, effects: Effects, taken: Collection[str] = ()) 
                 problem = _bad_name(value, effects, taken)
             if problem is not None:
                 span = source.span(start + option.start(), start + option.end())
-                raise ClauseError(Diagnostic(message=problem, span=span, hint=_HINTS[name]))
+                raise ClauseError(
+                    Diagnostic(
+                        code=Code.INVALID_ANNOTATION, message=problem, span=span, hint=_HINTS[name]
+                    )
+                )
             given[name] = value
     if not given:
         return NO_ANNOTATIONS
@@ -167,7 +172,14 @@ def refuse_declarations(statement: Span, names: Names) -> None:
     if declared_effects(statement, names) is not None:
         span = annotation_comments(statement)[0]
         message = "what this statement reads and writes is known, and cannot be declared"
-        raise ClauseError(Diagnostic(message=message, span=span, hint="leave the comment out"))
+        raise ClauseError(
+            Diagnostic(
+                code=Code.INVALID_ANNOTATION,
+                message=message,
+                span=span,
+                hint="leave the comment out",
+            )
+        )
 
 
 def misplaced_annotations(
@@ -197,7 +209,13 @@ def misplaced_annotations(
             if message is not None:
                 span = source.span(*comment.span())
                 severity = Severity.WARNING
-                yield Diagnostic(message=message, span=span, hint=hint, severity=severity)
+                yield Diagnostic(
+                    code=Code.IGNORED_ANNOTATION,
+                    message=message,
+                    span=span,
+                    hint=hint,
+                    severity=severity,
+                )
 
 
 def _comments(statement: Span) -> Iterator[re.Match[str]]:
@@ -228,4 +246,8 @@ def _unreadable(source: Source, rest: str, end: int) -> ClauseError:
     else:
         message = f"expected 'reads' or 'writes' and the names of tables, found {text!r}"
         hint = "write it as: -- sqlflow: reads a, b writes c"
-    return ClauseError(Diagnostic(message=message, span=source.span(start, end), hint=hint))
+    return ClauseError(
+        Diagnostic(
+            code=Code.INVALID_ANNOTATION, message=message, span=source.span(start, end), hint=hint
+        )
+    )

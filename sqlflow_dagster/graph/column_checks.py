@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
 from sqlflow_dagster.graph.analysis import AnalyzedQuery, AnalyzedStatement
 from sqlflow_dagster.graph.column_tracker import ColumnTracker
@@ -110,6 +111,7 @@ def _not_there(
         if span is not None and start is not None and end is not None:
             where = span.source.span(span.start + start, span.start + end + 1)
         yield Diagnostic(
+            code=Code.UNKNOWN_COLUMN,
             message=f"column {column.name!r} is not among the columns of {table}: "
             + ", ".join(known),
             span=where,
@@ -125,6 +127,7 @@ def label_among_features(statement: TrainStatement) -> Iterator[Diagnostic]:
             for name in column_names(column):
                 if bare(name.name).lower() in labels:
                     yield Diagnostic(
+                        code=Code.LABEL_AS_FEATURE,
                         message=f"COLUMN names {name.name!r}, which is the label",
                         span=name.span or clause.span,
                         hint="a model cannot learn the label from itself: leave it out",
@@ -143,6 +146,7 @@ def keys_as_features(statement: TrainStatement, rows: Relation) -> Iterator[Diag
     keys = [name for name in features if name.lower() not in listed and _KEY.fullmatch(name)]
     if keys:
         yield Diagnostic(
+            code=Code.KEY_AS_FEATURE,
             message=f"model {statement.into} learns from what looks like a key: {', '.join(keys)}; "
             "a key tells rows apart and says nothing of new ones",
             span=statement.query.span,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Step
@@ -33,6 +34,7 @@ def conflicting_writers(programs: Sequence[Program]) -> list[tuple[int, Diagnost
 
 def _conflict(ref: ObjectRef, step: Step, first: Step) -> Diagnostic:
     return Diagnostic(
+        code=Code.TWO_WRITERS,
         message=f"{ref.kind} {ref.name!r} is written by two programs, here and at "
         f"{first.statement.span}",
         span=step.statement.span,

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
 from sqlflow_dagster.graph.loose import loose_effects
@@ -57,6 +58,7 @@ def refused(rejection: Rejection, place: Span, what: str) -> Diagnostic:
         what: Empty, or what a message calls it and a verb, such as ``the SELECT is``.
     """
     return Diagnostic(
+        code=Code.REFUSED_BY_PARSER,
         message=f"{what}refused by the parser: {rejection.message}",
         span=place,
         hint="the parser of --parser or SQLFLOW_PARSER decides here what is SQL",

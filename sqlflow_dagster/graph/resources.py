@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import get_args
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic, did_you_mean
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.expressions import Value
@@ -89,6 +90,7 @@ def step_resources(step: Step) -> Resources:
                 found = _with(found, setting)
             except _BadValueError as error:
                 problem = Diagnostic(
+                    code=Code.INVALID_ATTRIBUTE,
                     message=f"{PREFIX}{setting.name} wants {error.wanted}, "
                     f"but its value is {setting.value!r}",
                     span=setting.span,
@@ -162,6 +164,7 @@ def _comment_settings(statement: Span) -> Iterator[_Setting]:
 def _name_problem(setting: _Setting, given: set[str]) -> Diagnostic | None:
     if setting.name not in KNOWN:
         return Diagnostic(
+            code=Code.INVALID_ATTRIBUTE,
             message=f"unknown attribute {PREFIX + setting.name!r}",
             span=setting.span,
             hint=did_you_mean(setting.name, KNOWN)
@@ -169,6 +172,7 @@ def _name_problem(setting: _Setting, given: set[str]) -> Diagnostic | None:
         )
     if setting.name in given:
         return Diagnostic(
+            code=Code.GIVEN_TWICE,
             message=f"{PREFIX}{setting.name} is given twice",
             span=setting.span,
             hint="keep one of them",

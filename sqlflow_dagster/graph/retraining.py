@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic, did_you_mean
 from sqlflow_dagster.graph.cron import EXAMPLE, CronError, check_cron
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
@@ -67,6 +68,7 @@ def retraining(statement: TrainStatement) -> Retraining | None:
     if zone is not None and SCHEDULE not in given:
         problems.append(
             Diagnostic(
+                code=Code.INVALID_ATTRIBUTE,
                 message=f"{TIMEZONE} is the time zone of {SCHEDULE}, which is not given",
                 span=zone.span,
                 hint=f"give {SCHEDULE} too, or leave {TIMEZONE} out",
@@ -121,7 +123,11 @@ def unwatched(program: Program) -> list[Diagnostic]:
                     "what this program makes itself"
                 )
                 hint = f"use {SCHEDULE}, or train on a table that comes from elsewhere"
-                problems.append(Diagnostic(message=message, span=given.span, hint=hint))
+                problems.append(
+                    Diagnostic(
+                        code=Code.NOTHING_TO_WATCH, message=message, span=given.span, hint=hint
+                    )
+                )
     return problems
 
 
@@ -131,24 +137,38 @@ def _problem(item: Attribute) -> Diagnostic | None:
     span = item.expression.span or item.span
     if name not in _KNOWN:
         hint = did_you_mean(item.name, _KNOWN) or f"known: {', '.join(_KNOWN)}"
-        return Diagnostic(message=f"unknown attribute {item.name!r}", span=item.span, hint=hint)
+        return Diagnostic(
+            code=Code.INVALID_ATTRIBUTE,
+            message=f"unknown attribute {item.name!r}",
+            span=item.span,
+            hint=hint,
+        )
     if name == MIN_NEW_ROWS:
         if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
             return None
         message = f"{name} wants a number of rows from 1, but its value is {value!r}"
-        return Diagnostic(message=message, span=span)
+        return Diagnostic(code=Code.INVALID_ATTRIBUTE, message=message, span=span)
     if not isinstance(value, str):
         message = f"{name} wants a text, but its value is {value!r}"
-        return Diagnostic(message=message, span=span, hint=_EXAMPLES[name])
+        return Diagnostic(
+            code=Code.INVALID_ATTRIBUTE, message=message, span=span, hint=_EXAMPLES[name]
+        )
     if name == TIMEZONE:
         if _is_timezone(value):
             return None
         hint = did_you_mean(value, available_timezones()) or _EXAMPLES[name]
-        return Diagnostic(message=f"there is no time zone {value!r}", span=span, hint=hint)
+        return Diagnostic(
+            code=Code.INVALID_ATTRIBUTE,
+            message=f"there is no time zone {value!r}",
+            span=span,
+            hint=hint,
+        )
     try:
         check_cron(value)
     except CronError as error:
-        return Diagnostic(message=str(error), span=span, hint=error.hint)
+        return Diagnostic(
+            code=Code.INVALID_ATTRIBUTE, message=str(error), span=span, hint=error.hint
+        )
     return None
 
 

@@ -9,6 +9,7 @@ made again on each connection that needs it. No text of a user is changed.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.graph.analysis import AnalyzedQuery, AnalyzedStatement
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
@@ -145,6 +146,7 @@ def _visible(ref: ObjectRef, names: Names, state: _Pass) -> str | None:
 def _unfit(item: AnalyzedStatement, name: str, state: _Pass) -> Diagnostic:
     kind = "view" if state.visible[name].table is None else "table"
     return Diagnostic(
+        code=Code.TEMP_TABLE,
         message=f"{name} is a TEMP {kind} here, which this statement cannot write",
         span=item.statement.span,
         hint="make it a table, or drop it before this statement",
@@ -153,6 +155,7 @@ def _unfit(item: AnalyzedStatement, name: str, state: _Pass) -> Diagnostic:
 
 def _mixed(item: AnalyzedStatement, names: set[str]) -> Diagnostic:
     return Diagnostic(
+        code=Code.TEMP_TABLE,
         message=f"this statement writes {', '.join(sorted(names))}, a TEMP table, and something else",
         span=item.statement.span,
         hint="make two statements of it, or make it a table",

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic
 from sqlflow_dagster.graph.program import Program, Segment, Step
 from sqlflow_dagster.graph.resources import PREFIX, Resources, step_resources
@@ -64,6 +65,7 @@ def _disagreement(step: Step, name: str, both: str) -> CompileError:
     return CompileError(
         [
             Diagnostic(
+                code=Code.CONFLICTING_RESOURCES,
                 message=f"the statements of one table run in one pod, and ask for the "
                 f"{PREFIX}{name} {both}",
                 span=step.statement.span,

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic, did_you_mean
 from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.generated_names import PREFIX
@@ -92,6 +93,7 @@ def _unknown(name: str, programs: Sequence[Program]) -> Diagnostic:
     }
     what = "the program" if len(programs) == 1 else "the programs"
     return Diagnostic(
+        code=Code.UNKNOWN_SELECTOR,
         message=f"nothing of {what} is called {name!r}",
         hint=did_you_mean(name, known) or f"known: {', '.join(sorted(known))}",
     )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
 from sqlflow_dagster.graph.model_lineage import bare, column_names
 from sqlflow_dagster.graph.objects import ObjectRef
@@ -46,6 +47,7 @@ def unknown_columns(statement: QueryStatement, columns: Sequence[str]) -> list[D
     known = {name.lower() for name in columns}
     return [
         Diagnostic(
+            code=Code.UNKNOWN_COLUMN,
             message=f"column {name.name!r} is not among the columns of the SELECT: "
             + ", ".join(columns),
             span=name.span,
@@ -76,6 +78,7 @@ def unknown_attributes(statement: QueryStatement) -> list[Diagnostic]:
         return []
     return [
         Diagnostic(
+            code=Code.INVALID_ATTRIBUTE,
             message=f"unknown attribute {item.name!r}",
             span=item.span,
             hint=_hint(item.name, known),
@@ -97,6 +100,7 @@ def schemas_taken_for_tables(
     schemas = {ref.parts[-2].lower() for ref in used if len(ref.parts) > 1}
     return [
         Diagnostic(
+            code=Code.SCHEMA_AS_TABLE,
             message=f"this writes table {statement.into}, column {statement.column}; "
             f"elsewhere in the program {statement.into} is a schema",
             span=statement.into.span or statement.span,
@@ -117,6 +121,7 @@ def misspelt_models(statements: Sequence[Statement]) -> list[Diagnostic]:
     used = [reference for item in statements if (reference := _used_model(item)) is not None]
     return [
         Diagnostic(
+            code=Code.MISSPELT_MODEL,
             message=f"the program trains no model {str(reference.name)!r}, but one called {near!r}",
             span=reference.span or reference.name.span,
             hint=f"did you mean {near!r}?",

@@ -17,6 +17,7 @@ Clauses may come in any order, each once (COLUMN once for each target)::
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.lang.clause_lexer import Token, TokenKind, tokenize_clause
 from sqlflow_dagster.lang.expression_parser import ClauseError, ExpressionParser
@@ -214,7 +215,9 @@ class _Parser(ExpressionParser):
             found.starts.append((word, keyword.span.start))
             if word in seen and word != "COLUMN":
                 message = f"{word} is given twice"
-                raise ClauseError(Diagnostic(message=message, span=keyword.span))
+                raise ClauseError(
+                    Diagnostic(code=Code.GIVEN_TWICE, message=message, span=keyword.span)
+                )
             seen.add(word)
             self._clause(word, keyword, verb)
         last = found.starts[-1][0] if seen else None
@@ -258,7 +261,9 @@ class _Parser(ExpressionParser):
         for item in attributes:
             if item.name.lower() in seen:
                 message = f"attribute {item.name!r} is given twice"
-                raise ClauseError(Diagnostic(message=message, span=item.span))
+                raise ClauseError(
+                    Diagnostic(code=Code.GIVEN_TWICE, message=message, span=item.span)
+                )
             seen.add(item.name.lower())
         return attributes
 
@@ -273,7 +278,9 @@ class _Parser(ExpressionParser):
         if any(clause.target == target for clause in earlier):
             message = f"COLUMN … FOR {target} is given twice" if target else "COLUMN is given twice"
             hint = "name the input that each COLUMN feeds: COLUMN … FOR name"
-            raise ClauseError(Diagnostic(message=message, span=keyword.span, hint=hint))
+            raise ClauseError(
+                Diagnostic(code=Code.GIVEN_TWICE, message=message, span=keyword.span, hint=hint)
+            )
         return ColumnClause(columns=columns, target=target, span=keyword.span)
 
     def _column(self) -> Expression:

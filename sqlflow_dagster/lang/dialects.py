@@ -5,6 +5,7 @@ This is all that the scanner has to know of a dialect; the parser (sqlglot) know
 
 from dataclasses import dataclass
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic, did_you_mean
 
 
@@ -128,6 +129,7 @@ def lexis(dialect: str) -> Lexis:
         return LEXIS[dialect]
     except KeyError:
         problem = Diagnostic(
+            code=Code.UNKNOWN_DIALECT,
             message=f"unknown SQL dialect {dialect!r}",
             hint=did_you_mean(dialect, LEXIS) or f"known: {', '.join(LEXIS)}",
         )

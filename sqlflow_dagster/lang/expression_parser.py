@@ -6,6 +6,7 @@ A keyword is a name where only a name can stand: ``LABEL label INTO into`` names
 from collections.abc import Callable
 from typing import TypeVar
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, did_you_mean
 from sqlflow_dagster.lang.clause_lexer import Token, TokenKind
 from sqlflow_dagster.lang.expressions import (
@@ -82,7 +83,9 @@ class ExpressionParser:
         if token.kind is TokenKind.WORD:
             hint = did_you_mean(token.text, near) or hint
         message = f"expected {wanted}, found {token}"
-        return ClauseError(Diagnostic(message=message, span=token.span, hint=hint))
+        return ClauseError(
+            Diagnostic(code=Code.SYNTAX_ERROR, message=message, span=token.span, hint=hint)
+        )
 
     def separated(self, item: Callable[[], T], close: str | None = None) -> tuple[T, ...]:
         """``item {, item}``; with ``close``, possibly empty and up to that symbol."""
@@ -157,7 +160,9 @@ class ExpressionParser:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             message = f"this expression is nested more than {_MAX_DEPTH} deep"
-            raise ClauseError(Diagnostic(message=message, span=self.current.span))
+            raise ClauseError(
+                Diagnostic(code=Code.NESTED_TOO_DEEPLY, message=message, span=self.current.span)
+            )
 
     def _operand(self) -> Expression:
         token = self.current
@@ -192,7 +197,7 @@ class ExpressionParser:
         number = float(self.advance().text)
         if number == float("inf"):
             message = "this number is too large"
-            raise ClauseError(Diagnostic(message=message, span=token.span))
+            raise ClauseError(Diagnostic(code=Code.SYNTAX_ERROR, message=message, span=token.span))
         return number
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.lang.bodies import body_end, body_start, plain_end
 from sqlflow_dagster.lang.dialects import Lexis, lexis
@@ -243,7 +244,10 @@ def _unterminated(source: Source, opening: UnterminatedError) -> Diagnostic:
     span = source.span(opening.start, opening.end)
     what, closing = _OPENINGS.get(span.text.split()[0].upper(), ("dollar quote", span.text))
     return Diagnostic(
-        message=f"this {what} is never closed", span=span, hint=f"close it with {closing}"
+        code=Code.NEVER_CLOSED,
+        message=f"this {what} is never closed",
+        span=span,
+        hint=f"close it with {closing}",
     )
 
 

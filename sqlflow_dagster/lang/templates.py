@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, did_you_mean
 from sqlflow_dagster.source import Replacement, Source
 
@@ -37,7 +39,7 @@ def substitute(source: Source, variables: Mapping[str, str]) -> tuple[Source, li
         value = _value(match, variables)
         if isinstance(value, Diagnostic):
             span = source.span(*match.span())
-            problems.append(Diagnostic(message=value.message, hint=value.hint, span=span))
+            problems.append(replace(value, span=span))
             continue
         before = source.text[position : match.start()]
         start = length + len(before)
@@ -65,7 +67,11 @@ def _value(match: re.Match[str], variables: Mapping[str, str]) -> str | Diagnost
     name = match["name"] or RUN_DATE
     if name not in variables:
         hint = did_you_mean(name, variables) or f"give it a value: --variable {name}=…"
-        return Diagnostic(message=f"the variable {name!r} of {match[0]} has no value", hint=hint)
+        return Diagnostic(
+            code=Code.UNDEFINED_VARIABLE,
+            message=f"the variable {name!r} of {match[0]} has no value",
+            hint=hint,
+        )
     value = variables[name]
     if match["name"]:
         return value
@@ -73,6 +79,7 @@ def _value(match: re.Match[str], variables: Mapping[str, str]) -> str | Diagnost
     day = _day(value, -days if match["sign"] == "-" else days)
     if day is None:
         return Diagnostic(
+            code=Code.INVALID_DATE,
             message=f"{match[0]} needs a date in {RUN_DATE}, which is {value!r}",
             hint="write the date as yyyyMMdd, such as 20260131",
         )

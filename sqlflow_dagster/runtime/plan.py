@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, Severity
 from sqlflow_dagster.graph.effects import Mode, Write
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
@@ -71,6 +72,7 @@ def taken_over(
     first = {ref: min(writers) for ref, writers in state.writers.items()}
     return [
         Diagnostic(
+            code=Code.REPLACES_TABLE,
             message=f"this replaces {write.ref}, which no run of this program has made",
             span=step.statement.span,
             hint="give it another name to keep the table that is there",

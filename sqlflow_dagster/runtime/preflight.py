@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.engines.base import Engine, Session
 from sqlflow_dagster.errors import Diagnostic, TerminalError, did_you_mean
 from sqlflow_dagster.graph.effects import Mode
@@ -119,6 +120,7 @@ def _diagnostics(
             hint = f"the data source is {engine.display_url}"
         found.append(
             Diagnostic(
+                code=Code.MISSING_INPUT,
                 message=f"there is no {ref.kind} {ref.name!r} in the data source",
                 span=_place(ref, step),
                 hint=hint,

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from sqlflow_dagster.cli.diagnostic_formats import diagnostics_github, diagnostics_json
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, Severity
 from sqlflow_dagster.source import Source
 from tests.cli.command import Sqlflow
@@ -26,13 +27,14 @@ def test_json(sqlflow: Sqlflow) -> None:
             (item["line"], item["column"]),
             (item["end_line"], item["end_column"]),
             item["severity"],
+            item["code"],
         )
         for item in data["diagnostics"]
     ]
     assert found == [
-        ("p.sql", (1, 1), (1, 28), "warning"),
-        ("p.sql", (2, 10), (2, 23), "error"),
-        ("p.sql", (3, 8), (3, 9), "error"),
+        ("p.sql", (1, 1), (1, 28), "warning", "key-as-feature"),
+        ("p.sql", (2, 10), (2, 23), "error", "unknown-estimator"),
+        ("p.sql", (3, 8), (3, 9), "error", "unknown-column"),
     ]
     assert data["diagnostics"][1]["message"] == "unknown estimator 'xgboost.gbtre'"
     assert data["diagnostics"][1]["hint"].startswith("did you mean 'xgboost.gbtree'")
@@ -47,9 +49,9 @@ def test_github(sqlflow: Sqlflow) -> None:
     done = sqlflow("check", sqlflow.write("p.sql", PROGRAM), "--format", "github")
     assert done.code == 1
     assert done.stdout.splitlines()[1:] == [
-        "::error file=p.sql,line=2,endLine=2,col=10,endColumn=23::unknown estimator 'xgboost.gbtre'"
+        "::error file=p.sql,line=2,endLine=2,col=10,endColumn=23,title=unknown-estimator::unknown estimator 'xgboost.gbtre'"
         "%0Ahint: did you mean 'xgboost.gbtree' or 'xgboost.gblinear' or 'xgboost.dart'?",
-        "::error file=p.sql,line=3,endLine=3,col=8,endColumn=9::column 'b' is not among the columns "
+        "::error file=p.sql,line=3,endLine=3,col=8,endColumn=9,title=unknown-column::column 'b' is not among the columns "
         "of the SELECT: a, user_id, y",
         "1 file, 2 errors, 1 warning",
     ]
@@ -60,14 +62,19 @@ def test_github(sqlflow: Sqlflow) -> None:
     [
         pytest.param(
             Diagnostic(
+                code=Code.NOT_UNDERSTOOD,
                 message="100 %: a, b\r\nc",
                 span=Source(text="ab\ncd", path="a,b:c%.sql").span(1, 4),
                 severity=Severity.WARNING,
             ),
-            "::warning file=a%2Cb%3Ac%25.sql,line=1,endLine=2::100 %25: a, b%0D%0Ac",
+            "::warning file=a%2Cb%3Ac%25.sql,line=1,endLine=2,title=not-understood::100 %25: a, b%0D%0Ac",
             id="what means something in a command, and a place of two lines",
         ),
-        pytest.param(Diagnostic(message="no place"), "::error::no place", id="no place"),
+        pytest.param(
+            Diagnostic(code=Code.CIRCLE, message="no place"),
+            "::error title=circle::no place",
+            id="no place",
+        ),
     ],
 )
 def test_escapes(diagnostic: Diagnostic, expected: str) -> None:
@@ -75,7 +82,9 @@ def test_escapes(diagnostic: Diagnostic, expected: str) -> None:
 
 
 def test_json_without_a_place() -> None:
-    (item,) = json.loads(diagnostics_json([Diagnostic(message="no place")]))["diagnostics"]
+    (item,) = json.loads(diagnostics_json([Diagnostic(code=Code.CIRCLE, message="no place")]))[
+        "diagnostics"
+    ]
     assert item == {
         "file": None,
         "line": None,
@@ -83,6 +92,7 @@ def test_json_without_a_place() -> None:
         "end_line": None,
         "end_column": None,
         "severity": "error",
+        "code": "circle",
         "message": "no place",
         "hint": None,
     }

@@ -139,7 +139,7 @@ def test_check_tells_of_two_files_that_write_one_table(sqlflow: Sqlflow) -> None
     done = sqlflow("check", first, second)
     assert done.code == 1
     assert done.stdout == (
-        "b.sql:2:1: error: table 't' is written by two programs, here and at a.sql:1:1\n"
+        "b.sql:2:1: error: table 't' is written by two programs, here and at a.sql:1:1 [two-writers]\n"
         "2 | CREATE TABLE t AS SELECT 2 AS x;\n"
         "    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
         "hint: let one program write it and the others read it\n"

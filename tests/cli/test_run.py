@@ -121,7 +121,7 @@ def test_an_unknown_selection_changes_nothing(sqlflow: Sqlflow, ask: Ask) -> Non
     done = sqlflow("run", program, "--select", "abd")
     assert done.code == 1
     assert done.stderr == (
-        "error: nothing of the program is called 'abd'\nhint: did you mean 'abc'?\n"
+        "error: nothing of the program is called 'abd' [unknown-selector]\nhint: did you mean 'abc'?\n"
     )
     assert ask("SELECT table_name FROM information_schema.tables") == [("numbers",)]
 

@@ -119,7 +119,7 @@ def test_errors_show_the_place_and_no_traceback(folder: Path) -> None:
         "hint: write %%sqlflow --datasource duckdb:///data.duckdb, or set SQLFLOW_DATASOURCE"
     )
     assert shown[1].startswith(
-        "<cell>:3:19: error: unknown estimator 'nothing'\n"
+        "<cell>:3:19: error: unknown estimator 'nothing' [unknown-estimator]\n"
         "3 | SELECT 1 TO TRAIN nothing LABEL x INTO m\n"
         "                      ^^^^^^^\n"
     )

@@ -48,7 +48,7 @@ def test_a_syntax_error_is_shown_with_its_place(tmp_path: Path) -> None:
     assert shown(defs) == {
         "bad/compile_error": "This program cannot be loaded.\n\n```text\n"
         f"{tmp_path}/bad.sql:2:25: error: expected the name of an estimator after TRAIN, "
-        "found the end of the statement\n"
+        "found the end of the statement [syntax-error]\n"
         "2 | SELECT * FROM t TO TRAIN\n"
         "                            ^\n```"
     }

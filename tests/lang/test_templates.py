@@ -73,7 +73,7 @@ def test_positions_are_those_of_the_text_as_written() -> None:
     with pytest.raises(CompileError) as caught:
         compile_program(text, variables={"TABLE": "a_very_long_name", "N": "1", "WHAT": "nothing"})
     assert str(caught.value).splitlines()[:3] == [
-        "<sql>:3:27: error: unknown estimator 'nothing'",
+        "<sql>:3:27: error: unknown estimator 'nothing' [unknown-estimator]",
         "3 | SELECT ${N} AS x TO TRAIN ${WHAT} INTO m",
         "                              ^^^^^^^",
     ]
