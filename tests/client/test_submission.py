@@ -115,7 +115,9 @@ def test_program_that_does_not_compile_is_not_sent(page: Site) -> None:
     done = page("submit", "wrong.sql", "--url", "http://127.0.0.1:9")
 
     assert done.code == 1
-    assert done.stderr.startswith("wrong.sql:1:24: error: unknown estimator 'nothing' [unknown-estimator]\n")
+    assert done.stderr.startswith(
+        "wrong.sql:1:24: error: unknown estimator 'nothing' [unknown-estimator]\n"
+    )
     assert "                       ^^^^^^^" in done.stderr
     assert "wrong.sql" not in page.programs()
 
