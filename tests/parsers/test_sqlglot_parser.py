@@ -107,6 +107,6 @@ def test_the_tables_of_a_statement(text: str, tables: StatementTables) -> None:
 
 def test_an_unknown_dialect() -> None:
     with pytest.raises(
-        CompileError, match="unknown SQL dialect 'hiv' .*\nhint: did you mean 'hive'"
+        CompileError, match=r"unknown SQL dialect 'hiv' .*\nhint: did you mean 'hive'"
     ):
         parse("SELECT 1", "hiv")
