@@ -13,8 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from sqlflow_dagster.engines.base import parse_url
-from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.engines.base import absolute_url
 from sqlflow_dagster.executor import ExecutorKind
 from sqlflow_dagster.lang.parsers import PARSER_VARIABLE
 from sqlflow_dagster.project import definitions_from_sql
@@ -40,21 +39,8 @@ def _resolve_environment() -> None:
         str(Path(item).absolute()) for item in patterns if item
     )
     url = os.environ.get(DATASOURCE_VARIABLE) or f"duckdb:///{_root() / 'sqlflow.duckdb'}"
-    os.environ[DATASOURCE_VARIABLE] = _absolute_url(url)
+    os.environ[DATASOURCE_VARIABLE] = absolute_url(url)
     os.environ[EXECUTOR_VARIABLE] = os.environ.get(EXECUTOR_VARIABLE) or ExecutorKind.MULTIPROCESS
-
-
-def _absolute_url(url: str) -> str:
-    """The URL of a database file with an absolute path; any other URL as it is."""
-    try:
-        parsed = parse_url(url)
-    except TerminalError:
-        return url  # Opening it gives the error, with what to write instead.
-    is_file = parsed.host is None and parsed.database and parsed.database != ":memory:"
-    if not is_file or parsed.get_backend_name() not in {"duckdb", "sqlite"}:
-        return url
-    database = str(Path(str(parsed.database)).absolute())
-    return parsed.set(database=database).render_as_string(hide_password=False)
 
 
 @dg.definitions

@@ -7,6 +7,7 @@ for one statement or a few; none is held while a model trains.
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 import pyarrow as pa
@@ -173,3 +174,16 @@ def open_engine(url: str) -> Engine:
         )
     factory = engines.get(backend)
     return factory(parsed)  # type: ignore[call-arg]  # a Protocol has no constructor to declare
+
+
+def absolute_url(url: str) -> str:
+    """The URL of a database file with an absolute path; any other URL as it is."""
+    try:
+        parsed = parse_url(url)
+    except TerminalError:
+        return url  # Opening it gives the error, with what to write instead.
+    is_file = parsed.host is None and parsed.database and parsed.database != ":memory:"
+    if not is_file or parsed.get_backend_name() not in {"duckdb", "sqlite"}:
+        return url
+    database = str(Path(str(parsed.database)).absolute())
+    return parsed.set(database=database).render_as_string(hide_password=False)

@@ -1,14 +1,16 @@
 """Where trained models live.
 
 A model is a bundle of bytes (see :mod:`sqlflow_dagster.ml.bundle`) under a name. Every save makes a new
-version; an ``accepted`` pointer says which version ``USING model`` reads.
+version, with a number that no version of the name had before; an ``accepted`` pointer says which version
+``USING model`` reads, a ``latest`` pointer which number was given last.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
+from sqlflow_dagster.engines.base import Engine
 from sqlflow_dagster.registry import Group, Registry
 
 
@@ -37,6 +39,22 @@ class ModelVersion:
 
 class ModelStore(Protocol):
     """Versions of models under names."""
+
+    @classmethod
+    def open(cls, engine: Engine, location: str) -> Self:
+        """The store of a location.
+
+        Args:
+            engine: The data source of the statements.
+            location: What stands after the plugin's name; empty where nothing does.
+
+        Raises:
+            TerminalError: The location is not one of this kind of store.
+        """
+
+    @property
+    def location(self) -> str:
+        """Where the store is, for people; without passwords."""
 
     def save(
         self, name: str, bundle: bytes, metadata: Mapping[str, Any], *, accept: bool = True
@@ -67,10 +85,18 @@ class ModelStore(Protocol):
         """The models' names, sorted."""
 
     def accept(self, name: str, version: int) -> None:
-        """Let ``USING name`` read this version from now on."""
+        """Let ``USING name`` read this version from now on.
 
-    def delete(self, name: str) -> None:
-        """Remove every version of a model."""
+        Raises:
+            TerminalError: There is no such model or version.
+        """
+
+    def delete(self, name: str, version: int | None = None) -> None:
+        """Remove a version of a model; without ``version``, the model.
+
+        Raises:
+            TerminalError: There is no such model or version, or the version is the accepted one.
+        """
 
 
 model_stores: Registry[type[ModelStore]] = Registry(Group.MODEL_STORES, "model store")

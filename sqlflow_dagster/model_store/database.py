@@ -1,7 +1,7 @@
 """Models in tables of the data source itself: what reaches the data reaches the models.
 
-Three tables, made by the first save: ``sqlflow_models`` (the accepted version of each name),
-``sqlflow_model_versions`` (what is known of each version) and ``sqlflow_model_chunks`` (its bytes in
+Three tables, made by the first save: ``sqlflow_models`` (the accepted version of each name, and the last
+number that was given), ``sqlflow_model_versions`` (what is known of each version) and ``sqlflow_model_chunks`` (its bytes in
 pieces of 1 MiB, because servers bound the size of one value).
 """
 
@@ -10,14 +10,22 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from sqlflow_dagster.engines.base import Engine, Session
-from sqlflow_dagster.errors import StepError, TerminalError, did_you_mean
+from sqlflow_dagster.engines.base import Engine, Session, open_engine
+from sqlflow_dagster.errors import StepError
 from sqlflow_dagster.model_store.base import ModelVersion
+from sqlflow_dagster.model_store.checks import (
+    accepted_stays,
+    check_bundle,
+    check_name,
+    to_json,
+    unknown_model,
+    unknown_version,
+)
 
 CHUNK_BYTES = 1 << 20
 ATTEMPTS = 8
@@ -31,6 +39,7 @@ _MODELS = sa.Table(
     _METADATA,
     sa.Column("name", _NAME, primary_key=True),
     sa.Column("accepted_version", sa.Integer),
+    sa.Column("latest_version", sa.Integer, nullable=False),
 )
 _VERSIONS = sa.Table(
     "sqlflow_model_versions",
@@ -73,6 +82,20 @@ class DatabaseModelStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @classmethod
+    def open(cls, engine: Engine, location: str) -> Self:
+        """The store in the data source, or in the database whose URL ``location`` is.
+
+        Raises:
+            TerminalError: The URL names no engine.
+        """
+        return cls(open_engine(location) if location else engine)
+
+    @property
+    def location(self) -> str:
+        """The URL of the database, without its password."""
+        return self._engine.display_url
+
     def save(
         self, name: str, bundle: bytes, metadata: Mapping[str, Any], *, accept: bool = True
     ) -> ModelVersion:
@@ -82,8 +105,8 @@ class DatabaseModelStore:
             TerminalError: The name is empty or too long, or the metadata are no JSON values.
             StepError: Others kept saving the same model.
         """
-        _check_name(name)
-        text = _to_json(name, metadata)
+        check_name(name)
+        text = to_json(name, metadata)
         saved = ModelVersion(
             name=name,
             version=0,
@@ -101,7 +124,7 @@ class DatabaseModelStore:
                 try:
                     with session.transaction():
                         _insert(session, saved, text, bundle)
-                        _point(session, name, saved.version if accept else None)
+                        _count(session, saved)
                 except StepError:
                     # Each database has an error of its own for a number that another save took.
                     if attempt == ATTEMPTS or _last_version(session, name) < saved.version:
@@ -124,12 +147,7 @@ class DatabaseModelStore:
                 .order_by(_CHUNKS.c.chunk)
             )
             bundle = b"".join(bytes(data) for data in session.connection.scalars(query))
-        if hashlib.sha256(bundle).hexdigest() != found.sha256:
-            raise TerminalError(
-                f"model {name!r} version {found.version} is corrupt: {found.size} bytes were saved, "
-                f"and the {len(bundle)} that are stored have another hash",
-                hint="use another version of it, or train it again",
-            )
+        check_bundle(found, bundle)
         return found, bundle
 
     def find(self, name: str, version: int | None = None) -> ModelVersion | None:
@@ -154,19 +172,29 @@ class DatabaseModelStore:
         """
         with self._engine.session() as session, session.transaction():
             _known_version(session, name, version)
-            _point(session, name, version)
+            of_name = _MODELS.c.name == name
+            session.connection.execute(
+                _MODELS.update().where(of_name).values(accepted_version=version)
+            )
 
-    def delete(self, name: str) -> None:
-        """Remove every version of a model.
+    def delete(self, name: str, version: int | None = None) -> None:
+        """Remove a version of a model; without ``version``, the model.
 
         Raises:
-            TerminalError: There is no such model.
+            TerminalError: There is no such model or version, or the version is the accepted one.
         """
         with self._engine.session() as session, session.transaction():
             if not _versions(session, name):
-                raise _unknown_model(session, name)
-            for table in _TABLES:
-                session.connection.execute(table.delete().where(table.c.name == name))
+                raise unknown_model(name, _names(session))
+            if version is None:
+                for table in _TABLES:
+                    session.connection.execute(table.delete().where(table.c.name == name))
+                return
+            if _known_version(session, name, version).accepted:
+                raise accepted_stays(name, version)
+            for table in (_CHUNKS, _VERSIONS):
+                of_version = (table.c.name == name) & (table.c.version == version)
+                session.connection.execute(table.delete().where(of_version))
 
 
 _TABLES = (_MODELS, _CHUNKS, _VERSIONS)
@@ -224,29 +252,15 @@ def _pick(versions: Iterable[ModelVersion], version: int | None) -> ModelVersion
 def _known_version(session: Session, name: str, version: int | None) -> ModelVersion:
     versions = _versions(session, name)
     if not versions:
-        raise _unknown_model(session, name)
+        raise unknown_model(name, _names(session))
     found = _pick(versions, version)
-    if found is not None:
-        return found
-    known = ", ".join(str(item.version) for item in versions)
-    if version is None:
-        raise TerminalError(
-            f"model {name!r} has no accepted version",
-            hint=f"accept one of its versions ({known}), or name one: {name}@{versions[-1].version}",
-        )
-    raise TerminalError(f"model {name!r} has no version {version}", hint=f"it has {known}")
-
-
-def _unknown_model(session: Session, name: str) -> TerminalError:
-    names = _names(session)
-    hint = did_you_mean(name, names) or (
-        f"known: {', '.join(names)}" if names else "no model was saved here yet"
-    )
-    return TerminalError(f"unknown model {name!r}", hint=hint)
+    if found is None:
+        raise unknown_version(name, version, [item.version for item in versions])
+    return found
 
 
 def _last_version(session: Session, name: str) -> int:
-    query = sa.select(sa.func.max(_VERSIONS.c.version)).where(_VERSIONS.c.name == name)
+    query = sa.select(_MODELS.c.latest_version).where(_MODELS.c.name == name)
     return session.connection.scalar(query) or 0
 
 
@@ -266,25 +280,13 @@ def _insert(session: Session, saved: ModelVersion, metadata: str, bundle: bytes)
         session.connection.execute(_CHUNKS.insert().values(**key, chunk=chunk, data=data))
 
 
-def _point(session: Session, name: str, version: int | None) -> None:
-    """Move the accepted pointer; None leaves it where it is, and makes one that points nowhere."""
-    of_name = _MODELS.c.name == name
-    if session.connection.scalar(sa.select(_MODELS.c.name).where(of_name)) is None:
-        session.connection.execute(_MODELS.insert().values(name=name, accepted_version=version))
-    elif version is not None:
-        session.connection.execute(_MODELS.update().where(of_name).values(accepted_version=version))
-
-
-def _check_name(name: str) -> None:
-    if not 0 < len(name) <= 255:
-        raise TerminalError(f"a model's name has 1 to 255 characters, not {len(name)}")
-
-
-def _to_json(name: str, metadata: Mapping[str, Any]) -> str:
-    try:
-        # allow_nan=False: NaN is no JSON, and other readers of the table refuse it.
-        return json.dumps(metadata, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise TerminalError(
-            f"the metadata of model {name!r} are no JSON values: {error}"
-        ) from error
+def _count(session: Session, saved: ModelVersion) -> None:
+    """Remember the number of a new version, and that it is accepted where it is."""
+    pointers = {"latest_version": saved.version}
+    if saved.accepted:
+        pointers["accepted_version"] = saved.version
+    if saved.version == 1:
+        session.connection.execute(_MODELS.insert().values(name=saved.name, **pointers))
+    else:
+        of_name = _MODELS.c.name == saved.name
+        session.connection.execute(_MODELS.update().where(of_name).values(**pointers))

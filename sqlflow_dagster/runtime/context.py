@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sqlflow_dagster.engines.base import Engine, open_engine
-from sqlflow_dagster.model_store.base import ModelStore, model_stores
+from sqlflow_dagster.model_store.base import ModelStore
+from sqlflow_dagster.model_store.opening import open_model_store
+from sqlflow_dagster.model_store.settings import ModelSettings
 from sqlflow_dagster.runtime.history import History
 
 
@@ -37,6 +39,7 @@ class RunContext:
     Attributes:
         engine: The data source.
         models: The model store.
+        keep_versions: How many of a model's newest versions a training leaves there; None for all.
         history: Where finished steps are recorded; None to record nothing.
         program: The program's name, for the history.
         run_id: Of the run that the step belongs to.
@@ -48,6 +51,7 @@ class RunContext:
 
     engine: Engine
     models: ModelStore
+    keep_versions: int | None = None
     history: History | None = None
     program: str = "program"
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -57,17 +61,25 @@ class RunContext:
     shown_rows: int = 1000
 
 
-def open_context(datasource: str, **settings: object) -> RunContext:
-    """A context for a data source given by its URL; models are kept in the data source itself.
+def open_context(
+    datasource: str, *, models: ModelSettings | None = None, **settings: object
+) -> RunContext:
+    """A context for a data source given by its URL.
 
     Args:
         datasource: Such as ``duckdb:///demo.duckdb``.
+        models: Where models are kept; by default in the data source itself.
         settings: Further fields of :class:`RunContext`.
 
     Raises:
-        TerminalError: The URL names no engine.
+        TerminalError: The URL names no engine, or there is no such model store.
     """
     engine = open_engine(datasource)
-    store = model_stores.get("database")
-    models = store(engine)  # type: ignore[call-arg]  # a Protocol has no constructor to declare
-    return RunContext(engine=engine, models=models, history=History(engine), **settings)  # type: ignore[arg-type]
+    models = models or ModelSettings()
+    return RunContext(
+        engine=engine,
+        models=open_model_store(models.store, engine),
+        keep_versions=models.keep_versions,
+        history=History(engine),
+        **settings,  # type: ignore[arg-type]
+    )

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.graph.program import Program, Step
+from sqlflow_dagster.model_store.settings import ModelSettings
 from sqlflow_dagster.runtime.results import StepResult
 from sqlflow_dagster.runtime.worker import Advance, Job, Message, Note, run_job
 
@@ -109,6 +110,7 @@ class _Run:
 
     program: Program
     datasource: str
+    models: ModelSettings
     observer: Observer
     concurrent: int
     waiting: dict[int, Step]
@@ -124,6 +126,7 @@ def run_program(
     *,
     datasource: str,
     observer: Observer,
+    models: ModelSettings | None = None,
     steps: frozenset[int] | None = None,
     concurrent: int | None = None,
 ) -> RunSummary:
@@ -133,6 +136,7 @@ def run_program(
         program: The program.
         datasource: The URL of the data source.
         observer: Told what happens.
+        models: Where models are kept; by default in the data source itself.
         steps: The indexes of the steps to run; None for all.
         concurrent: The most steps at once; None for :func:`max_concurrent`.
 
@@ -143,6 +147,7 @@ def run_program(
     run = _Run(
         program=program,
         datasource=datasource,
+        models=models or ModelSettings(),
         observer=observer,
         concurrent=concurrent or max_concurrent(),
         waiting={step.index: step for step in chosen},
@@ -188,6 +193,7 @@ def _spawn(step: Step, run: _Run) -> _Running:
     job = Job(
         step=step,
         datasource=run.datasource,
+        models=run.models,
         program=run.program.name,
         run_id=run.run_id,
         threads=threads_per_step(run.concurrent),

@@ -12,6 +12,7 @@ from sqlflow_dagster.lang.statements import (
 )
 from sqlflow_dagster.ml.model import train_model
 from sqlflow_dagster.ml.preparation import check_statement
+from sqlflow_dagster.model_store.pruning import prune
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import (
     column_types,
@@ -54,6 +55,7 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
     manifest = model.manifest
     version = context.models.save(str(statement.into), model.to_bundle(), manifest.to_json())
     context.progress.note(f"stored {version.name} version {version.version}")
+    _prune(version.name, context)
     judged_on, metrics = next(iter(manifest.metrics.items()), (None, None))
     return StepResult(
         input_rows=training.num_rows,
@@ -62,6 +64,20 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
         judged_on=judged_on,
         column_lineage=lineage,
     )
+
+
+def _prune(name: str, context: RunContext) -> None:
+    if context.keep_versions is None:
+        return
+    try:
+        removed = prune(context.models, name, context.keep_versions)
+    except StepError as error:
+        # The model is trained and stored; the next training tidies up.
+        context.progress.note(f"warning: old versions of {name} could not be removed: {error.message}")
+        return
+    if removed:
+        numbers = ", ".join(str(item.version) for item in removed)
+        context.progress.note(f"removed old versions of {name}: {numbers}")
 
 
 def _check_validation(session: Session, select: Query, statement: TrainStatement) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy  # noqa: F401  # imported here so that a forked step has it al
 
 from sqlflow_dagster.errors import SqlflowError, StepError, TerminalError
 from sqlflow_dagster.graph.program import Step
+from sqlflow_dagster.model_store.settings import ModelSettings
 from sqlflow_dagster.runtime.context import open_context
 from sqlflow_dagster.runtime.execute import execute
 from sqlflow_dagster.runtime.results import StepResult
@@ -25,6 +26,7 @@ class Job:
     Attributes:
         step: The step.
         datasource: The data source's URL.
+        models: Where models are kept.
         program: The program's name.
         run_id: Of the run.
         threads: How many threads a library may use.
@@ -32,6 +34,7 @@ class Job:
 
     step: Step
     datasource: str
+    models: ModelSettings
     program: str
     run_id: str
     threads: int
@@ -79,6 +82,7 @@ def run_job(job: Job, parent: Connection) -> None:
     try:
         context = open_context(
             job.datasource,
+            models=job.models,
             program=job.program,
             run_id=job.run_id,
             threads=job.threads,
