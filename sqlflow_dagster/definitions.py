@@ -5,7 +5,8 @@
 ``SQLFLOW_EXECUTOR``: ``multiprocess`` (default), ``in_process`` or ``k8s``. ``SQLFLOW_TEMP_TABLES_LIFE``: when
 generated tables are dropped, ``keep`` (default), ``drop_after_run`` or ``ttl=7d``. ``SQLFLOW_PARSER``: what
 decides what is SQL, ``engine``, ``sqlglot`` or ``grpc://host:port``; default the data source, when it runs a
-statement.
+statement. ``SQLFLOW_MODEL_STORE``: where models are kept, a folder or a URI; default the data source.
+``SQLFLOW_KEEP_VERSIONS``: how many versions of each model are kept; default all.
 """
 
 import os
@@ -16,8 +17,10 @@ import dagster as dg
 from sqlflow_dagster.engines.base import absolute_url
 from sqlflow_dagster.executor import ExecutorKind
 from sqlflow_dagster.lang.parsers import PARSER_VARIABLE
+from sqlflow_dagster.model_store.opening import absolute
+from sqlflow_dagster.model_store.settings import STORE_VARIABLE, ModelSettings
 from sqlflow_dagster.project import definitions_from_sql
-from sqlflow_dagster.resources import DatasourceResource
+from sqlflow_dagster.resources import DatasourceResource, ModelStoreResource
 
 PROGRAMS_VARIABLE = "SQLFLOW_PROGRAMS"
 DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
@@ -40,7 +43,16 @@ def _resolve_environment() -> None:
     )
     url = os.environ.get(DATASOURCE_VARIABLE) or f"duckdb:///{_root() / 'sqlflow.duckdb'}"
     os.environ[DATASOURCE_VARIABLE] = absolute_url(url)
+    if os.environ.get(STORE_VARIABLE):
+        os.environ[STORE_VARIABLE] = absolute(os.environ[STORE_VARIABLE])
     os.environ[EXECUTOR_VARIABLE] = os.environ.get(EXECUTOR_VARIABLE) or ExecutorKind.MULTIPROCESS
+
+
+def _model_store() -> ModelStoreResource:
+    keep = ModelSettings.from_environment().keep_versions
+    if os.environ.get(STORE_VARIABLE):
+        return ModelStoreResource(store=dg.EnvVar(STORE_VARIABLE), keep_versions=keep)
+    return ModelStoreResource(keep_versions=keep)
 
 
 @dg.definitions
@@ -50,6 +62,7 @@ def defs() -> dg.Definitions:
     return definitions_from_sql(
         os.environ[PROGRAMS_VARIABLE].split(os.pathsep),
         datasource=DatasourceResource(url=dg.EnvVar(DATASOURCE_VARIABLE)),
+        model_store=_model_store(),
         executor_kind=os.environ[EXECUTOR_VARIABLE],
         temp_tables_life=os.environ.get(LIFE_VARIABLE) or "keep",
         parser=os.environ.get(PARSER_VARIABLE),

@@ -15,14 +15,14 @@ from pydantic import Field
 from sqlflow_dagster.engines.base import Engine, open_engine, parse_url
 from sqlflow_dagster.engines.messages import redact
 from sqlflow_dagster.errors import PluginError, StepError, TerminalError, TransientError
-from sqlflow_dagster.model_store.base import ModelStore, model_stores
+from sqlflow_dagster.model_store.base import ModelStore
+from sqlflow_dagster.model_store.opening import DEFAULT_STORE, open_model_store
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.history import History
 from sqlflow_dagster.runtime.local import max_concurrent, threads_per_step
 
 DATASOURCE_KEY = "sqlflow_datasource"
 MODEL_STORE_KEY = "sqlflow_model_store"
-DEFAULT_STORE = "database"
 
 
 class DatasourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -80,18 +80,28 @@ class DatasourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class ModelStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where models are kept; by default in the data source itself."""
+    """Where models are kept; by default in the data source itself.
 
-    store: str = Field(default=DEFAULT_STORE, description="the name of a model store plugin")
+    Give a place whose URI holds a password as ``dg.EnvVar("…")``: Dagster shows the values of resources.
+    """
+
+    store: str = Field(
+        default=DEFAULT_STORE,
+        description="a folder, a URI such as s3://bucket/models, or the name of a model store plugin",
+    )
+    keep_versions: int | None = Field(
+        default=None,
+        ge=1,
+        description="how many of a model's newest versions are kept when a new one is made; all without it",
+    )
 
     def open(self, engine: Engine) -> ModelStore:
         """The store; ``engine`` is the data source of the statement.
 
         Raises:
-            PluginError: No plugin has the name.
+            TerminalError: There is no such store.
         """
-        factory = model_stores.get(self.store)
-        return factory(engine)  # type: ignore[call-arg]  # a Protocol has no constructor to declare
+        return open_model_store(self.store, engine)
 
 
 Resource: TypeAlias = DatasourceResource | ModelStoreResource
@@ -131,6 +141,7 @@ class OpResources:
             yield RunContext(
                 engine=engine,
                 models=model_store.open(engine),
+                keep_versions=model_store.keep_versions,
                 history=History(engine),
                 program=program,
                 run_id=context.run.run_id,
@@ -203,9 +214,11 @@ def _datasource_name(datasource: DatasourceResource) -> str:
 
 
 def _store_name(store: ModelStoreResource) -> str:
+    if store == ModelStoreResource():
+        return ""
     if isinstance(store.store, dg.EnvVar):
-        return store.store.env_var_name.lower()
-    return "" if store.store == DEFAULT_STORE else store.store
+        return store.store.env_var_name.lower().removeprefix(MODEL_STORE_KEY).strip("_")
+    return store.store if store.store.isidentifier() else _digest(store.store)
 
 
 def _key(stem: str, name: str) -> str:

@@ -10,10 +10,12 @@ from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.objects import ObjectKind
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.graph.resources import Resources, step_resources
+from sqlflow_dagster.model_store.settings import STORE_VARIABLE
 
 DAG = "program"
 DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
 SECRET_KEY = "datasource"  # noqa: S105  # the name of an entry, not its value
+MODEL_STORE_KEY = "model-store"
 COMMAND = "sqlflow"
 PROGRAM_LABEL = "sqlflow/program"
 STEP_LABEL = "sqlflow/step"
@@ -63,12 +65,7 @@ def step_template(step: Step, program: Program, *, image: str, secret: str) -> d
         "image": asked.image or image,
         "command": [COMMAND],
         "args": container_arguments(step_text(step, program)),
-        "env": [
-            {
-                "name": DATASOURCE_VARIABLE,
-                "valueFrom": {"secretKeyRef": {"name": secret, "key": SECRET_KEY}},
-            }
-        ],
+        "env": _environment(secret),
         **_container_resources(asked),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -77,6 +74,15 @@ def step_template(step: Step, program: Program, *, image: str, secret: str) -> d
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     return template
+
+
+def _environment(secret: str) -> list[dict[str, Any]]:
+    source = {"name": secret, "key": SECRET_KEY}
+    store = {"name": secret, "key": MODEL_STORE_KEY, "optional": True}
+    return [
+        {"name": DATASOURCE_VARIABLE, "valueFrom": {"secretKeyRef": source}},
+        {"name": STORE_VARIABLE, "valueFrom": {"secretKeyRef": store}},
+    ]
 
 
 def _metadata(step: Step) -> dict[str, Any]:

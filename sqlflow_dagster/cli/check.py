@@ -11,8 +11,10 @@ from sqlflow_dagster.cli.options import (
     CompileSettings,
     compile_options,
     datasource_option,
+    models_option,
 )
 from sqlflow_dagster.errors import ExitCode, Severity
+from sqlflow_dagster.model_store.settings import ModelSettings
 
 if TYPE_CHECKING:
     from sqlflow_dagster.errors import Diagnostic
@@ -30,9 +32,14 @@ if TYPE_CHECKING:
     help="How it is written; github: as annotations of a workflow's run.",
 )
 @datasource_option
+@models_option
 @compile_options
 def check(
-    files: tuple[Path, ...], form: str, datasource: str | None, settings: CompileSettings
+    files: tuple[Path, ...],
+    form: str,
+    datasource: str | None,
+    models: ModelSettings,
+    settings: CompileSettings,
 ) -> None:
     """Tell every error and warning of programs; nothing is run and nothing is changed.
 
@@ -44,7 +51,7 @@ def check(
     compiled = compile_files(files, settings, settings.dialect_for(datasource))
     found = [*compiled.diagnostics]
     if datasource is not None:
-        found += _problems_there(in_running_order(compiled.programs), datasource)
+        found += _problems_there(in_running_order(compiled.programs), datasource, models)
     _write(found, form, files=len(set(files)))
     failed = any(item.severity is Severity.ERROR for item in found)
     sys.exit(ExitCode.FAILED if failed else ExitCode.OK)
@@ -69,7 +76,9 @@ def _write(found: "list[Diagnostic]", form: str, *, files: int) -> None:
     click.echo(", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts))
 
 
-def _problems_there(programs: "tuple[Program, ...]", datasource: str) -> "list[Diagnostic]":
+def _problems_there(
+    programs: "tuple[Program, ...]", datasource: str, models: ModelSettings
+) -> "list[Diagnostic]":
     """What stands against the programs in a data source."""
     from sqlflow_dagster.cli.preflight import problems_before
     from sqlflow_dagster.cli.programs import written
@@ -79,7 +88,7 @@ def _problems_there(programs: "tuple[Program, ...]", datasource: str) -> "list[D
     found: list[Diagnostic] = []
     made: frozenset[ObjectRef] = frozenset()
     for program in programs:
-        context = open_context(datasource, program=program.name)
+        context = open_context(datasource, models=models, program=program.name)
         found += problems_before(program, context, made=made)
         made |= written(program)
     return found

@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 import click
 
 from sqlflow_dagster.lang.parsers import ENGINE_PARSER, PARSER_VARIABLE, parser_for
+from sqlflow_dagster.model_store.settings import STORE_VARIABLE, ModelSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
 LIFE_VARIABLE = "SQLFLOW_TEMP_TABLES_LIFE"
 _DATASOURCE_HELP = "The data source, such as duckdb:///data.duckdb."
+_MODEL_STORE_HELP = "Where models are kept: a folder, or a URI such as s3://bucket/models; by default in the data source."
 PROGRAM_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -77,6 +79,35 @@ def root_datasource_option(command: Command) -> Command:
         envvar=DATASOURCE_VARIABLE,
         show_envvar=True,
         help=_DATASOURCE_HELP,
+    )(command)
+
+
+def _model_settings(
+    ctx: click.Context, parameter: click.Parameter, value: str | None
+) -> ModelSettings:
+    return ModelSettings.from_environment(store=_of_parent(ctx, parameter, value))
+
+
+def models_option(command: Command) -> Command:
+    """``--model-store URI`` of a subcommand, which gets :class:`ModelSettings` as ``models``."""
+    return click.option(
+        "--model-store",
+        "models",
+        metavar="URI",
+        callback=_model_settings,
+        help=f"{_MODEL_STORE_HELP}  [env var: {STORE_VARIABLE}]",
+    )(command)
+
+
+def root_models_option(command: Command) -> Command:
+    """``--model-store URI`` before the name of a subcommand, also read from the environment."""
+    return click.option(
+        "--model-store",
+        "models",
+        metavar="URI",
+        envvar=STORE_VARIABLE,
+        show_envvar=True,
+        help=_MODEL_STORE_HELP,
     )(command)
 
 

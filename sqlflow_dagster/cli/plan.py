@@ -9,15 +9,20 @@ from sqlflow_dagster.cli.options import (
     CompileSettings,
     compile_options,
     datasource_option,
+    models_option,
     required,
 )
+from sqlflow_dagster.model_store.settings import ModelSettings
 
 
 @click.command(short_help="Show what `run --resume` would do, and why.")
 @click.argument("file", type=PROGRAM_FILE)
 @datasource_option
+@models_option
 @compile_options
-def plan(file: Path, datasource: str | None, settings: CompileSettings) -> None:
+def plan(
+    file: Path, datasource: str | None, models: ModelSettings, settings: CompileSettings
+) -> None:
     """Show which statements `sqlflow run --resume` would run, and why."""
     from sqlflow_dagster.cli.output import print_diagnostics, print_table
     from sqlflow_dagster.cli.programs import compile_file
@@ -29,6 +34,6 @@ def plan(file: Path, datasource: str | None, settings: CompileSettings) -> None:
     url = required(datasource)
     program = compile_file(file, settings, settings.dialect_for(url))
     print_diagnostics(program.diagnostics)
-    planned = planned_steps(program, open_context(url, program=program.name))
+    planned = planned_steps(program, open_context(url, models=models, program=program.name))
     rows = [(step_label(item.step), "yes" if item.stale else "no", item.reason) for item in planned]
     print_table(TextTable(header=("step", "runs?", "reason"), rows=tuple(rows)))

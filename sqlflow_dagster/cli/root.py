@@ -16,6 +16,7 @@ from sqlflow_dagster.cli.options import (
     parser_spec,
     required,
     root_datasource_option,
+    root_models_option,
 )
 from sqlflow_dagster.cli.parser_server import parser_server
 from sqlflow_dagster.cli.plan import plan
@@ -32,6 +33,7 @@ from sqlflow_dagster.errors import (
     SqlflowError,
     StepError,
 )
+from sqlflow_dagster.model_store.settings import ModelSettings
 
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended: 128 and the number of the signal."""
@@ -75,6 +77,7 @@ def _report(error: SqlflowError) -> int:
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 75 a later attempt may succeed, 130 Ctrl-C.",
 )
 @root_datasource_option
+@root_models_option
 @click.option(
     "--run",
     "statement",
@@ -96,6 +99,7 @@ def main(
     ctx: click.Context,
     *,
     datasource: str | None,
+    models: str | None,
     statement: str | None,
     run_base64: str | None,
     temp_tables: str,
@@ -118,6 +122,7 @@ def main(
         text,
         Path(path) if path else None,
         required(datasource),
+        models=ModelSettings.from_environment(store=models),
         temp_tables=temp_tables,
         parser=parser_spec(parser, datasource),
     )

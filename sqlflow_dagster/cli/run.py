@@ -15,6 +15,7 @@ from sqlflow_dagster.cli.options import (
     CompileSettings,
     compile_options,
     datasource_option,
+    models_option,
     required,
 )
 from sqlflow_dagster.errors import CompileError, ExitCode
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sqlflow_dagster.cli.display import RunDisplay
     from sqlflow_dagster.graph.objects import ObjectRef
     from sqlflow_dagster.graph.program import Program, Step
+    from sqlflow_dagster.model_store.settings import ModelSettings
     from sqlflow_dagster.runtime.local import RunSummary
 
 
@@ -42,6 +44,7 @@ class ChosenSteps:
 @click.command(short_help="Run programs on this machine.")
 @click.argument("files", nargs=-1, required=True, type=PROGRAM_FILE, metavar="FILE…")
 @datasource_option
+@models_option
 @click.option(
     "--select",
     "selectors",
@@ -64,6 +67,7 @@ def run(
     *,
     files: tuple[Path, ...],
     datasource: str | None,
+    models: "ModelSettings",
     selectors: tuple[str, ...],
     resume: bool,
     max_concurrent: int | None,
@@ -76,7 +80,7 @@ def run(
     """
     url = required(datasource)
     programs = _compiled(files, settings, url)
-    chosen = _chosen(programs, url, selectors, resume)
+    chosen = _chosen(programs, url, models, selectors=selectors, resume=resume)
     if not any(item.indexes for item in chosen):
         message = "everything is up to date" if resume else "there is no statement to run"
         click.echo(message, err=True)
@@ -84,7 +88,7 @@ def run(
     display = _display(chosen)
     try:
         with _ended_by_sigterm(), display:
-            summaries = _run_all(chosen, url, display, max_concurrent)
+            summaries = _run_all(chosen, url, models, display=display, concurrent=max_concurrent)
     except KeyboardInterrupt:
         click.echo("interrupted; finished steps are kept, continue with --resume", err=True)
         sys.exit(128 + signal.SIGINT)
@@ -108,7 +112,12 @@ def _compiled(files: Sequence[Path], settings: CompileSettings, url: str) -> "tu
 
 
 def _chosen(
-    programs: "tuple[Program, ...]", url: str, selectors: tuple[str, ...], resume: bool
+    programs: "tuple[Program, ...]",
+    url: str,
+    models: "ModelSettings",
+    *,
+    selectors: tuple[str, ...],
+    resume: bool,
 ) -> list[ChosenSteps]:
     """What will run.
 
@@ -131,7 +140,7 @@ def _chosen(
     warnings = []
     made: frozenset[ObjectRef] = frozenset()
     for program, indexes in zip(programs, selected, strict=True):
-        context = open_context(url, program=program.name)
+        context = open_context(url, models=models, program=program.name)
         if resume:
             planned = plan(program, context, changed=made)
             indexes &= {item.step.index for item in planned if item.stale}
@@ -173,7 +182,12 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def _run_all(
-    chosen: Sequence[ChosenSteps], url: str, display: "RunDisplay", concurrent: int | None
+    chosen: Sequence[ChosenSteps],
+    url: str,
+    models: "ModelSettings",
+    *,
+    display: "RunDisplay",
+    concurrent: int | None,
 ) -> "list[RunSummary]":
     """Run the programs one after the other, without those that read what a failed one should have made."""
     from sqlflow_dagster.cli.programs import written
@@ -193,6 +207,7 @@ def _run_all(
         summary = run_program(
             item.program,
             datasource=url,
+            models=models,
             observer=display,
             steps=item.indexes,
             concurrent=concurrent,

@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from sqlflow_dagster.graph.program import Program
+    from sqlflow_dagster.model_store.settings import ModelSettings
 
 _TENTHS = 10
 
@@ -39,7 +40,13 @@ def _given(option: str, value: str) -> str:
 
 
 def run_statement(
-    text: str, path: Path | None, datasource: str, *, temp_tables: str, parser: str | None
+    text: str,
+    path: Path | None,
+    datasource: str,
+    *,
+    models: "ModelSettings",
+    temp_tables: str,
+    parser: str | None,
 ) -> None:
     """Run one statement and print what it has to show; the history does not learn of it.
 
@@ -47,6 +54,7 @@ def run_statement(
         text: The statement; session statements (USE, SET) may stand before it.
         path: The file that it was read from.
         datasource: The URL of the data source.
+        models: Where models are kept.
         temp_tables: Whether a complex SELECT gets a table of its own: ``auto``, ``always`` or ``never``.
         parser: Decides what is SQL; None for the data source.
 
@@ -73,7 +81,9 @@ def run_statement(
     )
     _check_single(program)
     print_diagnostics(program.diagnostics)
-    context = open_context(datasource, program=program.name, progress=LoggedProgress())
+    context = open_context(
+        datasource, models=models, program=program.name, progress=LoggedProgress()
+    )
     for step in program.steps:
         # What a pod finishes is the business of the orchestrator that started it.
         result = execute(step, replace(context, history=None))

@@ -17,6 +17,7 @@ import click
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity, SqlflowError, StepError
 from sqlflow_dagster.lang.parsers import PARSER_VARIABLE, parser_for
+from sqlflow_dagster.model_store.settings import ModelSettings
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -198,7 +199,8 @@ def _compiled(
     )
     for warning in program.diagnostics:
         say(warning.render())
-    context = open_context(datasource, program=program.name)
+    models = ModelSettings.from_environment()
+    context = open_context(datasource, models=models, program=program.name)
     problems = missing_inputs(program, context) or rehearse(program, context)
     if any(item.severity is Severity.ERROR for item in problems):
         raise CompileError(problems)
@@ -215,6 +217,7 @@ def _run(program: "Program", datasource: str) -> object:
         summary = run_program(
             program,
             datasource=datasource,
+            models=ModelSettings.from_environment(),
             observer=output,
             steps=frozenset({step.index}),
             concurrent=1,

@@ -73,7 +73,9 @@ def _prune(name: str, context: RunContext) -> None:
         removed = prune(context.models, name, context.keep_versions)
     except StepError as error:
         # The model is trained and stored; the next training tidies up.
-        context.progress.note(f"warning: old versions of {name} could not be removed: {error.message}")
+        context.progress.note(
+            f"warning: old versions of {name} could not be removed: {error.message}"
+        )
         return
     if removed:
         numbers = ", ".join(str(item.version) for item in removed)

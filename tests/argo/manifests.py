@@ -63,7 +63,9 @@ def environment(container: Document, secrets: Mapping[tuple[str, str], str]) -> 
     found = {}
     for item in container["env"]:
         reference = item["valueFrom"]["secretKeyRef"]
-        found[item["name"]] = secrets[reference["name"], reference["key"]]
+        key = reference["name"], reference["key"]
+        if key in secrets or not reference.get("optional"):
+            found[item["name"]] = secrets[key]
     return found
 
 

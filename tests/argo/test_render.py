@@ -208,8 +208,11 @@ def test_the_secret_is_only_referred_to(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("SQLFLOW_DATASOURCE", "postgresql://user:hunter2@db/prod")
     text = rendered("SELECT 1")
     assert "hunter2" not in text
-    (env,) = container(loaded(text), "select")["env"]
-    assert env["valueFrom"] == {"secretKeyRef": {"name": "sqlflow-datasource", "key": "datasource"}}
+    datasource, store = container(loaded(text), "select")["env"]
+    reference = {"name": "sqlflow-datasource", "key": "datasource"}
+    assert datasource["valueFrom"] == {"secretKeyRef": reference}
+    reference = {"name": "sqlflow-datasource", "key": "model-store", "optional": True}
+    assert store["valueFrom"] == {"secretKeyRef": reference}
 
 
 def test_what_an_operator_applies_has_the_names_that_a_manifest_refers_to() -> None:

@@ -4,6 +4,7 @@ The suites in this directory run once for every plugin that is registered; a reg
 factory here fails them.
 """
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -41,9 +42,14 @@ ENGINES: dict[str, EngineCase] = {
     ),
 }
 
-MODEL_STORES: dict[str, Callable[[Engine, Path], ModelStore]] = {
-    "database": lambda engine, _: model_stores.get("database")(engine),  # type: ignore[call-arg]
+MODEL_STORES: dict[str, dict[str, Callable[[Path], str]]] = {
+    "database": {name: case.make_url for name, case in ENGINES.items()},
+    "files": {
+        "disk": lambda path: str(path / "models"),
+        "object store": lambda _: f"memory://{uuid.uuid4().hex}/models",
+    },
 }
+"""By plugin, the kinds of places that it is tested with: each a new, empty one, from an empty directory."""
 
 
 @contextmanager
@@ -84,9 +90,15 @@ def engine(engine_case: EngineCase, tmp_path: Path) -> Engine:
     return open_engine(engine_case.make_url(tmp_path))
 
 
-@pytest.fixture(params=model_stores.names())
-def store(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> ModelStore:
-    name: str = request.param
+@pytest.fixture(
+    params=[
+        (name, place) for name in model_stores.names() for place in MODEL_STORES.get(name, [""])
+    ],
+    ids=lambda param: "-".join(param),
+)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ModelStore:
+    name, place = request.param
     if name not in MODEL_STORES:
-        pytest.fail(f"add a factory for {name!r} to MODEL_STORES in tests/conformance/conftest.py")
-    return MODEL_STORES[name](engine, tmp_path)
+        pytest.fail(f"add places for {name!r} to MODEL_STORES in tests/conformance/conftest.py")
+    unused = open_engine(f"duckdb:///{tmp_path / 'no.duckdb'}")
+    return model_stores.get(name).open(unused, MODEL_STORES[name][place](tmp_path))

@@ -1,6 +1,7 @@
 """Every model store keeps the promises of ``model_store/base.py``."""
 
 import hashlib
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ import pytest
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.model_store.base import ModelStore
+from sqlflow_dagster.model_store.pruning import prune
 
 METADATA = {"estimator": "xgboost.gbtree", "metrics": {"accuracy": 0.96}, "features": ["a", "ü"]}
 
@@ -100,6 +102,31 @@ def test_names_are_told_apart_by_case(store: ModelStore) -> None:
     assert store.load("M")[1] == b"large"
 
 
+def test_a_model_may_have_any_name(store: ModelStore) -> None:
+    names = [
+        "..",
+        "../../evil",
+        "/etc/passwd",
+        "a/b",
+        "a\\b",
+        "a%2Fb",
+        ".hidden",
+        "con",
+        "Käse",
+        unicodedata.normalize("NFD", "Käse"),
+        "世界.🌷",
+        "*?[x]",
+        "x" * 255,
+        "X" * 255,
+        "Ü" * 254 + "a",
+        "Ü" * 254 + "b",
+    ]
+    for number, name in enumerate(names):
+        store.save(name, b"%d" % number, {})
+    assert store.names() == sorted(names)
+    assert [store.load(name)[1] for name in names] == [b"%d" % n for n in range(len(names))]
+
+
 def test_a_deleted_model_is_gone(store: ModelStore) -> None:
     store.save("m", b"one", {})
     store.save("other", b"kept", {})
@@ -107,6 +134,55 @@ def test_a_deleted_model_is_gone(store: ModelStore) -> None:
     assert store.names() == ["other"]
     assert store.save("m", b"two", {}).version == 1
     assert store.load("m")[1] == b"two"
+
+
+def test_a_version_is_removed(store: ModelStore) -> None:
+    for content in (b"one", b"two", b"three"):
+        store.save("m", content, {}, accept=content == b"one")
+    store.delete("m", 2)
+    assert [item.version for item in store.versions("m")] == [1, 3]
+    with pytest.raises(TerminalError, match="has no version 2"):
+        store.load("m", 2)
+    with pytest.raises(TerminalError, match="has no version 2"):
+        store.delete("m", 2)
+    assert store.load("m", 3)[1] == b"three"
+
+
+def test_the_accepted_version_is_not_removed(store: ModelStore) -> None:
+    store.save("m", b"one", {})
+    with pytest.raises(TerminalError, match="version 1 of model 'm' is the accepted one") as caught:
+        store.delete("m", 1)
+    assert "accept another version" in str(caught.value.hint)
+    assert store.load("m")[1] == b"one"
+
+
+def test_a_number_is_never_given_twice(store: ModelStore) -> None:
+    store.save("m", b"one", {})
+    store.save("m", b"two", {}, accept=False)
+    store.delete("m", 2)
+    assert store.save("m", b"three", {}).version == 3
+
+
+@pytest.mark.parametrize(
+    ("accepted", "keep", "left"),
+    [
+        pytest.param(5, 2, [4, 5], id="the newest"),
+        pytest.param(1, 2, [1, 4, 5], id="the accepted one too"),
+        pytest.param(4, 1, [4, 5], id="the latest though not accepted"),
+        pytest.param(5, 9, [1, 2, 3, 4, 5], id="fewer than that"),
+    ],
+)
+def test_old_versions_are_pruned(
+    store: ModelStore, accepted: int, keep: int, left: list[int]
+) -> None:
+    for number in range(1, 6):
+        store.save("m", b"%d" % number, {}, accept=number == accepted)
+    store.save("other", b"", {})
+    store.save("other", b"", {})
+    removed = prune(store, "m", keep)
+    assert [item.version for item in store.versions("m")] == left
+    assert [item.version for item in removed] == sorted({1, 2, 3, 4, 5} - {*left})
+    assert len(store.versions("other")) == 2
 
 
 @pytest.mark.parametrize("name", ["", "x" * 256])
