@@ -94,7 +94,7 @@ def engine(engine_case: EngineCase, tmp_path: Path) -> Engine:
     params=[
         (name, place) for name in model_stores.names() for place in MODEL_STORES.get(name, [""])
     ],
-    ids=lambda param: "-".join(param),
+    ids="-".join,
 )
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ModelStore:
     name, place = request.param

@@ -150,7 +150,7 @@ def test_what_is_no_model_is_not_listed(store: FilesModelStore, root: Path) -> N
 def test_the_place_must_be_writable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = FilesModelStore(Disk(tmp_path / "file"))
-    with pytest.raises(TerminalError, match="the model store .*/file: .*Not a directory"):
+    with pytest.raises(TerminalError, match=r"the model store .*/file: .*Not a directory"):
         store.save("m", b"", {})
 
 
