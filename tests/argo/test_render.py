@@ -209,10 +209,11 @@ def test_the_secret_is_only_referred_to(monkeypatch: pytest.MonkeyPatch) -> None
     text = rendered("SELECT 1")
     assert "hunter2" not in text
     datasource, store = container(loaded(text), "select")["env"]
-    reference = {"name": "sqlflow-datasource", "key": "datasource"}
-    assert datasource["valueFrom"] == {"secretKeyRef": reference}
-    reference = {"name": "sqlflow-datasource", "key": "model-store", "optional": True}
-    assert store["valueFrom"] == {"secretKeyRef": reference}
+    name = "sqlflow-datasource"
+    assert datasource["valueFrom"] == {"secretKeyRef": {"name": name, "key": "datasource"}}
+    assert store["valueFrom"] == {
+        "secretKeyRef": {"name": name, "key": "model-store", "optional": True}
+    }
 
 
 def test_what_an_operator_applies_has_the_names_that_a_manifest_refers_to() -> None:
