@@ -19,6 +19,7 @@ from sqlflow_dagster.graph.program import Output, Step
 from sqlflow_dagster.graph.segment_resources import segment_resources
 from sqlflow_dagster.lang.parsers import parser_for
 from sqlflow_dagster.materialization import segment_metadata
+from sqlflow_dagster.own_classes import allowing
 from sqlflow_dagster.pods import pod_tags
 from sqlflow_dagster.program_files import Patterns, compile_files, read_texts, run_is_pinned
 from sqlflow_dagster.resources import (
@@ -53,6 +54,7 @@ def specs_from_sql(
     default_schema: str | None = None,
     temp_tables_life: str = "keep",
     parser: str | None = None,
+    own_classes: Sequence[str] | None = None,
     declare_external: bool = True,
 ) -> list[dg.AssetSpec]:
     """The asset specs of program files; nothing can be run with them.
@@ -68,6 +70,8 @@ def specs_from_sql(
         temp_tables_life: When generated tables are dropped: ``keep``, ``drop_after_run`` or ``ttl=7d``.
         parser: Decides what is SQL, so that what it rejects is an error: ``sqlglot``, ``engine:URL`` (a
             data source) or ``grpc://host:port``; None leaves that to the data source, when it runs a statement.
+        own_classes: The models of your own that the programs may name, ``package.Class`` or ``package.*``; None
+            for those of ``SQLFLOW_TRAINERS``.
         declare_external: Whether the tables that the programs only read get specs too.
 
     Raises:
@@ -86,6 +90,7 @@ def specs_from_sql(
         default_schema=default_schema,
         temp_tables_life=temp_tables_life,
         parser=parser,
+        own_classes=own_classes,
         declare_external=declare_external,
     ).specs
 
@@ -102,6 +107,7 @@ def assets_from_sql(
     default_schema: str | None = None,
     temp_tables_life: str = "keep",
     parser: str | None = None,
+    own_classes: Sequence[str] | None = None,
     declare_external: bool = True,
 ) -> list[ProgramAssets]:
     """The assets of program files, for the ``assets`` of a :class:`dagster.Definitions`.
@@ -121,6 +127,8 @@ def assets_from_sql(
         temp_tables_life: When generated tables are dropped: ``keep``, ``drop_after_run`` or ``ttl=7d``.
         parser: Decides what is SQL, so that what it rejects is an error: ``sqlglot``, ``engine`` (the data source)
             or ``grpc://host:port``; None leaves that to the data source, when it runs a statement.
+        own_classes: The models of your own that the programs may name, ``package.Class`` or ``package.*``; None
+            for those of ``SQLFLOW_TRAINERS``.
         declare_external: Whether the tables that the programs only read become assets here; False where
             other assets of the code location make them. Those are found by their key, or by the
             ``dagster/table_name`` in their metadata.
@@ -143,9 +151,10 @@ def assets_from_sql(
         default_schema=default_schema,
         temp_tables_life=temp_tables_life,
         parser=parser_for(parser, resource.declared_url()),
+        own_classes=own_classes,
         declare_external=declare_external,
     )
-    return executable_assets(graph, op_resources(resource, model_store))
+    return executable_assets(graph, op_resources(resource, model_store, own_classes=own_classes))
 
 
 def program_graph(
@@ -159,20 +168,22 @@ def program_graph(
     default_schema: str | None,
     temp_tables_life: str,
     parser: str | None,
+    own_classes: Sequence[str] | None,
     declare_external: bool,
 ) -> AssetGraph:
     """The assets of program files, not yet to be run; the arguments are those of :func:`assets_from_sql`."""
     if translator is not None and key_prefix:
         raise ValueError("give key_prefix to the translator: it makes the asset keys")
     name = engine if isinstance(engine, str) else engine.name
-    files = compile_files(
-        read_texts(path_or_glob),
-        dialect=dialect or (engines.get(engine) if isinstance(engine, str) else engine).dialect,
-        variables=variables,
-        default_schema=default_schema,
-        temp_tables_life=temp_tables_life,
-        parser=parser,
-    )
+    with allowing(own_classes):
+        files = compile_files(
+            read_texts(path_or_glob),
+            dialect=dialect or (engines.get(engine) if isinstance(engine, str) else engine).dialect,
+            variables=variables,
+            default_schema=default_schema,
+            temp_tables_life=temp_tables_life,
+            parser=parser,
+        )
     graph = asset_graph(
         files,
         engine=name,

@@ -39,6 +39,7 @@ from sqlflow_dagster.lang.statements import (
     TrainStatement,
 )
 from sqlflow_dagster.lang.templates import substitute
+from sqlflow_dagster.own_classes import is_allowed
 from sqlflow_dagster.registry import Group, Registry
 from sqlflow_dagster.source import Source
 from sqlflow_dagster.temp_tables import (
@@ -106,16 +107,19 @@ def keep_scratch_tables(draft: Draft) -> None:
 
 
 def check_estimators(draft: Draft) -> None:
-    """Every estimator is known to some trainer."""
+    """Every estimator is known to some trainer, or a class that the configuration allows."""
     for item in draft.statements:
         statement = item.statement
-        if isinstance(statement, TrainStatement) and statement.estimator not in ESTIMATORS:
+        if not isinstance(statement, TrainStatement):
+            continue
+        name = statement.estimator
+        if name not in ESTIMATORS and not is_allowed(name):
             draft.diagnostics.append(
                 Diagnostic(
                     code=Code.UNKNOWN_ESTIMATOR,
-                    message=f"unknown estimator {statement.estimator!r}",
+                    message=f"unknown estimator {name!r}",
                     span=statement.estimator_span,
-                    hint=ESTIMATORS.hint(statement.estimator),
+                    hint=ESTIMATORS.hint(name),
                 )
             )
 

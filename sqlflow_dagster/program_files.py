@@ -25,6 +25,7 @@ from sqlflow_dagster.graph.conflicts import conflicting_writers
 from sqlflow_dagster.graph.program import Program
 from sqlflow_dagster.lang.parsers import open_parser
 from sqlflow_dagster.lang.remembered_parser import RememberedParser
+from sqlflow_dagster.own_classes import allowed
 from sqlflow_dagster.source import Source
 from sqlflow_dagster.temp_tables import TableLife
 
@@ -177,6 +178,7 @@ def compile_files(
         default_schema=default_schema,
         temp_tables_life=temp_tables_life,
         parser=parser,
+        own_classes=allowed(),
     )
     if parser is None:
         return _without_conflicts([compiled(path, text) for path, text in texts.items()])
@@ -216,6 +218,7 @@ def _compiled(
     default_schema: str | None,
     temp_tables_life: str,
     parser: str | None,
+    own_classes: tuple[str, ...],  # in force already: they are a part of what is remembered
 ) -> ProgramFile:
     undecoded = _undecoded(path, text)
     if undecoded is not None:

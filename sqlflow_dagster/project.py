@@ -32,6 +32,7 @@ def definitions_from_sql(
     default_schema: str | None = None,
     temp_tables_life: str = "keep",
     parser: str | None = None,
+    own_classes: Sequence[str] | None = None,
     declare_external: bool = True,
     executor_kind: ExecutorKind | str | None = ExecutorKind.MULTIPROCESS,
 ) -> dg.Definitions:
@@ -49,6 +50,8 @@ def definitions_from_sql(
         temp_tables_life: When generated tables are dropped: ``keep``, ``drop_after_run`` or ``ttl=7d``.
         parser: Decides what is SQL, so that what it rejects is an error: ``sqlglot``, ``engine`` (the data source)
             or ``grpc://host:port``; None leaves that to the data source, when it runs a statement.
+        own_classes: The models of your own that the programs may name, ``package.Class`` or ``package.*``; None
+            for those of ``SQLFLOW_TRAINERS``.
         declare_external: Whether the tables that the programs only read become assets here; False where
             other assets of the code location make them.
         executor_kind: How steps are started; None to leave the executor open, for merging with
@@ -73,10 +76,14 @@ def definitions_from_sql(
         default_schema=default_schema,
         temp_tables_life=temp_tables_life,
         parser=parser_for(parser, resource.declared_url()),
+        own_classes=own_classes,
         declare_external=declare_external,
     )
     resources = op_resources(
-        resource, model_store, concurrent=None if kind is None else steps_at_once(kind)
+        resource,
+        model_store,
+        concurrent=None if kind is None else steps_at_once(kind),
+        own_classes=own_classes,
     )
     retrainings = program_retrainings(graph, resource)
     return dg.Definitions(

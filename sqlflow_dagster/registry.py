@@ -2,6 +2,10 @@
 
 Built-in engines, trainers, model stores and parsers are registered in ``pyproject.toml`` exactly as a third
 party's would be. A plugin is imported when it is asked for, never when its name is listed.
+
+A library with many estimators registers ``family.*`` and lists them: its entry point in the group
+``<group>.names`` is called like the family and names a tuple, in a module that imports nothing. Then
+``family.Name`` and ``Name`` alone mean the plugin, and no other name of the family does.
 """
 
 from dataclasses import dataclass
@@ -28,11 +32,21 @@ def _entry_points(group: str) -> dict[str, EntryPoint]:
     return found
 
 
+@cache
+def _listed(group: str) -> dict[str, dict[str, str]]:
+    """The listed names of each family, as they are spelt, by their lower case."""
+    return {
+        point.name.lower(): {name.lower(): name for name in point.load()}
+        for point in entry_points(group=f"{group}.names")
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Registry(Generic[T]):
     """The plugins of one entry-point group.
 
-    Names are compared without case. A name ``family.*`` stands for every dotted name of that family.
+    Names are compared without case. A name ``family.*`` stands for every dotted name of that family, or
+    for those that the family lists.
 
     Attributes:
         group: The entry-point group, such as ``sqlflow_dagster.trainers``.
@@ -43,7 +57,22 @@ class Registry(Generic[T]):
     noun: str
 
     def names(self) -> list[str]:
-        """The registered names as their packages spell them, sorted; nothing is imported."""
+        """The names that a user may write, sorted; no plugin is imported.
+
+        A family that lists its names is there with these, alone, another one as ``family.*``.
+        """
+        families = _listed(self.group)
+        names = [
+            point.name
+            for folded, point in _entry_points(self.group).items()
+            if not (folded.endswith(".*") and folded[:-2] in families)
+        ]
+        return sorted(
+            {*names, *(n for listed in families.values() for n in listed.values())}, key=str.lower
+        )
+
+    def registered(self) -> list[str]:
+        """The names of the entry points as their packages spell them, sorted."""
         return sorted((point.name for point in _entry_points(self.group).values()), key=str.lower)
 
     def __contains__(self, name: str) -> bool:
@@ -51,7 +80,12 @@ class Registry(Generic[T]):
 
     def hint(self, name: str) -> str:
         """What to tell a user who asked for a name that nothing is registered under."""
-        return did_you_mean(name, self.names()) or f"known: {', '.join(self.names()) or 'none'}"
+        known = self.names()
+        family = name.lower().partition(".")[0]
+        if "." in name:
+            known += [f"{family}.{item}" for item in _listed(self.group).get(family, {}).values()]
+        near = did_you_mean(name, known)
+        return near or f"known: {', '.join(self.registered()) or 'none'}"
 
     def module(self, name: str) -> str:
         """The module that a plugin lives in; empty for an unknown name. Nothing is imported."""
@@ -77,10 +111,16 @@ class Registry(Generic[T]):
         return plugin
 
     def _find(self, name: str) -> EntryPoint | None:
-        points = _entry_points(self.group)
+        points, families = _entry_points(self.group), _listed(self.group)
         folded = name.lower()
-        family, dot, _ = folded.partition(".")
-        return points.get(folded) or (points.get(f"{family}.*") if dot else None)
+        if folded in points:
+            return points[folded]
+        family, dot, rest = folded.partition(".")
+        if not dot:
+            family = next((item for item, listed in families.items() if folded in listed), "")
+        elif family in families and rest.rpartition(".")[2] not in families[family]:
+            return None
+        return points.get(f"{family}.*")
 
 
 class Group:

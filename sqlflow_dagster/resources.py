@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -119,12 +119,14 @@ class OpResources:
         model_store_key: Of the model store.
         definitions: The resources by key.
         concurrent: The most steps at once; None where an executor decides that is not known here.
+        own_classes: The classes of the user's own that programs may name; None for those of the environment.
     """
 
     datasource_key: str
     model_store_key: str
     definitions: Mapping[str, Resource]
     concurrent: int | None = None
+    own_classes: tuple[str, ...] | None = None
 
     @contextmanager
     def running(
@@ -147,6 +149,7 @@ class OpResources:
                 run_id=context.run.run_id,
                 threads=threads_per_step(self.concurrent or max_concurrent()),
                 progress=_LoggedProgress(context.log),
+                own_classes=self.own_classes,
             )
 
 
@@ -172,6 +175,7 @@ def op_resources(
     model_store: ModelStoreResource | None = None,
     *,
     concurrent: int | None = None,
+    own_classes: Sequence[str] | None = None,
 ) -> OpResources:
     """The resources of the ops that work with a data source.
 
@@ -179,6 +183,7 @@ def op_resources(
         datasource: The data source.
         model_store: Where models are kept; by default in the data source.
         concurrent: The most steps at once; None for what SQLFLOW_MAX_CONCURRENT says.
+        own_classes: The classes of the user's own that programs may name; None for those of the environment.
     """
     store = model_store or ModelStoreResource()
     datasource_key = _key(DATASOURCE_KEY, _datasource_name(datasource))
@@ -191,6 +196,7 @@ def op_resources(
             store_key: _one_object(store_key, store),
         },
         concurrent=concurrent,
+        own_classes=None if own_classes is None else tuple(own_classes),
     )
 
 

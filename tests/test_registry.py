@@ -17,18 +17,23 @@ GROUP = "sqlflow_dagster.test_things"
 def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry[object]]:
     """A registry over two packages that were just installed."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    registry._entry_points.cache_clear()
+    clear_caches()
     install(tmp_path, "one", "Round = json:dumps", "Square = no_such_library:thing")
     install(tmp_path, "two", "wheel.* = json:loads", "Broken = json:no_such_name")
     yield Registry(GROUP, "thing")
+    clear_caches()
+
+
+def clear_caches() -> None:
     registry._entry_points.cache_clear()
+    registry._listed.cache_clear()
 
 
-def install(folder: Path, package: str, *points: str) -> None:
+def install(folder: Path, package: str, *points: str, group: str = GROUP) -> None:
     info = folder / f"{package}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("\n".join([f"[{GROUP}]", *points]))
+    (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *points]))
 
 
 def test_names_are_listed_without_importing_anything(things: Registry[object]) -> None:
@@ -46,6 +51,29 @@ def test_a_family_stands_for_its_dotted_names(things: Registry[object]) -> None:
     assert things.get("wheel.front") is sys.modules["json"].loads
     assert "Wheel.a.b" in things
     assert "wheel" not in things
+
+
+@pytest.fixture
+def listing(things: Registry[object], tmp_path: Path) -> Registry[object]:
+    """The registry with a family that lists its names in a module of its own."""
+    (tmp_path / "wheel_names.py").write_text("NAMES = ('Front', 'Rear')")
+    install(tmp_path, "names", "wheel = wheel_names:NAMES", group=f"{GROUP}.names")
+    return things
+
+
+@pytest.mark.parametrize("name", ["front", "Wheel.Front", "wheel.big.front"])
+def test_a_listed_name_stands_with_its_family_or_alone(
+    listing: Registry[object], name: str
+) -> None:
+    assert listing.get(name) is sys.modules["json"].loads
+
+
+def test_a_family_has_no_other_names_than_it_lists(listing: Registry[object]) -> None:
+    assert listing.names() == ["Broken", "Front", "Rear", "Round", "Square"]
+    assert listing.registered() == ["Broken", "Round", "Square", "wheel.*"]
+    assert "wheel.third" not in listing
+    assert "did you mean 'wheel.Rear'" in listing.hint("wheel.raer")
+    assert "did you mean 'Front'" in listing.hint("fronnt")
 
 
 def test_the_module_of_a_plugin(things: Registry[object]) -> None:

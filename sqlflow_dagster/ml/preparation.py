@@ -16,7 +16,9 @@ from sqlflow_dagster.ml.features.columns import Treatment, label_column, treatme
 from sqlflow_dagster.ml.features.labels import check_label_type
 from sqlflow_dagster.ml.features.spec import Feature
 from sqlflow_dagster.ml.metrics import find_metric, metric_names
+from sqlflow_dagster.ml.own_models import own_trainer
 from sqlflow_dagster.ml.tasks import LabelType
+from sqlflow_dagster.own_classes import is_allowed
 from sqlflow_dagster.source import Span
 
 Columns: TypeAlias = Sequence[tuple[str, pa.DataType]]
@@ -215,7 +217,7 @@ def find_trainer(estimator: str, span: Span | None) -> Trainer:
         TerminalError: No trainer has the name, or its library is not installed.
     """
     try:
-        return trainers.get(estimator)
+        return own_trainer(estimator) if is_allowed(estimator) else trainers.get(estimator)
     except PluginError as error:
         raise TerminalError(error.message, span, error.hint) from error
 

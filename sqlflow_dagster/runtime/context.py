@@ -46,6 +46,8 @@ class RunContext:
         threads: How many threads a library may use.
         seed: Of every random choice that no ``seed`` attribute decides.
         progress: Told what the step is doing.
+        own_classes: The classes of the user's own that programs may name, see
+            :func:`~sqlflow_dagster.own_classes.allowing`; None for what is in force.
         shown_rows: How many rows of a printing SELECT are kept to be shown.
     """
 
@@ -58,6 +60,7 @@ class RunContext:
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     seed: int = 0
     progress: Progress = field(default_factory=SilentProgress)
+    own_classes: tuple[str, ...] | None = None
     shown_rows: int = 1000
 
 

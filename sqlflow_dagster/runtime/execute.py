@@ -18,6 +18,7 @@ from sqlflow_dagster.lang.statements import (
     TrainStatement,
     TransactionStatement,
 )
+from sqlflow_dagster.own_classes import allowing
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.models import run_show_train, run_train
 from sqlflow_dagster.runtime.not_runnable import not_runnable
@@ -40,8 +41,9 @@ def execute(step: Step, context: RunContext) -> StepResult:
     """
     started = time.monotonic()
     try:
-        rebuild_missing_tables(step, context)
-        result = _run(step, context)
+        with allowing(context.own_classes):
+            rebuild_missing_tables(step, context)
+            result = _run(step, context)
     except StepError as error:
         raise error.at(step.statement.span) from error
     seconds = time.monotonic() - started

@@ -1,0 +1,21 @@
+"""Models of the user's own: classes that the allow-list names, and which library trains them."""
+
+from sqlflow_dagster.errors import PluginError
+from sqlflow_dagster.ml.base import Trainer
+from sqlflow_dagster.own_classes import load_class
+
+
+def own_trainer(name: str) -> Trainer:
+    """The trainer of a class of the user's own.
+
+    Args:
+        name: ``package.Class``; the allow-list has it.
+
+    Raises:
+        PluginError: The class cannot be loaded, or no trainer knows what to do with it.
+    """
+    load_class(name)
+    raise PluginError(
+        f"{name} is no model that can be trained",
+        hint="give it the methods fit and predict of scikit-learn's estimators",
+    )
