@@ -36,6 +36,7 @@ from sqlflow_dagster.lang.scanner import Piece, piece_end, scan
 from sqlflow_dagster.lang.standard import quiet_parser
 from sqlflow_dagster.lang.statements import (
     QueryStatement,
+    Statement,
     TrainStatement,
 )
 from sqlflow_dagster.lang.templates import substitute
@@ -62,9 +63,9 @@ class Draft:
     name: str
     names: Names
     variables: Mapping[str, str]
-    mode: TemporaryTables
+    mode: TemporaryTables = TemporaryTables.AUTO
     parser: ExternalParser | None = None
-    life: TableLife
+    life: TableLife = field(default_factory=TableLife)
     pieces: list[Piece] = field(default_factory=list)
     whole: bool = True
     statements: list[AnalyzedStatement] = field(default_factory=list)
@@ -275,15 +276,11 @@ def compile_program(
         ValueError: There is no such mode, or no such life.
     """
     names = Names(dialect=dialect)
-    draft = Draft(
-        source=Source(text=text, path=None if path is None else str(path)),
-        dialect=dialect,
-        name=Path(path).stem if path is not None else "program",
-        names=names.using(default_schema) if default_schema else names,
-        variables=variables or {},
-        mode=TemporaryTables(temp_tables),
-        life=TableLife.parse(temp_tables_life),
+    draft = _draft(
+        text, path, names.using(default_schema) if default_schema else names, variables or {}
     )
+    draft.mode = TemporaryTables(temp_tables)
+    draft.life = TableLife.parse(temp_tables_life)
     with quiet_parser(), _rarely_collected(), _opened(parser) as draft.parser:
         for run in PASSES:
             run(draft)
@@ -292,6 +289,16 @@ def compile_program(
         raise CompileError(found)
     draft.diagnostics = found
     return _program(draft)
+
+
+def _draft(text: str, path: str | Path | None, names: Names, variables: Mapping[str, str]) -> Draft:
+    return Draft(
+        source=Source(text=text, path=None if path is None else str(path)),
+        dialect=names.dialect,
+        name=Path(path).stem if path is not None else "program",
+        names=names,
+        variables=variables,
+    )
 
 
 def _program(draft: Draft) -> Program:
@@ -328,6 +335,28 @@ def _rarely_collected() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*thresholds)
+
+
+def parse_statements(
+    text: str,
+    *,
+    dialect: str = "duckdb",
+    path: str | Path | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> tuple[Statement, ...]:
+    """The statements of a program that can be parsed; the others are left out, whatever is wrong with them.
+
+    Args:
+        text: The program.
+        dialect: The SQL dialect.
+        path: Where the text was read from, for messages.
+        variables: The values of ``${NAME}`` templates.
+    """
+    draft = _draft(text, path, Names(dialect=dialect), variables or {})
+    with quiet_parser(), _rarely_collected():
+        for run in (fill_templates, split, find_effects):
+            run(draft)
+    return tuple(item.statement for item in draft.statements)
 
 
 def split_sql_statements(text: str, dialect: str = "duckdb") -> list[str]:

@@ -43,15 +43,19 @@ def check(
 ) -> None:
     """Tell every error and warning of programs; nothing is run and nothing is changed.
 
-    Two files that write one table are an error. With a data source, so are tables and models that a
+    Two files that write one table are an error; attributes are checked by the trainers. With a data source, so are tables and models that a
     program reads and that are not there, and SELECTs that the data source refuses.
     """
     from sqlflow_dagster.cli.programs import compile_files, in_running_order
 
-    compiled = compile_files(files, settings, settings.dialect_for(datasource))
+    dialect = settings.dialect_for(datasource)
+    compiled = compile_files(files, settings, dialect)
     found = [*compiled.diagnostics]
+    for path in dict.fromkeys(files):
+        found += _attribute_problems(path, settings, dialect)
     if datasource is not None:
         found += _problems_there(in_running_order(compiled.programs), datasource, models)
+    found = _in_order(found, files)
     _write(found, form, files=len(set(files)))
     failed = any(item.severity is Severity.ERROR for item in found)
     sys.exit(ExitCode.FAILED if failed else ExitCode.OK)
@@ -74,6 +78,47 @@ def _write(found: "list[Diagnostic]", form: str, *, files: int) -> None:
     errors = sum(item.severity is Severity.ERROR for item in found)
     counts = [(files, "file"), (errors, "error"), (len(found) - errors, "warning")]
     click.echo(", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts))
+
+
+def _attribute_problems(path: Path, settings: CompileSettings, dialect: str) -> "list[Diagnostic]":
+    """What trainers have against the attributes of a program, whatever else is wrong with it."""
+    from sqlflow_dagster.cli.programs import read_text
+    from sqlflow_dagster.compiler import ESTIMATORS, parse_statements
+    from sqlflow_dagster.errors import CompileError
+    from sqlflow_dagster.lang.statements import TrainStatement
+
+    try:
+        text = read_text(path)
+    except CompileError:
+        return []  # Told by the compile.
+    statements = parse_statements(text, dialect=dialect, path=path, variables=settings.variables)
+    trainings = [
+        item
+        for item in statements
+        if isinstance(item, TrainStatement) and item.estimator in ESTIMATORS
+    ]
+    if not trainings:
+        return []
+    # Only now: this brings in libraries of machine learning.
+    from sqlflow_dagster.runtime.train_attributes import attribute_problem
+
+    problems = (attribute_problem(item) for item in trainings)
+    return [item for item in problems if item is not None]
+
+
+def _in_order(found: "list[Diagnostic]", files: tuple[Path, ...]) -> "list[Diagnostic]":
+    """Diagnostics in the order of the files and their texts, each problem of a place once."""
+    order = {str(path): index for index, path in enumerate(files)}
+    once: dict[tuple[str, str], Diagnostic] = {}
+    for item in found:
+        once.setdefault((item.message, str(item.span)), item)
+
+    def place(item: "Diagnostic") -> tuple[int, int]:
+        if item.span is None:
+            return -1, -1
+        return order.get(item.span.source.path or "", len(order)), item.span.start
+
+    return sorted(once.values(), key=place)
 
 
 def _problems_there(

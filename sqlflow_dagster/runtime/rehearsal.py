@@ -9,13 +9,13 @@ where its table does not exist yet, and so is a feature that a model will want.
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 from sqlglot import exp
 
 from sqlflow_dagster.engines.base import Session
-from sqlflow_dagster.errors import Diagnostic, StepError, TerminalError, TransientError
+from sqlflow_dagster.errors import Diagnostic, Severity, StepError, TerminalError, TransientError
 from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Step
@@ -32,7 +32,7 @@ from sqlflow_dagster.lang.statements import (
     TrainStatement,
 )
 from sqlflow_dagster.ml.model import check_inputs
-from sqlflow_dagster.ml.preparation import check_attributes, check_statement
+from sqlflow_dagster.ml.preparation import check_statement
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.empty_tables import (
     define,
@@ -45,6 +45,7 @@ from sqlflow_dagster.runtime.inputs import column_types, no_rows, query_columns,
 from sqlflow_dagster.runtime.model_inputs import ModelInputs, used_model
 from sqlflow_dagster.runtime.not_runnable import not_runnable
 from sqlflow_dagster.runtime.predictions import check_use
+from sqlflow_dagster.runtime.train_attributes import attribute_problem
 from sqlflow_dagster.source import Excerpt, Span
 
 
@@ -146,7 +147,9 @@ def _alone(step: Step, session: Session) -> Diagnostic | None:
             case SqlStatement(sql=sql):
                 session.check_syntax(sql)
             case TrainStatement():
-                check_attributes(statement)
+                problem = attribute_problem(statement)
+                # Here it is to run: a library that is not installed is no mere warning.
+                return None if problem is None else replace(problem, severity=Severity.ERROR)
             case EvaluateStatement() | ExplainStatement():
                 check_use(statement)
             case RunStatement() | OptimizeStatement():

@@ -1,12 +1,17 @@
 """``sqlflow check --format json|github``."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from sqlflow_dagster.cli.diagnostic_formats import diagnostics_github, diagnostics_json
 from sqlflow_dagster.codes import Code
-from sqlflow_dagster.errors import Diagnostic, Severity
+from sqlflow_dagster.compiler import compile_program
+from sqlflow_dagster.errors import Diagnostic, PluginError, Severity
+from sqlflow_dagster.lang.statements import TrainStatement
+from sqlflow_dagster.registry import Registry
+from sqlflow_dagster.runtime.train_attributes import attribute_problem
 from sqlflow_dagster.source import Source
 from tests.cli.command import Sqlflow
 
@@ -96,3 +101,41 @@ def test_json_without_a_place() -> None:
         "message": "no place",
         "hint": None,
     }
+
+
+def test_attributes_are_checked_without_a_data_source(tmp_path: Path) -> None:
+    """In a program with other errors, too: one report has all of them."""
+    sqlflow = Sqlflow(folder=tmp_path, url=None)
+    text = (
+        "SELECT * FROM t TO TRAIN xgboost.gbtree WITH max_dept = 3 LABEL y INTO m;\n"
+        "SELECT * FROM t TO TRAIN;\n"
+        "SELECT * FROM t TO TRAIN xgboost.gbtree WITH eta = 'fast' LABEL y INTO n;\n"
+    )
+    done = sqlflow("check", sqlflow.write("p.sql", text), "--format", "json")
+    found = [
+        (item["line"], item["column"], item["code"], item["hint"])
+        for item in json.loads(done.stdout)["diagnostics"]
+    ]
+    assert [item[:3] for item in found] == [
+        (1, 46, "invalid-attribute"),
+        (2, 25, "syntax-error"),
+        (3, 52, "invalid-attribute"),
+    ]
+    assert found[0][3].startswith("did you mean 'max_depth'")
+
+
+def test_a_library_that_is_not_installed_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    def get(name: str) -> object:
+        raise PluginError(f"estimator {name!r} cannot be loaded", hint="pip install it")
+
+    monkeypatch.setattr(Registry, "get", lambda _, name: get(name))
+    program = compile_program("SELECT * FROM t TO TRAIN xgboost.gbtree LABEL y INTO m")
+    (step,) = program.steps
+    assert isinstance(step.statement, TrainStatement)
+    problem = attribute_problem(step.statement)
+    assert problem is not None
+    assert (problem.code, problem.severity) == (Code.MISSING_LIBRARY, Severity.WARNING)
+    assert (problem.message, problem.hint) == (
+        "estimator 'xgboost.gbtree' cannot be loaded",
+        "pip install it",
+    )

@@ -32,11 +32,12 @@ HEAVY = (
     [
         pytest.param(["--help"], id="help"),
         pytest.param(["run", "--help"], id="help of a command"),
-        pytest.param(["check", str(EXAMPLES / "iris.sql")], id="check"),
+        pytest.param(["check", "untrained.sql"], id="check without a training"),
         pytest.param(["graph", str(EXAMPLES / "iris.sql")], id="graph"),
     ],
 )
 def test_imports_no_heavy_library(sqlflow: Sqlflow, arguments: list[str]) -> None:
+    sqlflow.write("untrained.sql", "SELECT * FROM t TO PREDICT p.c USING m;")
     program = (
         "import sys\n"
         "from sqlflow_dagster.cli import main\n"
@@ -49,7 +50,12 @@ def test_imports_no_heavy_library(sqlflow: Sqlflow, arguments: list[str]) -> Non
         name: value for name, value in sqlflow.environment.items() if name != "SQLFLOW_DATASOURCE"
     }
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        cwd=sqlflow.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.endswith("LOADED []\n")
 
