@@ -52,7 +52,7 @@ def _referenced_tables(tree: exp.Expression) -> list[exp.Expression]:
     """The Table nodes that foreign keys point to; only a list of columns or an ALTER has any."""
     places = [tree.this] if isinstance(tree.this, exp.Schema) else tree.args.get("actions") or []
     found = (
-        target_table(node.this) for place in places for node in nodes_of(place, (exp.Reference,))
+        target_table(node.this) for place in places for node in nodes_of(place, {exp.Reference})
     )
     return [table for table in found if table is not None]
 

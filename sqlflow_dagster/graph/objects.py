@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 # Where names differ in case only, they name one table in these dialects, quoted or not.
 _CASE_INSENSITIVE = frozenset({"duckdb", "sqlite", "hive", "spark", "trino", "maxcompute"})
@@ -25,8 +26,8 @@ class ObjectKind(StrEnum):
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^."]+)')
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectRef:
+# A tuple, not a dataclass: a compile hashes and compares references tens of times for each statement.
+class ObjectRef(NamedTuple):
     """A table (or view), model, file or schema that a statement reads or writes.
 
     Tables and models are separate name spaces.

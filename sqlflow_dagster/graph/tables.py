@@ -9,7 +9,7 @@ from sqlflow_dagster.graph.effects import Mode, Write
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
 
 _FILE_SUFFIXES = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".gz", ".zst", ".arrow")
-_READING = (exp.Table, exp.With, exp.In)
+_READING = frozenset({exp.Table, exp.With, exp.In})
 _FILE_FORMATS = frozenset({"csv", "json", "parquet", "orc", "avro", "text", "delta"})
 # Not any `…_scan`: the first argument of postgres_scan is a connection string with its password.
 _FILE_FUNCTION = re.compile(
@@ -71,32 +71,35 @@ def _function_files(table: exp.Expression) -> Iterator[ObjectRef]:
             yield ObjectRef(ObjectKind.FILE, literal.name)
 
 
-# FOR UPDATE OF t names a table that the query reads anyway, or a column.
-_LEAVES = frozenset(
-    {exp.Identifier, exp.Literal, exp.Star, exp.Var, exp.Null, exp.Boolean, exp.Lock}
+# Arguments of these types hold nothing to look for. FOR UPDATE OF t names a table that the query reads anyway,
+# or a column.
+_LEAVES: frozenset[type] = frozenset(
+    {bool, str, type(None), exp.DataType, exp.Identifier, exp.Literal, exp.Lock, exp.Null, exp.Var}
 )
 
 
-def nodes_of(tree: exp.Expr, kinds: tuple[type[exp.Expr], ...]) -> Iterator[exp.Expr]:
-    """The nodes of these kinds in a tree, itself included, in no particular order.
+def nodes_of(tree: exp.Expr, kinds: Collection[type[exp.Expr]]) -> list[exp.Expr]:
+    """The nodes of these very kinds in a tree, itself included, in no particular order.
 
-    ``find_all`` gives the same in twice the time, which shows in a compile of a large program.
+    ``find_all`` gives the same in several times the time, which shows in a compile of a large program.
     """
+    found: list[exp.Expr] = []
     pending = [tree]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, kinds):
-            yield node
+    for node in pending:
+        kind = type(node)
+        if kind in kinds:
+            found.append(node)
+        elif kind in _LEAVES:
+            continue
+        elif kind is exp.Column and type(node.args.get("this")) is exp.Identifier:
+            continue  # Most nodes are columns, and all that these hold is names.
         for value in node.args.values():
-            if isinstance(value, exp.Expr):
-                if type(value) not in _LEAVES:
-                    pending.append(value)
-            elif isinstance(value, list):
-                pending += [
-                    item
-                    for item in value
-                    if type(item) not in _LEAVES and isinstance(item, exp.Expr)
-                ]
+            kind = type(value)
+            if kind is list:
+                pending += [item for item in value if isinstance(item, exp.Expr)]
+            elif kind not in _LEAVES and isinstance(value, exp.Expr):
+                pending.append(value)
+    return found
 
 
 def target_table(node: exp.Expression | None) -> exp.Expression | None:
@@ -126,15 +129,21 @@ def read_refs(
     """
     written = {id(target) for target in targets}
     found: set[ObjectRef] = set()
-    nodes = list(nodes_of(tree, _READING))
-    scoped = any(isinstance(node, exp.With) for node in nodes)
+    nodes = nodes_of(tree, _READING)
+    common = {
+        item.args["alias"].name.lower()
+        for node in nodes
+        if isinstance(node, exp.With)
+        for item in node.expressions
+    }
     for node in nodes:
         if isinstance(node, exp.In):
             found.update(_membership_table(node, names))
         elif isinstance(node, exp.Table) and id(node) not in written and node.arg_key != "indexed":
-            found.update(_function_files(node))
-            ref = None if scoped and is_cte(node, names) else table_ref(node, names)
-            if ref is not None:
+            ref = table_ref(node, names)
+            if ref is None:
+                found.update(_function_files(node))
+            elif node.name.lower() not in common or not is_cte(node, names):
                 found.add(ref)
     return frozenset(found)
 

@@ -93,7 +93,7 @@ LEXIS: dict[str, Lexis] = {
     "snowflake": Lexis(
         sqlglot="snowflake",
         # Not the one in a URL: PUT file:///tmp/rows.csv @stage.
-        line_comments=("--", "(?<![:/])//"),
+        line_comments=("--", "/(?<![:/]/)/"),
         backslash_strings=True,
         dollar_quotes=True,
         scripts=("BEGIN", "DECLARE", *_LOOPS),

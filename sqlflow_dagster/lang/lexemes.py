@@ -8,11 +8,14 @@ from functools import cache
 
 from sqlflow_dagster.lang.dialects import Lexis
 
-_ESCAPED = r"'(?:[^'\\]|\\.|'')*+'"
-_PLAIN = r"'(?:[^']|'')*+'"
-_DOLLAR_TAG = r"(?<!\w)\$(?:[^\W\d]\w*+)?+\$"
-# The q of q'[…]' and nq'[…]' is looked back at: a pattern that starts with the quote is found faster.
-_AFTER_Q = r"(?:(?<=\b[qQ])|(?<=\b[nN][qQ]))"
+# Every pattern starts with a character of its own, even where it looks back at the one before: where none of
+# these characters stands, the search goes on at once.
+_ESCAPED = r"(?:[^'\\]|\\.|'')*+'"
+_PLAIN = r"(?:[^']|'')*+'"
+_DOLLAR = r"\$(?<!\w\$)"
+_AFTER_DOLLAR = r"(?:[^\W\d]\w*+)?+\$"
+_QUOTE_AFTER_Q = r"'(?:(?<=\b[qQ]')|(?<=\b[nN][qQ]'))"
+_QUOTE_ELSEWHERE = r"'(?<!\b[qQ]')(?<!\b[nN][qQ]')"
 _CLOSING = {"[": "]", "{": "}", "(": ")", "<": ">"}
 _OWN_END = r"(?-i:(?P<chosen>[^\s\[{(<]).*?(?P=chosen)')"
 
@@ -102,10 +105,10 @@ def shielded_lexemes(rules: Lexis) -> re.Pattern[str]:
 def _shielded(rules: Lexis) -> str:
     quoted, _ = _quoted(rules)
     if rules.dollar_quotes:
-        quoted.append(rf"(?-i:(?P<dollars>{_DOLLAR_TAG}).*?(?P=dollars))")
+        quoted.append(rf"{_DOLLAR}(?-i:(?P<tag>{_AFTER_DOLLAR}).*?\$(?P=tag))")
     if rules.chosen_quotes:
         brackets = (rf"\{left}.*?\{right}'" for left, right in _CLOSING.items())
-        quoted.insert(0, rf"{_AFTER_Q}'(?:{'|'.join(brackets)}|{_OWN_END})")
+        quoted.insert(0, rf"{_QUOTE_AFTER_Q}(?:{'|'.join(brackets)}|{_OWN_END})")
     if rules.executable_comments:
         quoted.append(rf"{EXECUTABLE_COMMENT}.*?\*/")
     comment = r"(?P<nested>/\*)" if rules.nested_comments else r"/\*.*?\*/"
@@ -114,16 +117,16 @@ def _shielded(rules: Lexis) -> str:
 
 def _quoted(rules: Lexis) -> tuple[list[str], str]:
     """What matches a closed string or quoted name whose ends are alike, and what opens any."""
-    quoted = [_ESCAPED if rules.backslash_strings else _PLAIN]
+    quoted = [f"'{_ESCAPED if rules.backslash_strings else _PLAIN}"]
     opening = ["['\"]"]
     if rules.chosen_quotes:
-        quoted = [rf"(?!{_AFTER_Q}){_PLAIN}"]
+        quoted = [rf"{_QUOTE_ELSEWHERE}{_PLAIN}"]
     if rules.triple_quoted_strings:
         quoted[:0] = ['"""(?:[^"\\\\]|\\\\.|"(?!""))*+"""', r"'''(?:[^'\\]|\\.|'(?!''))*+'''"]
     if rules.escape_strings:
-        quoted.insert(0, rf"(?<=\b[eE]){_ESCAPED}")
+        quoted.insert(0, rf"'(?<=\b[eE]'){_ESCAPED}")
     if rules.raw_strings:
-        quoted.insert(0, r"""(?<=\b[rR])(?:'[^']*+'|"[^"]*+")""")
+        quoted[:0] = [r"'(?<=\b[rR]')[^']*+'", r'"(?<=\b[rR]")[^"]*+"']
     quoted.append(r'"(?:[^"\\]|\\.|"")*+"' if rules.double_quoted_strings else r'"(?:[^"]|"")*+"')
     if rules.backticks:
         quoted.append("`(?:[^`]|``)*+`")
@@ -132,7 +135,7 @@ def _quoted(rules: Lexis) -> tuple[list[str], str]:
         quoted.append(r"\[[^\]]*+\]")
         opening.append(r"\[")
     if rules.dollar_quotes:
-        opening.append(_DOLLAR_TAG)
+        opening.append(_DOLLAR + _AFTER_DOLLAR)
     return quoted, "|".join(opening)
 
 
@@ -198,7 +201,7 @@ class UnterminatedError(Exception):
         self.end = end
 
 
-_CHOSEN_OPENING = re.compile(rf"{_AFTER_Q}'(?=\S)")
+_CHOSEN_OPENING = re.compile(rf"{_QUOTE_AFTER_Q}(?=\S)")
 
 
 def closed(text: str, start: int, end: int, rules: Lexis) -> int:

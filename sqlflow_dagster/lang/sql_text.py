@@ -11,8 +11,6 @@ from sqlflow_dagster.lang.lexemes import (
     sql_lexemes,
 )
 
-# A single blank needs no change.
-_BLANKS = re.compile(r"\s{2,}|[^\S ]")
 _COMMENT_MARK = re.compile(r"--|/\*|#|//")
 
 
@@ -114,11 +112,13 @@ def executed_sql(text: str, dialect: str) -> str:
 
 
 def _append_code(normal: list[str], code: str) -> None:
-    code = _BLANKS.sub(" ", code)
-    if not normal or normal[-1].endswith(" "):
-        code = code.lstrip()
-    if code:
-        normal.append(code)
+    words = " ".join(code.split())
+    if words and code[-1].isspace():
+        words += " "
+    if code[:1].isspace() and normal and not normal[-1].endswith(" "):
+        words = " " + words
+    if words:
+        normal.append(words)
 
 
 def _is_comment(lexeme: re.Match[str], rules: Lexis) -> bool:
