@@ -5,7 +5,6 @@ learning or orchestration: Dagster loads definitions often, and ``sqlflow check`
 """
 
 import gc
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -50,7 +49,7 @@ from sqlflow_dagster.temp_tables import (
     end_temporary_tables,
 )
 
-_SETTINGS = re.compile(r"sqlflow:|resources\.|retrain\.", re.IGNORECASE)
+_SETTINGS = ("sqlflow:", "resources.", "retrain.")
 ESTIMATORS: Registry[object] = Registry(Group.TRAINERS, "estimator")
 
 
@@ -195,7 +194,8 @@ def check_versions(draft: Draft) -> None:
 
 def check_settings(draft: Draft) -> None:
     """The settings for orchestrators can be followed: resources of pods, times of trainings."""
-    if _SETTINGS.search(draft.source.text) is None:
+    text = draft.source.text.lower()
+    if not any(word in text for word in _SETTINGS):
         return  # Most programs: no statement need be looked at.
     for step in draft.steps:
         with _collected(draft.diagnostics):

@@ -18,8 +18,10 @@ from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.model_lineage import bare, column_names, trained
 from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.graph.output_names import unknown_name
+from sqlflow_dagster.graph.queries import query_shape
 from sqlflow_dagster.graph.static_checks import unknown_columns
-from sqlflow_dagster.lang.statements import QueryStatement, TrainStatement
+from sqlflow_dagster.lang.standard import parse_sql
+from sqlflow_dagster.lang.statements import QueryStatement, SqlStatement, TrainStatement
 
 # Columns that a table has without having been given them, and words that are no columns.
 _ALWAYS_THERE = {
@@ -58,17 +60,32 @@ def column_problems(statements: Sequence[AnalyzedStatement]) -> Iterator[Diagnos
 
 
 def _needed(statements: Sequence[AnalyzedStatement]) -> set[int]:
-    """The machine-learning statements, and those that make what they read."""
+    """The machine-learning statements, and those that tell what columns the tables have that they read."""
     needed: set[int] = set()
     wanted: set[ObjectRef] = set()
     for index in range(len(statements) - 1, -1, -1):
         item = statements[index]
-        if isinstance(item.statement, QueryStatement) or any(
-            write.ref in wanted for write in item.effects.writes
+        learns = isinstance(item.statement, QueryStatement)
+        if learns or any(
+            write.ref in wanted and write.mode not in _SAME_COLUMNS for write in item.effects.writes
         ):
             needed.add(index)
-            wanted |= item.effects.reads
+            if learns or not _names_its_columns(item):
+                wanted |= item.effects.reads
     return needed
+
+
+_SAME_COLUMNS = frozenset({Mode.APPEND, Mode.OVERWRITE, Mode.TRUNCATE})
+"""The modes in which a statement writes rows and leaves the columns that there are."""
+
+
+def _names_its_columns(item: AnalyzedStatement) -> bool:
+    """Whether a statement makes a table of a SELECT that says what each column is called."""
+    if not isinstance(item.statement, SqlStatement):
+        return False
+    tree = parse_sql(item.statement.sql, item.names.dialect)
+    query = tree.args.get("expression") if isinstance(tree, exp.Create) else None
+    return isinstance(query, exp.Query) and query_shape(query).columns is not None
 
 
 def _problems(
