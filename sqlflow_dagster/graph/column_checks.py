@@ -40,17 +40,17 @@ def column_problems(statements: Sequence[AnalyzedStatement]) -> Iterator[Diagnos
     Args:
         statements: The statements of a program, without generated ones.
     """
-    needed = _needed(statements)
+    followed = _followed(statements)
     # Which name an engine gives is too uncertain for an error.
     tracker = ColumnTracker(naming=unknown_name)
     for index, item in enumerate(statements):
         if item.effects.barrier:
             tracker.made.clear()  # Whatever it did may have changed any table.
-        if index not in needed:
-            continue
         if isinstance(item.statement, QueryStatement) and item.query is not None:
             with tracker.at(item, owner=index):
                 yield from _problems(item, item.statement, item.query, tracker)
+        if index not in followed:
+            continue
         before = set(tracker.made)
         tracker.follow(item, owner=index)
         for write in item.effects.writes:
@@ -59,20 +59,20 @@ def column_problems(statements: Sequence[AnalyzedStatement]) -> Iterator[Diagnos
                 tracker.made.pop(write.ref, None)
 
 
-def _needed(statements: Sequence[AnalyzedStatement]) -> set[int]:
-    """The machine-learning statements, and those that tell what columns the tables have that they read."""
-    needed: set[int] = set()
+def _followed(statements: Sequence[AnalyzedStatement]) -> set[int]:
+    """The statements that tell what columns those tables and models have that machine learning reads."""
+    followed: set[int] = set()
     wanted: set[ObjectRef] = set()
     for index in range(len(statements) - 1, -1, -1):
         item = statements[index]
-        learns = isinstance(item.statement, QueryStatement)
-        if learns or any(
-            write.ref in wanted and write.mode not in _SAME_COLUMNS for write in item.effects.writes
+        writes = item.effects.writes
+        if any(write.ref in wanted and write.mode not in _SAME_COLUMNS for write in writes):
+            followed.add(index)
+        if isinstance(item.statement, QueryStatement) or (
+            index in followed and not _names_its_columns(item)
         ):
-            needed.add(index)
-            if learns or not _names_its_columns(item):
-                wanted |= item.effects.reads
-    return needed
+            wanted |= item.effects.reads
+    return followed
 
 
 _SAME_COLUMNS = frozenset({Mode.APPEND, Mode.OVERWRITE, Mode.TRUNCATE})

@@ -24,7 +24,7 @@ class QueryShape:
 UNKNOWN_SHAPE = QueryShape(complex=True, columns=None)
 
 
-def query_shape(tree: exp.Expression) -> QueryShape:
+def query_shape(tree: exp.Expr) -> QueryShape:
     """The shape of a query's syntax tree."""
     return QueryShape(complex=not _is_simple(tree), columns=_columns(tree))
 
@@ -32,7 +32,7 @@ def query_shape(tree: exp.Expression) -> QueryShape:
 _SIMPLE_PARTS = frozenset({"expressions", "from_", "where", "kind", "hint"})
 
 
-def _is_simple(tree: exp.Expression) -> bool:
+def _is_simple(tree: exp.Expr) -> bool:
     if not isinstance(tree, exp.Select):
         return False
     if any(value and key not in _SIMPLE_PARTS for key, value in tree.args.items()):
@@ -49,7 +49,7 @@ def _is_simple(tree: exp.Expression) -> bool:
     return all(isinstance(item.unalias(), exp.Column | exp.Star) for item in tree.expressions)
 
 
-def _columns(tree: exp.Expression) -> tuple[str, ...] | None:
+def _columns(tree: exp.Expr) -> tuple[str, ...] | None:
     if not isinstance(tree, exp.Query):
         return None
     first: exp.Query = tree
