@@ -1,8 +1,6 @@
 """``sqlflow fmt``: the machine-learning clauses of programs in one canonical form."""
 
-import shutil
 import sys
-import tempfile
 from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sqlflow_dagster.cli.options import PROGRAM_FILE
+from sqlflow_dagster.cli.whole_files import write_whole
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic, ExitCode
 
@@ -47,7 +46,7 @@ def fmt(files: tuple[Path, ...], *, check: bool, diff: bool, dialect: str) -> No
         if diff:
             click.echo(_difference(text, formatted, path), nl=False)
         if not (check or diff):
-            _write(path, formatted)
+            write_whole(path, formatted.encode())
         if not diff:
             click.echo(f"{'would format' if check else 'formatted'} {path}")
     if not diff:
@@ -124,20 +123,3 @@ def _difference(text: str, formatted: str, path: Path) -> str:
     before, after = (item.splitlines(keepends=True) for item in (text, formatted))
     lines = unified_diff(before, after, str(path), f"{path} (formatted)")
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file by one with this text: whole or not at all."""
-    target = path.resolve()
-    with tempfile.NamedTemporaryFile(
-        dir=target.parent, prefix=f".{target.name}.", delete=False
-    ) as file:
-        aside = Path(file.name)
-        try:
-            file.write(text.encode())
-            file.flush()
-            shutil.copymode(target, aside)
-            aside.replace(target)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise

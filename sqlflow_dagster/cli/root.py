@@ -11,6 +11,7 @@ from sqlflow_dagster.cli.fmt import fmt
 from sqlflow_dagster.cli.graph import graph
 from sqlflow_dagster.cli.jobs import cancel, logs, status
 from sqlflow_dagster.cli.lineage import lineage
+from sqlflow_dagster.cli.models import models as models_group
 from sqlflow_dagster.cli.options import (
     parser_option,
     parser_spec,
@@ -143,5 +144,6 @@ for command in (
     argo,
     parser_server,
     temp_tables_group,
+    models_group,
 ):
     main.add_command(command)

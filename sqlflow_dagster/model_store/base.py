@@ -41,15 +41,15 @@ class ModelStore(Protocol):
     """Versions of models under names."""
 
     @classmethod
-    def open(cls, engine: Engine, location: str) -> Self:
+    def open(cls, engine: Engine | None, location: str) -> Self:
         """The store of a location.
 
         Args:
-            engine: The data source of the statements.
+            engine: The data source of the statements; None where there is none.
             location: What stands after the plugin's name; empty where nothing does.
 
         Raises:
-            TerminalError: The location is not one of this kind of store.
+            TerminalError: The location is not one of this kind of store, or it needs the data source.
         """
 
     @property

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from sqlflow_dagster.engines.base import Engine, Session, open_engine
-from sqlflow_dagster.errors import StepError
+from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.model_store.checks import (
     accepted_stays,
@@ -83,13 +83,20 @@ class DatabaseModelStore:
         self._engine = engine
 
     @classmethod
-    def open(cls, engine: Engine, location: str) -> Self:
+    def open(cls, engine: Engine | None, location: str) -> Self:
         """The store in the data source, or in the database whose URL ``location`` is.
 
         Raises:
-            TerminalError: The URL names no engine.
+            TerminalError: The URL names no engine, or there is neither.
         """
-        return cls(open_engine(location) if location else engine)
+        if location:
+            return cls(open_engine(location))
+        if engine is None:
+            raise TerminalError(
+                "models are kept in the data source, and none is given",
+                hint="write --datasource URL, or --model-store URI for another place",
+            )
+        return cls(engine)
 
     @property
     def location(self) -> str:

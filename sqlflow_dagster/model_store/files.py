@@ -50,7 +50,7 @@ class FilesModelStore:
         self._place = place
 
     @classmethod
-    def open(cls, engine: Engine, location: str) -> Self:
+    def open(cls, engine: Engine | None, location: str) -> Self:
         """The store in a folder, or behind a URI that fsspec knows.
 
         Raises:

@@ -15,12 +15,12 @@ DEFAULT_STORE = "database"
 _FILES = "files"
 
 
-def open_model_store(store: str, engine: Engine) -> ModelStore:
+def open_model_store(store: str, engine: Engine | None) -> ModelStore:
     """The model store of a user's words.
 
     Args:
         store: As above; empty for the default.
-        engine: The data source.
+        engine: The data source; None where there is none.
 
     Raises:
         TerminalError: Nothing can be meant by ``store``, or its plugin's library is missing.

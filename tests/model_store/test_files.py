@@ -79,7 +79,7 @@ def test_a_save_that_fails_leaves_nothing(
 
 
 def test_an_upload_that_was_cut_off_is_no_version() -> None:
-    store = FilesModelStore.open(None, "memory://cut-off")  # type: ignore[arg-type]
+    store = FilesModelStore.open(None, "memory://cut-off")
     store.save("m", b"one", {})
     fsspec.filesystem("memory").pipe_file("/cut-off/m/2/model.zip", b"tw")
     fsspec.filesystem("memory").pipe_file("/cut-off/half/1/model.zip", b"o")

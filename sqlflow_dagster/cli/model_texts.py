@@ -1,0 +1,146 @@
+"""What the ``sqlflow models`` commands show of models, from their metadata alone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlflow_dagster.cli.tables import TextTable
+from sqlflow_dagster.model_store.base import ModelVersion
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB")
+_SHOWN_FEATURES = 100
+
+
+def version_json(item: ModelVersion) -> dict[str, Any]:
+    """A version as JSON values, without its metadata."""
+    return {
+        "name": item.name,
+        "version": item.version,
+        "accepted": item.accepted,
+        "created_at": item.created_at.isoformat(),
+        "size": item.size,
+        "sha256": item.sha256,
+        "estimator": item.metadata.get("estimator"),
+        "metrics": item.metadata.get("metrics", {}),
+    }
+
+
+def models_table(models: Sequence[Sequence[ModelVersion]]) -> TextTable:
+    """A row for each model, given by its versions, oldest first."""
+    return TextTable(
+        header=("model", "accepted", "latest", "versions", "estimator", "quality", "size"),
+        rows=tuple(_model_row(versions) for versions in models),
+        right=frozenset({1, 2, 3, 6}),
+    )
+
+
+def _model_row(versions: Sequence[ModelVersion]) -> tuple[str, ...]:
+    accepted = next((item for item in versions if item.accepted), None)
+    shown = accepted or versions[-1]
+    return (
+        shown.name,
+        str(accepted.version) if accepted else "none",
+        str(versions[-1].version),
+        str(len(versions)),
+        str(shown.metadata.get("estimator", "")),
+        _quality(shown.metadata),
+        size_text(sum(item.size for item in versions)),
+    )
+
+
+def versions_table(versions: Sequence[ModelVersion]) -> TextTable:
+    """A row for each version of a model."""
+    rows = tuple(
+        (
+            str(item.version),
+            "accepted" if item.accepted else "",
+            _time(item.created_at),
+            _quality(item.metadata),
+            size_text(item.size),
+        )
+        for item in versions
+    )
+    return TextTable(
+        title="versions",
+        header=("version", "", "trained (UTC)", "quality", "size"),
+        rows=rows,
+        right=frozenset({0, 4}),
+    )
+
+
+def facts_table(item: ModelVersion) -> TextTable:
+    """What a model was trained from, and with what."""
+    known = item.metadata
+    libraries = known.get("libraries", {})
+    facts = {
+        "estimator": known.get("estimator"),
+        "label": known.get("label", {}).get("name"),
+        "rows": known.get("rows"),
+        "data": known.get("data_fingerprint"),
+        "libraries": ", ".join(f"{name} {version}" for name, version in libraries.items()),
+        "trained (UTC)": _time(item.created_at),
+        "size": size_text(item.size),
+        "sha256": item.sha256,
+    }
+    return TextTable(
+        title=f"{item.name}@{item.version}{' (accepted)' if item.accepted else ''}",
+        header=("", ""),
+        rows=tuple((name, str(fact)) for name, fact in facts.items() if fact not in (None, "")),
+    )
+
+
+def features_table(metadata: Mapping[str, Any]) -> TextTable:
+    """The inputs of a model: what was listed by COLUMN, and what was derived."""
+    features = metadata.get("features", {}).get("features", [])
+    rows = [
+        (_columns(item), str(item.get("kind", "")), "listed" if item.get("listed") else "derived")
+        for item in features
+    ]
+    more = len(rows) - _SHOWN_FEATURES
+    title = f"features (the first {_SHOWN_FEATURES} of {len(rows)})" if more > 0 else "features"
+    return TextTable(title=title, header=("column", "kind", ""), rows=tuple(rows[:_SHOWN_FEATURES]))
+
+
+def metrics_tables(metadata: Mapping[str, Any]) -> Iterator[TextTable]:
+    """The metrics of a model with the baseline beside them, by the rows that were judged."""
+    for name, metrics in metadata.get("metrics", {}).items():
+        baseline = metrics.get("baseline", {})
+        yield TextTable(
+            title=f"metrics on {metrics.get('rows', '?')} {name} rows",
+            header=("metric", "value", "baseline"),
+            rows=tuple(
+                (metric, _number(value), _number(baseline.get(metric)))
+                for metric, value in metrics.get("values", {}).items()
+            ),
+            right=frozenset({1, 2}),
+        )
+
+
+def size_text(size: float) -> str:
+    """A number of bytes as people say it: ``1.4 MiB``."""
+    for unit in _UNITS[:-1]:
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} {_UNITS[-1]}"
+
+
+def _quality(metadata: Mapping[str, Any]) -> str:
+    """The last metric of a model, which is the one that was asked for or that matters most."""
+    for judged_on, metrics in metadata.get("metrics", {}).items():
+        for name, value in reversed(metrics.get("values", {}).items()):
+            return f"{judged_on} {name} {_number(value)}"
+    return ""
+
+
+def _columns(feature: Mapping[str, Any]) -> str:
+    sources = feature.get("sources") or [feature]
+    return ", ".join(str(item.get("column", "")) for item in sources)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
