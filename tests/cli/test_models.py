@@ -1,7 +1,6 @@
 """sqlflow models: the trained models of a store."""
 
 import json
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -87,7 +86,15 @@ def store(place: list[str], model: Model) -> ModelStore:
 @pytest.mark.usefixtures("store")
 def test_models_are_listed(sqlflow: Command) -> None:
     lines = sqlflow("list").stdout.splitlines()
-    assert lines[0].split() == "model accepted latest versions estimator quality size".split()
+    assert lines[0].split() == [
+        "model",
+        "accepted",
+        "latest",
+        "versions",
+        "estimator",
+        "quality",
+        "size",
+    ]
     assert lines[2].split()[:5] == ["Other", "1", "1", "1", "xgboost.gbtree"]
     assert lines[3].split()[:5] == ["shop.buyers", "2", "3", "3", "xgboost.gbtree"]
     assert "training " in lines[3]
@@ -232,7 +239,11 @@ def test_a_program_trains_into_a_store_of_files_and_reads_it(tmp_path: Path) -> 
     sqlflow.write("p.sql", PROGRAM)
     done = sqlflow("run", "p.sql", "--model-store", "./models")
     assert done.code == 0, done.stderr
-    assert sorted(os.listdir(tmp_path / "models/%4D")) == ["1", "accepted", "latest"]
+    assert sorted(path.name for path in (tmp_path / "models/%4D").iterdir()) == [
+        "1",
+        "accepted",
+        "latest",
+    ]
     assert "sqlflow_model" not in (tmp_path / "data.db").read_bytes().decode("latin-1")
 
 
