@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sqlflow_dagster.lang.statements import Attribute
+from sqlflow_dagster.ml.features.feature import DEFAULT_INPUT
 from sqlflow_dagster.ml.features.spec import EncodedTable, FeatureSpec, LabelSpec, Layout
 from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 from sqlflow_dagster.registry import Group, Registry
@@ -45,7 +46,7 @@ class Plan:
     task: Task
     layout: Layout
     class_count: "Attribute | None" = None
-    inputs: tuple[str, ...] = ("feature_columns",)
+    inputs: tuple[str, ...] = (DEFAULT_INPUT,)
     lists: bool = False
     label_separator: str | None = None
 
@@ -101,13 +102,13 @@ class TrainRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contributions:
-    """What each slot of the encoding added to each raw prediction.
+    """What each slot and each bag of the encoding added to each raw prediction.
 
     A raw prediction is a regression value, the log-odds of the second of two classes, or one score
     per class. ``values.sum(axis=2) + base_values`` gives it back.
 
     Attributes:
-        values: shape (n, outputs, slots).
+        values: shape (n, outputs, slots + bags): the slots, then a column for each bag.
         base_values: shape (n, outputs).
     """
 

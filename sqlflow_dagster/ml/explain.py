@@ -35,7 +35,7 @@ class ColumnContributions:
     """Contributions by source column.
 
     Attributes:
-        columns: The source columns.
+        columns: The source columns; a CROSS stands for itself.
         values: shape (n, columns).
         base_values: shape (n,).
         amounts: Encoded values that the plot may colour by, shape (n, columns); NaN for a column
@@ -54,7 +54,7 @@ def by_column(
     spec: FeatureSpec,
     chosen: npt.NDArray[np.int64] | None,
 ) -> ColumnContributions:
-    """Add the contributions of slots up to those of their source columns.
+    """Add the contributions of slots and bags up to those of their source columns.
 
     Args:
         contributions: Of ``n`` rows.
@@ -62,15 +62,17 @@ def by_column(
         spec: How they were encoded.
         chosen: For each row, the output to explain, shape (n,); None where there is only one.
     """
-    columns = tuple(item.column for item in spec.features)
+    columns = tuple(dict.fromkeys(item.explained_as for item in spec.features))
     rows = np.arange(len(features))
     outputs = np.zeros(len(features), dtype=np.int64) if chosen is None else chosen
     values = contributions.values[rows, outputs].astype(np.float64)
-    owners = np.array([columns.index(slot.column) for slot in features.slots])
+    owners = [columns.index(slot.column) for slot in features.slots]
+    owners += [columns.index(bag.column) for bag in spec.bag_slots]
     summed = np.zeros((len(features), len(columns)))
     amounts = np.full_like(summed, np.nan)
+    for index, owner in enumerate(owners):
+        summed[:, owner] += values[:, index]
     for index, slot in enumerate(features.slots):
-        summed[:, owners[index]] += values[:, index]
         if not slot.category_code and slot.name == slot.column:
             amounts[:, owners[index]] = features.matrix[:, index]
     base_values = contributions.base_values[rows, outputs].astype(np.float64)

@@ -23,9 +23,10 @@ from sqlflow_dagster.ml.bundle import Bundle, GoldenRows, pack, unpack
 from sqlflow_dagster.ml.explain import Explanation, by_column, rows_table, summary_table
 from sqlflow_dagster.ml.features.arrow_types import column_index, fits, plain
 from sqlflow_dagster.ml.features.encode import encode, wrong_type
+from sqlflow_dagster.ml.features.feature import SourceColumn
 from sqlflow_dagster.ml.features.fit import fit_features
 from sqlflow_dagster.ml.features.labels import decode, encode_label, fit_label, no_label
-from sqlflow_dagster.ml.features.spec import Feature, FeatureSpec, LabelSpec
+from sqlflow_dagster.ml.features.spec import FeatureSpec, LabelSpec
 from sqlflow_dagster.ml.manifest import Manifest, fingerprint
 from sqlflow_dagster.ml.metrics import can_judge, find_metric, judge
 from sqlflow_dagster.ml.plots import check_plot_type, draw
@@ -57,9 +58,9 @@ class Model:
     trained: TrainedModel
     golden: GoldenRows
 
-    def feature_columns(self) -> tuple[Feature, ...]:
-        """The source columns that a SELECT must give, each with its name and kind."""
-        return self.manifest.features.features
+    def source_columns(self) -> tuple[SourceColumn, ...]:
+        """The columns that a SELECT must give, each with its name and type."""
+        return self.manifest.features.sources
 
     def predict(self, rows: pa.Table) -> pa.Array:
         """A prediction for each row.
@@ -180,7 +181,7 @@ def _no_answers(label: LabelSpec) -> tuple[int, ...]:
 
 
 def check_inputs(
-    features: Sequence[Feature],
+    sources: Sequence[SourceColumn],
     columns: Columns,
     *,
     span: Span | None = None,
@@ -189,7 +190,7 @@ def check_inputs(
     """Refuse a SELECT that lacks columns of a model, before any row is read.
 
     Args:
-        features: What the model wants.
+        sources: What the model wants.
         columns: Names and types that the SELECT gives.
         span: Where the SELECT stands.
         label: A label column that must be there too.
@@ -199,7 +200,7 @@ def check_inputs(
     """
     names = [name for name, _ in columns]
     folded = {name.lower() for name in names}
-    wanted = [item.column for item in features] + ([label] if label else [])
+    wanted = dict.fromkeys([*(item.column for item in sources), *([label] if label else [])])
     missing = [name for name in wanted if name.lower() not in folded]
     if missing:
         raise TerminalError(
@@ -208,10 +209,10 @@ def check_inputs(
             span,
             f"it gives: {', '.join(names)}",
         )
-    for feature in features:
-        _, type_ = columns[column_index(feature.column, names, span, "the model")]
-        if not fits(feature, type_):
-            raise wrong_type(feature, type_).at(span)
+    for source in sources:
+        _, type_ = columns[column_index(source.column, names, span, "the model")]
+        if not fits(source, type_):
+            raise wrong_type(source, type_).at(span)
 
 
 def train_model(
@@ -384,7 +385,7 @@ def _manifest(
 
 def _golden(training: pa.Table, features: FeatureSpec, trained: TrainedModel) -> GoldenRows:
     places = np.unique(np.linspace(0, training.num_rows - 1, _GOLDEN_ROWS).astype(np.int64))
-    rows = training.select([item.column for item in features.features]).take(places)
+    rows = training.select(list(features.columns)).take(places)
     return GoldenRows(rows=rows, answers=trained.predict(encode(rows, features)))
 
 

@@ -12,9 +12,10 @@ from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.attributes import find, of_trainer, read_common, value_span
 from sqlflow_dagster.ml.base import Plan, Trainer, trainers
 from sqlflow_dagster.ml.features.arrow_types import column_index
-from sqlflow_dagster.ml.features.columns import Treatment, label_column, treatments
+from sqlflow_dagster.ml.features.columns import label_column, source_columns, treatments
+from sqlflow_dagster.ml.features.feature import SourceColumn
 from sqlflow_dagster.ml.features.labels import check_label_type
-from sqlflow_dagster.ml.features.spec import Feature
+from sqlflow_dagster.ml.features.treatments import Treatment
 from sqlflow_dagster.ml.metrics import find_metric, metric_names
 from sqlflow_dagster.ml.own_models import own_trainer
 from sqlflow_dagster.ml.tasks import LabelType
@@ -91,6 +92,7 @@ def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
             label=label,
             listed_only=common["train.columns"] == "listed",
             left_out=[name for name in (weight, group) if name is not None],
+            inputs=plan.inputs,
         ),
         metrics=metrics,
         metrics_span=value_span(asked),
@@ -119,7 +121,7 @@ def check_attributes(statement: TrainStatement) -> None:
     raise errors[0]
 
 
-def check_statement(statement: TrainStatement, columns: Columns) -> tuple[Feature, ...]:
+def check_statement(statement: TrainStatement, columns: Columns) -> tuple[SourceColumn, ...]:
     """Refuse a TRAIN statement that cannot work, before any row is read.
 
     Args:
@@ -135,16 +137,7 @@ def check_statement(statement: TrainStatement, columns: Columns) -> tuple[Featur
     """
     prepared = prepare(statement, columns)
     check_patience(statement, validates=bool(find(statement.attributes, "validation.select")))
-    types = dict(columns)
-    return tuple(
-        Feature(
-            column=item.column,
-            kind=item.kind,
-            dtype=str(types[item.column]),
-            one_hot=item.one_hot,
-        )
-        for item in prepared.treatments
-    )
+    return source_columns(prepared.treatments)
 
 
 def _label(

@@ -35,7 +35,7 @@ def step_lineage(
     used = used_model(step)
     if model is not None and used is not None:
         ref, label = model_ref(used.name.parts), model.manifest.label.name
-        features = dict.fromkeys(feature.column for feature in model.feature_columns())
+        features = dict.fromkeys(source.column for source in model.source_columns())
         schema[ref], labels[ref] = [*features, label], label
     try:
         written = written_lineage(step, schema, labels)
@@ -57,7 +57,7 @@ def outside_columns(program: Program, context: RunContext) -> dict[ObjectRef, li
             if ref.kind is ObjectKind.TABLE and (columns := session.columns(ref.parts)) is not None
         }
     found = {ref: [column.name for column in columns] for ref, columns in tables.items()}
-    for (ref, version), features in ModelInputs.stored(program.steps, context).features.items():
+    for (ref, version), sources in ModelInputs.stored(program.steps, context).sources.items():
         if version is None and ref in program.inputs:
-            found[ref] = list(dict.fromkeys(feature.column for feature in features))
+            found[ref] = list(dict.fromkeys(source.column for source in sources))
     return found

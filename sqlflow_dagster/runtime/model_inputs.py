@@ -15,11 +15,11 @@ from sqlflow_dagster.lang.statements import (
     QualifiedName,
     TrainStatement,
 )
-from sqlflow_dagster.ml.features.spec import Feature
+from sqlflow_dagster.ml.features.feature import SourceColumn
 from sqlflow_dagster.ml.manifest import Manifest
 from sqlflow_dagster.runtime.context import RunContext
 
-Features: TypeAlias = tuple[Feature, ...]
+Sources: TypeAlias = tuple[SourceColumn, ...]
 
 
 def used_model(step: Step) -> ModelReference | None:
@@ -35,31 +35,31 @@ def used_model(step: Step) -> ModelReference | None:
 
 @dataclass(slots=True)
 class ModelInputs:
-    """The features of models, by name and version; None is the version that is read now."""
+    """The source columns of models, by name and version; None is the version that is read now."""
 
-    features: dict[tuple[ObjectRef, int | None], Features]
+    sources: dict[tuple[ObjectRef, int | None], Sources]
 
     @classmethod
     def stored(cls, steps: Sequence[Step], context: RunContext) -> "ModelInputs":
         """What is known from the models in the store that these steps use."""
-        found: dict[tuple[ObjectRef, int | None], Features] = {}
+        found: dict[tuple[ObjectRef, int | None], Sources] = {}
         for model in filter(None, map(used_model, steps)):
             version = context.models.find(str(model.name), model.version)
             # A model of another format says so when it is loaded.
             with suppress(KeyError, TypeError, ValueError):
                 if version is not None:
-                    features = Manifest.from_json(version.metadata).features.features
-                    found[model_ref(model.name.parts), model.version] = features
+                    sources = Manifest.from_json(version.metadata).features.sources
+                    found[model_ref(model.name.parts), model.version] = sources
         return cls(found)
 
-    def of(self, model: ModelReference | None) -> Features | None:
-        """The features of a model; None where nobody knows them yet."""
-        return self.features.get((model_ref(model.name.parts), model.version)) if model else None
+    def of(self, model: ModelReference | None) -> Sources | None:
+        """The source columns of a model; None where nobody knows them yet."""
+        return self.sources.get((model_ref(model.name.parts), model.version)) if model else None
 
-    def learn(self, name: QualifiedName, features: Features) -> None:
-        """From now on, the name means a model with these features."""
-        self.features[model_ref(name.parts), None] = features
+    def learn(self, name: QualifiedName, sources: Sources) -> None:
+        """From now on, the name means a model that reads these columns."""
+        self.sources[model_ref(name.parts), None] = sources
 
     def forget(self, models: Collection[ObjectRef]) -> None:
         """Nobody knows any more what these models want."""
-        self.features = {key: item for key, item in self.features.items() if key[0] not in models}
+        self.sources = {key: item for key, item in self.sources.items() if key[0] not in models}

@@ -220,5 +220,5 @@ def _count(item: Attribute) -> int:
 def _checked_columns(statement: QueryStatement, model: Model, session: Session) -> list[str]:
     """The columns of the SELECT, which the engine accepts and which has what the model needs."""
     columns = query_columns(session, statement.query)
-    check_inputs(model.feature_columns(), column_types(columns), span=statement.query.span)
+    check_inputs(model.source_columns(), column_types(columns), span=statement.query.span)
     return [column.name for column in columns]

@@ -274,9 +274,9 @@ def _check_query(step: Step, statement: QueryStatement, rehearsal: _Rehearsal) -
     if isinstance(statement, TrainStatement) and typed:
         learnt = check_statement(statement, types)
         # A model that goes on from another one keeps its features.
-        features = learnt if model is None else wanted
-        if features is not None:
-            rehearsal.models.learn(statement.into, features)
+        sources = learnt if model is None else wanted
+        if sources is not None:
+            rehearsal.models.learn(statement.into, sources)
 
 
 def _knows_rows(step: Step, rehearsal: _Rehearsal) -> bool:

@@ -160,7 +160,7 @@ def test_order_case_and_other_columns_do_not_matter(model: Model, rows: pa.Table
     other = rows.select(rows.column_names[::-1]).append_column("id", pa.array(range(len(rows))))
     other = other.rename_columns([name.upper() for name in other.column_names])
     check_inputs(
-        model.feature_columns(), list(zip(other.column_names, other.schema.types, strict=True))
+        model.source_columns(), list(zip(other.column_names, other.schema.types, strict=True))
     )
     assert model.predict(other).equals(model.predict(rows))
 

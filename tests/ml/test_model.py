@@ -300,12 +300,12 @@ def test_every_kind_of_column_is_learnt_from(
     model = train_model(
         statement=parse(f"TO TRAIN {estimator} {epochs} LABEL bought INTO m"), training=people
     )
-    assert [item.kind for item in model.feature_columns()] == [
-        "category",
-        "numeric",
-        "boolean",
+    assert [item.type for item in model.source_columns()] == [
+        "text",
+        "number",
+        "number",
         "moment",
-        "numeric",
+        "number",
     ]
     found = model.manifest.metrics["training"]
     assert found.values["accuracy_score"] > found.baseline["accuracy_score"] + 0.2
@@ -443,7 +443,7 @@ def test_inputs_may_come_in_any_order_and_case_with_other_columns(
     shuffled = test.select(test.column_names[::-1]).append_column("id", pa.array(range(40)))
     shouting = shuffled.rename_columns([name.upper() for name in shuffled.column_names])
     check_inputs(
-        iris_model.feature_columns(),
+        iris_model.source_columns(),
         list(zip(shouting.column_names, shouting.schema.types, strict=True)),
     )
     assert iris_model.predict(shouting).equals(iris_model.predict(test))
@@ -473,7 +473,7 @@ def test_inputs_that_do_not_fit_are_refused(
     columns: list[tuple[str, pa.DataType]], message: str, iris_model: Model
 ) -> None:
     with pytest.raises(TerminalError, match=message) as caught:
-        check_inputs(iris_model.feature_columns(), columns)
+        check_inputs(iris_model.source_columns(), columns)
     assert caught.value.hint
 
 

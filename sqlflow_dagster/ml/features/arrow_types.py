@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlflow_dagster.errors import TerminalError, did_you_mean
-from sqlflow_dagster.ml.features.spec import Category, Feature, FeatureKind
+from sqlflow_dagster.ml.features.feature import Category, ColumnType, SourceColumn
 from sqlflow_dagster.ml.tasks import LabelType
 from sqlflow_dagster.source import Span
 
@@ -49,17 +49,22 @@ def plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column if column.type == wanted else column.cast(wanted, safe=False)
 
 
-def derived_kind(type_: pa.DataType) -> FeatureKind | None:
-    """What a column is where nothing says otherwise; None for a type no model can read."""
+def is_array(type_: pa.DataType) -> bool:
+    """Whether a column of this type holds lists."""
+    return isinstance(type_, pa.ListType | pa.LargeListType | pa.FixedSizeListType)
+
+
+def column_type(type_: pa.DataType) -> ColumnType | None:
+    """What a column of this type is read as; None for a type no model can read."""
     wanted = plain_type(type_)
-    if pa.types.is_boolean(wanted):
-        return FeatureKind.BOOLEAN
-    if wanted in (pa.int64(), pa.float64(), pa.null()):
-        return FeatureKind.NUMERIC
+    if pa.types.is_boolean(wanted) or wanted in (pa.int64(), pa.float64(), pa.null()):
+        return ColumnType.NUMBER
     if wanted == pa.large_string():
-        return FeatureKind.CATEGORY
+        return ColumnType.TEXT
     if wanted in (pa.date32(), pa.timestamp("us")):
-        return FeatureKind.MOMENT
+        return ColumnType.MOMENT
+    if is_array(wanted) and column_type(wanted.value_type) in (ColumnType.NUMBER, ColumnType.TEXT):
+        return ColumnType.ARRAY
     return None
 
 
@@ -80,8 +85,10 @@ def label_type(type_: pa.DataType) -> LabelType | None:
 
 
 def can_be_category(type_: pa.DataType) -> bool:
-    """Whether a column of this type may be told to be a category."""
+    """Whether a column of this type may be told to be a category, or a list of categories."""
     wanted = plain_type(type_)
+    if is_array(wanted):
+        return can_be_category(wanted.value_type)
     return (
         wanted in (pa.int64(), pa.large_string(), pa.date32(), pa.null())
         or pa.types.is_boolean(wanted)
@@ -89,23 +96,14 @@ def can_be_category(type_: pa.DataType) -> bool:
     )
 
 
-def fits(feature: Feature, type_: pa.DataType) -> bool:
-    """Whether a column of this type may stand for the feature."""
+def fits(source: SourceColumn, type_: pa.DataType) -> bool:
+    """Whether a column of this type may be read as one was at training."""
     wanted = plain_type(type_)
     if wanted == pa.null():
         return True
-    match feature.kind:
-        case FeatureKind.NUMERIC | FeatureKind.BOOLEAN:
-            return wanted in (pa.int64(), pa.float64()) or pa.types.is_boolean(wanted)
-        case FeatureKind.MOMENT:
-            return wanted in (pa.date32(), pa.timestamp("us"))
-        case FeatureKind.CATEGORY:
-            if not can_be_category(type_):
-                return False
-            if not feature.vocabulary:
-                return True
-            is_text = wanted in (pa.large_string(), pa.date32())
-            return isinstance(feature.vocabulary[0], str) == is_text
+    if source.type is ColumnType.TEXT and wanted == pa.date32():
+        return True
+    return column_type(type_) is source.type
 
 
 def column_index(name: str, names: Sequence[str], span: Span | None, wanted_by: str) -> int:
@@ -153,20 +151,26 @@ def moment_parts(array: pa.Array, parts: Sequence[str]) -> list[pa.Array]:
 def as_categories(array: pa.Array, like: Sequence[Category] | None = None) -> pa.Array:
     """An array as categories: text, int64 or bool; in the type of ``like`` where it is given.
 
-    ``array`` is of a :func:`plain_type` that :func:`can_be_category` or :func:`fits` allowed.
+    A number with a fraction is no category that ``like`` could hold: it becomes NULL.
+
+    Args:
+        array: Of a :func:`plain_type` that :func:`can_be_category` or :func:`fits` allowed.
+        like: Some categories.
     """
-    if like:
-        sample = like[0]
-        wanted = (
-            pa.bool_()
-            if isinstance(sample, bool)
-            else pa.int64()
-            if isinstance(sample, int)
-            else pa.large_string()
-        )
-        return array if array.type == wanted else array.cast(wanted)
     if array.type == pa.float64():
-        return array.cast(pa.int64())
-    if array.type in (pa.date32(), pa.null()):
-        return array.cast(pa.large_string())
-    return array
+        whole = pc.equal(array, pc.round(array))
+        array = pc.if_else(whole, array, pa.scalar(None, pa.float64())).cast(pa.int64(), safe=False)
+    elif array.type in (pa.date32(), pa.null()):
+        array = array.cast(pa.large_string())
+    if not like or array.type == (wanted := _category_type(like[0])):
+        return array
+    if pa.types.is_boolean(wanted):
+        flags = pc.is_in(array, pa.array([0, 1], array.type))
+        array = pc.if_else(flags, array, pa.scalar(None, array.type))
+    return array.cast(wanted)
+
+
+def _category_type(sample: Category) -> pa.DataType:
+    if isinstance(sample, bool):
+        return pa.bool_()
+    return pa.int64() if isinstance(sample, int) else pa.large_string()

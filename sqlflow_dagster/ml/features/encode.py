@@ -1,130 +1,164 @@
 """Arrow tables to matrices: the one function that training, prediction and explanation share."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.features.arrow_types import (
-    as_categories,
     column_index,
     fits,
     moment_parts,
     plain,
 )
-from sqlflow_dagster.ml.features.spec import (
-    EncodedTable,
+from sqlflow_dagster.ml.features.categories import fill_codes, fill_one_hot, row_ids, to_bag
+from sqlflow_dagster.ml.features.cells import read_vectors
+from sqlflow_dagster.ml.features.feature import (
+    CellFormat,
+    ColumnType,
+    Encoding,
     Feature,
-    FeatureKind,
-    FeatureSpec,
-    Layout,
-    slots_of,
+    SourceColumn,
 )
+from sqlflow_dagster.ml.features.spec import EncodedTable, FeatureSpec
 
-Floats = npt.NDArray[np.float64]
+_BLOCK_ROWS = 16_384
+"""Rows of the matrix that stay in a processor's cache while their columns are filled."""
 
 
 def encode(table: pa.Table, spec: FeatureSpec) -> EncodedTable:
-    """Encode rows as a specification says.
+    """Encode rows as a specification says; rows encoded in parts are those encoded at once.
 
-    Columns are found by name, in any order; other columns do not matter. In the ``TREES`` layout
-    NULL is NaN and a category that training did not know has a code of its own, the one after the
-    last. In the ``SCALED`` layout NULL is the mean of a number, no category at all, and sets the
-    column's flag; an unknown category sets no slot, or that of the categories that were cut.
+    Columns are found by name, in any order; other columns do not matter. What becomes of NULL and
+    of a category that training did not know stands at
+    :class:`~sqlflow_dagster.ml.features.feature.Encoding`.
 
     Args:
         table: ``n`` rows, with at least the columns of the specification.
         spec: What the model knows of its inputs.
 
     Raises:
-        TerminalError: A column is missing, has another kind of type, or holds an infinite number.
+        TerminalError: A column is missing, has another kind of type, holds an infinite number, or
+            cells that are not as at training.
     """
+    columns = {item: _column(table, item) for item in spec.sources}
     slots = spec.slots
     matrix = np.empty((table.num_rows, len(slots)), dtype=np.float32)
-    start = 0
+    bags, start, numbers = [], 0, []
     for feature in spec.features:
-        width = len(slots_of(feature, spec.layout))
-        index = column_index(feature.column, table.column_names, None, "the model")
-        column = table.column(index)
-        if not fits(feature, column.type):
-            raise wrong_type(feature, column.type)
-        _encode(plain(column), feature, spec.layout, matrix[:, start : start + width])
-        start += width
-    return EncodedTable(matrix=matrix, slots=slots)
+        into = matrix[:, start : start + len(feature.slots)]
+        start += into.shape[1]
+        if _is_plain_number(feature):
+            numbers.append((columns[feature.sources[0]], feature, into))
+            continue
+        arrays = [plain(columns[item]) for item in feature.sources]
+        match feature.encoding:
+            case Encoding.NUMBERS | Encoding.SCALED:
+                _fill_numbers(_parts(arrays[0], feature), feature, into)
+            case Encoding.CODE | Encoding.ORDINAL:
+                fill_codes(row_ids(arrays, feature), into)
+            case Encoding.ONE_HOT:
+                fill_one_hot(row_ids(arrays, feature), feature, into)
+            case Encoding.BAG:
+                bags.append(to_bag(row_ids(arrays, feature), feature))
+    _fill_plain_numbers(numbers)
+    _refuse_infinite(matrix, spec)
+    return EncodedTable(matrix=matrix, slots=slots, bags=tuple(bags))
 
 
-def wrong_type(feature: Feature, type_: pa.DataType) -> TerminalError:
-    """The error for a column whose type is not that of the feature."""
+def wrong_type(source: SourceColumn, type_: pa.DataType) -> TerminalError:
+    """The error for a column whose type is not that of the training."""
     return TerminalError(
-        f"column {feature.column!r} has type {type_}, "
-        f"but the model was trained with {feature.dtype}",
+        f"column {source.column!r} has type {type_}, but the model was trained with {source.dtype}",
         hint="CAST it in the SELECT",
     )
 
 
-def _encode(
-    array: pa.Array, feature: Feature, layout: Layout, into: npt.NDArray[np.float32]
+def _column(table: pa.Table, source: SourceColumn) -> pa.ChunkedArray:
+    index = column_index(source.column, table.column_names, None, "the model")
+    column = table.column(index)
+    if not fits(source, column.type):
+        raise wrong_type(source, column.type)
+    return column
+
+
+def _is_plain_number(feature: Feature) -> bool:
+    source = feature.sources[0]
+    return (
+        feature.encoding in (Encoding.NUMBERS, Encoding.SCALED)
+        and source.type is ColumnType.NUMBER
+        and source.cells is CellFormat.SINGLE
+    )
+
+
+def _fill_plain_numbers(
+    items: Sequence[tuple[pa.ChunkedArray, Feature, npt.NDArray[np.float32]]],
 ) -> None:
-    if feature.kind is not FeatureKind.CATEGORY:
-        _encode_numbers(array, feature, layout, into)
-    elif layout is Layout.TREES and not feature.one_hot:
-        into[:, 0] = np.where(_nulls(array), np.nan, _codes(array, feature))
-    else:
-        _encode_one_hot(array, feature, into)
+    """Fill the slots of number columns, a block of rows at a time.
+
+    Each column of a matrix is spread over all its memory: filling whole columns one after the
+    other would bring all of it into the cache once for each of them.
+    """
+    if not items:
+        return
+    columns = {str(index): item[0] for index, item in enumerate(items)}
+    start = 0
+    for batch in pa.table(columns).to_batches(max_chunksize=_BLOCK_ROWS):
+        end = start + batch.num_rows
+        for array, (_, feature, into) in zip(batch.columns, items, strict=True):
+            _fill_numbers([_floats(array)], feature, into[start:end])
+        start = end
 
 
-def _encode_numbers(
-    array: pa.Array, feature: Feature, layout: Layout, into: npt.NDArray[np.float32]
+def _floats(array: pa.Array) -> npt.NDArray[np.floating]:
+    """Numbers as they lie in memory; NaN for NULL."""
+    if not (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
+        array = plain(array).cast(pa.float64(), safe=False)
+    values: npt.NDArray[np.floating] = array.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _parts(array: pa.Array, feature: Feature) -> Sequence[npt.NDArray[np.floating]]:
+    """The numbers of each part of a moment or of a vector."""
+    if feature.sources[0].type is ColumnType.MOMENT:
+        numbers = moment_parts(array, [part.name for part in feature.parts])
+        return [item.to_numpy(zero_copy_only=False) for item in numbers]
+    if feature.sources[0].cells is CellFormat.LIST:
+        return list(read_vectors(array, feature.sources[0], len(feature.parts)).T)
+    return [_floats(array)]
+
+
+def _fill_numbers(
+    numbers: Sequence[npt.NDArray[np.floating]],
+    feature: Feature,
+    into: npt.NDArray[np.float32],
 ) -> None:
-    if feature.kind is FeatureKind.MOMENT:
-        arrays = moment_parts(array, [part.name for part in feature.parts])
+    # What is too large for 32 bits becomes infinite, and is refused by its name later.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if feature.encoding is Encoding.NUMBERS:
+            for index, values in enumerate(numbers):
+                into[:, index] = values
+            return
+        missing = [np.isnan(values) for values in numbers]
+        for index, (part, values) in enumerate(zip(feature.parts, numbers, strict=True)):
+            into[:, index] = (values - part.mean) / part.std
+            into[missing[index], index] = 0.0
+    if feature.null_flag:
+        into[:, -1] = np.logical_or.reduce(missing)
+
+
+def _refuse_infinite(matrix: npt.NDArray[np.float32], spec: FeatureSpec) -> None:
+    for start in range(0, len(matrix), _BLOCK_ROWS):
+        if np.isinf(matrix[start : start + _BLOCK_ROWS]).any():
+            break
     else:
-        arrays = [array.cast(pa.float64(), safe=False)]
-    for index, (part, numbers) in enumerate(zip(feature.parts, arrays, strict=True)):
-        values: Floats = numbers.to_numpy(zero_copy_only=False)
-        _refuse_infinite(values, feature)
-        if layout is Layout.SCALED:
-            values = np.nan_to_num((values - part.mean) / part.std, nan=0.0)
-        into[:, index] = values
-    if layout is Layout.SCALED and feature.nulls:
-        into[:, -1] = np.isnan(arrays[0].to_numpy(zero_copy_only=False))
-
-
-def _encode_one_hot(array: pa.Array, feature: Feature, into: npt.NDArray[np.float32]) -> None:
-    into[:] = 0.0
-    nulls = _nulls(array)
-    codes = _codes(array, feature)
-    known = ~nulls & ((codes < len(feature.vocabulary)) | feature.has_other)
-    rows = np.flatnonzero(known)
-    into[rows, codes[rows]] = 1.0
-    if feature.nulls:
-        into[:, -1] = nulls
-
-
-def _codes(array: pa.Array, feature: Feature) -> npt.NDArray[np.int32]:
-    """The place in the vocabulary; its length for an unknown category and, unread, for NULL."""
-    unknown = len(feature.vocabulary)
-    if not unknown:
-        return np.zeros(len(array), dtype=np.int32)
-    categories = as_categories(array, feature.vocabulary)
-    found = pc.index_in(categories, pa.array(feature.vocabulary, categories.type))
-    codes: npt.NDArray[np.int32] = found.fill_null(unknown).to_numpy(zero_copy_only=False)
-    return codes
-
-
-def _nulls(array: pa.Array) -> npt.NDArray[np.bool_]:
-    nulls: npt.NDArray[np.bool_] = array.is_null().to_numpy(zero_copy_only=False)
-    return nulls
-
-
-def _refuse_infinite(values: Floats, feature: Feature) -> None:
-    limit = float(np.finfo(np.float32).max)
-    with np.errstate(invalid="ignore"):
-        too_large = int(np.count_nonzero(np.abs(values) > limit))
-    if too_large:
-        raise TerminalError(
-            f"column {feature.column!r} has {too_large} values that are infinite or "
-            f"larger than {limit:.1e}",
-            hint="filter them out in the SELECT, or turn them into NULL",
-        )
+        return
+    counts = np.isinf(matrix).sum(axis=0)
+    slot = spec.slots[int(counts.argmax())]
+    raise TerminalError(
+        f"column {slot.column!r} has {counts.max()} values that are infinite or "
+        f"larger than {float(np.finfo(np.float32).max):.1e}",
+        hint="filter them out in the SELECT, or turn them into NULL",
+    )

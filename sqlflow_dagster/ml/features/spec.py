@@ -4,91 +4,60 @@ Nothing here is derived again after training: PREDICT, EVALUATE and EXPLAIN read
 specification, so a column means the same ever after.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
+from sqlflow_dagster.ml.features.feature import BagSlot, Feature, Slot, SourceColumn
 from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 
-Category: TypeAlias = str | int | bool
 Class: TypeAlias = str | int | float | bool
-
-
-class FeatureKind(StrEnum):
-    """What a column is to a model."""
-
-    NUMERIC = "numeric"
-    BOOLEAN = "boolean"
-    CATEGORY = "category"
-    MOMENT = "moment"
-    """A date or a timestamp; see :data:`sqlflow_dagster.ml.features.arrow_types.MOMENT_PARTS`."""
 
 
 class Layout(StrEnum):
     """How columns become numbers.
 
     ``TREES``: one slot a number, NULL is NaN; one slot a category column, which holds the code of
-    the category. ``SCALED``, for networks and linear models: numbers less their mean, in units of
-    their standard deviation, NULL is the mean and a flag; one slot a category.
+    the category. ``SCALED``, for linear models: numbers less their mean, in units of their
+    standard deviation, NULL is the mean and a flag; one slot a category. ``NETWORK``: as
+    ``SCALED``, but categories that want vectors of their own are bags of ids.
     """
 
     TREES = "trees"
     SCALED = "scaled"
+    NETWORK = "network"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A number taken from a column.
+class Bag:
+    """The ids of one feature: row ``i`` has those from ``offsets[i]`` up to ``offsets[i + 1]``.
+
+    Id 0 is an unknown category, 1 is NULL, the known ones follow. A row may have none.
 
     Attributes:
-        name: Such as ``month``; empty where the column itself is the number.
-        mean: Over the training rows that have a value.
-        std: Population standard deviation over those rows; 1 where they are all equal.
+        slot: What is the same in every table.
+        ids: int64, shape (ids,).
+        offsets: int64, shape (n + 1,), from 0.
+        weights: float32, shape (ids,); None where the slot is not weighted.
     """
 
-    name: str
-    mean: float
-    std: float
+    slot: BagSlot
+    ids: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32] | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feature:
-    """A source column that a model reads.
-
-    Attributes:
-        column: As the training SELECT spelt it.
-        dtype: Its Arrow type at training, for messages.
-        nulls: How many training rows had no value.
-        parts: Of a number, a boolean or a moment.
-        vocabulary: Of a category column: every known category, sorted.
-        has_other: Whether training rows held categories outside the vocabulary, which was cut.
-        one_hot: Whether a category column has one slot a category in every layout.
-    """
-
-    column: str
-    kind: FeatureKind
-    dtype: str
-    nulls: int = 0
-    parts: tuple[Part, ...] = ()
-    vocabulary: tuple[Category, ...] = ()
-    has_other: bool = False
-    one_hot: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """One column of the encoded matrix.
-
-    Attributes:
-        column: The source column it came from.
-        name: Such as ``age``, ``color=red`` or ``born.month``.
-        category_code: Whether its values are codes of categories, not amounts.
-    """
-
-    column: str
-    name: str
-    category_code: bool = False
+    def take(self, rows: npt.NDArray[np.int64]) -> "Bag":
+        """The same of some rows, shape (k,), in their order."""
+        lengths = np.diff(self.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        # Where each id stands: from the start of its row, as far as it stands in its row.
+        places = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        weights = None if self.weights is None else self.weights[places]
+        return Bag(slot=self.slot, ids=self.ids[places], offsets=offsets, weights=weights)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +67,20 @@ class EncodedTable:
     Attributes:
         matrix: float32, shape (n, slots).
         slots: What each column of the matrix is.
+        bags: The features that are ids, in the layout ``NETWORK``.
     """
 
     matrix: FloatArray
     slots: tuple[Slot, ...]
+    bags: tuple[Bag, ...] = ()
 
     def __len__(self) -> int:
         return int(self.matrix.shape[0])
+
+    def take(self, rows: npt.NDArray[np.int64]) -> "EncodedTable":
+        """Some rows, shape (k,), in their order."""
+        bags = tuple(bag.take(rows) for bag in self.bags)
+        return EncodedTable(matrix=self.matrix[rows], slots=self.slots, bags=bags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +88,7 @@ class FeatureSpec:
     """The inputs of a model.
 
     Attributes:
-        features: In the order of the training SELECT.
+        features: Those of one column in the order of the training SELECT, then the crosses.
         layout: How they are encoded.
     """
 
@@ -120,9 +96,24 @@ class FeatureSpec:
     layout: Layout
 
     @property
+    def sources(self) -> tuple[SourceColumn, ...]:
+        """The columns that a SELECT must give; one that is read in several ways stands once a way."""
+        return tuple(dict.fromkeys(item for feature in self.features for item in feature.sources))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the source columns."""
+        return tuple(dict.fromkeys(item.column for item in self.sources))
+
+    @property
     def slots(self) -> tuple[Slot, ...]:
         """The columns of the encoded matrix, in order."""
-        return tuple(slot for item in self.features for slot in slots_of(item, self.layout))
+        return tuple(slot for item in self.features for slot in item.slots)
+
+    @property
+    def bag_slots(self) -> tuple[BagSlot, ...]:
+        """The bags of an encoded table, in order."""
+        return tuple(slot for item in self.features if (slot := item.bag_slot) is not None)
 
     def to_json(self) -> dict[str, Any]:
         """The specification as JSON values."""
@@ -131,7 +122,7 @@ class FeatureSpec:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "FeatureSpec":
         """A specification from what :meth:`to_json` gave."""
-        features = tuple(_feature(item) for item in data["features"])
+        features = tuple(Feature.from_json(item) for item in data["features"])
         return cls(features=features, layout=Layout(data["layout"]))
 
 
@@ -187,34 +178,3 @@ class LabelSpec:
                 "stds": tuple(data["stds"]),
             }
         )
-
-
-def slots_of(feature: Feature, layout: Layout) -> Sequence[Slot]:
-    """The slots that a column takes in a layout.
-
-    In ``SCALED`` a flag for NULL exists only where training rows had one: a weight that no row ever
-    touched would add noise the first time a NULL came.
-    """
-    column = feature.column
-    if feature.kind is FeatureKind.CATEGORY and layout is Layout.TREES and not feature.one_hot:
-        return [Slot(column=column, name=column, category_code=True)]
-    if feature.kind is FeatureKind.CATEGORY:
-        names = [f"{column}={item}" for item in feature.vocabulary]
-        if feature.has_other:
-            names.append(f"{column} is another")
-    else:
-        names = [f"{column}.{part.name}" if part.name else column for part in feature.parts]
-    if feature.nulls and (layout is Layout.SCALED or feature.one_hot):
-        names.append(f"{column} is NULL")
-    return [Slot(column=column, name=name) for name in names]
-
-
-def _feature(data: Mapping[str, Any]) -> Feature:
-    return Feature(
-        **{
-            **data,
-            "kind": FeatureKind(data["kind"]),
-            "parts": tuple(Part(**part) for part in data["parts"]),
-            "vocabulary": tuple(data["vocabulary"]),
-        }
-    )
