@@ -17,6 +17,7 @@ from sqlflow_dagster.graph.annotations import misplaced_annotations
 from sqlflow_dagster.graph.column_checks import column_problems
 from sqlflow_dagster.graph.dependencies import Waits, dependencies
 from sqlflow_dagster.graph.objects import Names
+from sqlflow_dagster.graph.optimization import read_optimization
 from sqlflow_dagster.graph.program import Program, Segment, Step
 from sqlflow_dagster.graph.resources import step_resources
 from sqlflow_dagster.graph.retraining import retraining, unwatched
@@ -34,6 +35,7 @@ from sqlflow_dagster.lang.parsers import ExternalParser, open_parser
 from sqlflow_dagster.lang.scanner import Piece, piece_end, scan
 from sqlflow_dagster.lang.standard import quiet_parser
 from sqlflow_dagster.lang.statements import (
+    OptimizeStatement,
     QueryStatement,
     Statement,
     TrainStatement,
@@ -135,10 +137,18 @@ def check_models(draft: Draft) -> None:
 
 
 def check_attributes(draft: Draft) -> None:
-    """The attributes of PREDICT, EVALUATE and EXPLAIN are known."""
+    """The attributes of a statement are known."""
     for item in draft.statements:
         if isinstance(item.statement, QueryStatement):
             draft.diagnostics += unknown_attributes(item.statement)
+
+
+def check_optimizations(draft: Draft) -> None:
+    """What is to be maximised or minimised is linear in variables that are given."""
+    for item in draft.statements:
+        if isinstance(item.statement, OptimizeStatement):
+            with _collected(draft.diagnostics):
+                read_optimization(item.statement)
 
 
 def add_tables(draft: Draft) -> None:
@@ -232,6 +242,7 @@ PASSES: tuple[Pass, ...] = (
     check_columns,
     check_models,
     check_attributes,
+    check_optimizations,
     add_tables,
     end_tables,
     connect,

@@ -121,7 +121,9 @@ def _details(value: Any) -> Any:
     rows = isinstance(value, list) and value and isinstance(value[0], Mapping)
     if rows:
         return dg.MetadataValue.md(_markdown(list(value[0]), value))
-    return dg.MetadataValue.json(value)
+    if isinstance(value, float):
+        return _number(value)
+    return value if isinstance(value, str | int) else dg.MetadataValue.json(value)
 
 
 def _model_metadata(model: ModelVersion) -> dict[str, Any]:

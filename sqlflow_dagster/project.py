@@ -35,6 +35,7 @@ def definitions_from_sql(
     own_classes: Sequence[str] | None = None,
     declare_external: bool = True,
     executor_kind: ExecutorKind | str | None = ExecutorKind.MULTIPROCESS,
+    external_programs: Sequence[str] | None = None,
 ) -> dg.Definitions:
     """The definitions of program files: assets, checks, a job for each file, retraining.
 
@@ -56,6 +57,8 @@ def definitions_from_sql(
             other assets of the code location make them.
         executor_kind: How steps are started; None to leave the executor open, for merging with
             definitions that have one.
+        external_programs: The programs that TO RUN may start, names on PATH, modules such as ``binning.py`` or
+            whole paths; None for those of the environment variable SQLFLOW_TO_RUN_ALLOWED, by default none.
 
     Raises:
         FileNotFoundError: A path names no file.
@@ -84,6 +87,7 @@ def definitions_from_sql(
         model_store,
         concurrent=None if kind is None else steps_at_once(kind),
         own_classes=own_classes,
+        external_programs=external_programs,
     )
     retrainings = program_retrainings(graph, resource)
     return dg.Definitions(

@@ -17,7 +17,7 @@ from sqlflow_dagster.engines.messages import redact
 from sqlflow_dagster.errors import PluginError, StepError, TerminalError, TransientError
 from sqlflow_dagster.model_store.base import ModelStore
 from sqlflow_dagster.model_store.opening import DEFAULT_STORE, open_model_store
-from sqlflow_dagster.runtime.context import RunContext
+from sqlflow_dagster.runtime.context import RunContext, allowed_programs
 from sqlflow_dagster.runtime.history import History
 from sqlflow_dagster.runtime.local import max_concurrent, threads_per_step
 
@@ -120,6 +120,7 @@ class OpResources:
         definitions: The resources by key.
         concurrent: The most steps at once; None where an executor decides that is not known here.
         own_classes: The classes of the user's own that programs may name; None for those of the environment.
+        external_programs: What TO RUN may start; None for what SQLFLOW_TO_RUN_ALLOWED says.
     """
 
     datasource_key: str
@@ -127,6 +128,7 @@ class OpResources:
     definitions: Mapping[str, Resource]
     concurrent: int | None = None
     own_classes: tuple[str, ...] | None = None
+    external_programs: tuple[str, ...] | None = None
 
     @contextmanager
     def running(
@@ -150,6 +152,10 @@ class OpResources:
                 threads=threads_per_step(self.concurrent or max_concurrent()),
                 progress=_LoggedProgress(context.log),
                 own_classes=self.own_classes,
+                external_programs=(
+                    allowed_programs() if self.external_programs is None else self.external_programs
+                ),
+                datasource=datasource.url,
             )
 
 
@@ -176,6 +182,7 @@ def op_resources(
     *,
     concurrent: int | None = None,
     own_classes: Sequence[str] | None = None,
+    external_programs: Sequence[str] | None = None,
 ) -> OpResources:
     """The resources of the ops that work with a data source.
 
@@ -184,6 +191,7 @@ def op_resources(
         model_store: Where models are kept; by default in the data source.
         concurrent: The most steps at once; None for what SQLFLOW_MAX_CONCURRENT says.
         own_classes: The classes of the user's own that programs may name; None for those of the environment.
+        external_programs: What TO RUN may start; None for what SQLFLOW_TO_RUN_ALLOWED says.
     """
     store = model_store or ModelStoreResource()
     datasource_key = _key(DATASOURCE_KEY, _datasource_name(datasource))
@@ -197,6 +205,7 @@ def op_resources(
         },
         concurrent=concurrent,
         own_classes=None if own_classes is None else tuple(own_classes),
+        external_programs=None if external_programs is None else tuple(external_programs),
     )
 
 

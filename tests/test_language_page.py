@@ -1,4 +1,4 @@
-"""docs/language.md: every example compiles, and runs where this version can run it."""
+"""docs/language.md: every example compiles and runs."""
 
 import re
 from dataclasses import dataclass
@@ -9,9 +9,7 @@ import pytest
 from sqlflow_dagster.cli.demo_data import demo_tables
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.engines.base import open_engine
-from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.graph.program import Program
-from sqlflow_dagster.lang.statements import OptimizeStatement, RunStatement
 from sqlflow_dagster.runtime.context import RunContext, open_context
 from sqlflow_dagster.runtime.execute import execute
 
@@ -55,13 +53,17 @@ ALL = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
-    """The demo tables."""
-    url = f"duckdb:///{tmp_path_factory.mktemp('page') / 'data.duckdb'}"
+    """The demo tables, and the program that TO RUN may start."""
+    folder = tmp_path_factory.mktemp("page")
+    url = f"duckdb:///{folder / 'data.duckdb'}"
     with open_engine(url).session() as session:
         for name, rows in demo_tables():
             session.create_schema(name[0])
             session.replace_table(name, rows.to_reader())
-    return open_context(url, threads=1)
+    program = re.search(r"^```python\n# extract.py\n(.*?)^```$", PAGE, re.M | re.S)
+    assert program is not None
+    (folder / "extract.py").write_text(program[1])
+    return open_context(url, threads=1, external_programs=(str(folder / "extract.py"),))
 
 
 @ALL
@@ -77,6 +79,11 @@ def test_runs(context: RunContext) -> None:
     with context.engine.session() as session:
         for table in ("iris.predict", "guesses", "iris.explanation", "old_guesses"):
             assert session.count(f"SELECT * FROM {table}") == 30
+        assert session.count("SELECT * FROM iris.features") == 5
+        plan = session.read("SELECT * FROM plan ORDER BY product").read_all()
+        assert plan.to_pydict() == {"product": ["soldier", "train"], "product_value": [20, 60]}
+        shipments = session.read("SELECT * FROM shipments ORDER BY plant, market").read_all()
+        assert shipments["shipment"].to_pylist() == [100, 0, 30, 60]
 
 
 @pytest.mark.torch
@@ -89,11 +96,7 @@ def test_runs_networks(context: RunContext) -> None:
 
 def run(example: Example, context: RunContext) -> None:
     for step in example.compiled().steps:
-        if isinstance(step.statement, RunStatement | OptimizeStatement):
-            with pytest.raises(TerminalError, match="cannot be run by this version"):
-                execute(step, context)
-        else:
-            execute(step, context)
+        execute(step, context)
 
 
 def test_every_kind_of_statement_has_an_example() -> None:

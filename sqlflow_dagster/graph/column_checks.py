@@ -13,9 +13,9 @@ from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
 from sqlflow_dagster.graph.analysis import AnalyzedQuery, AnalyzedStatement
 from sqlflow_dagster.graph.column_tracker import ColumnTracker
-from sqlflow_dagster.graph.columns import Relation
+from sqlflow_dagster.graph.columns import Relation, bare
 from sqlflow_dagster.graph.effects import Mode
-from sqlflow_dagster.graph.model_lineage import bare, column_names, trained
+from sqlflow_dagster.graph.model_lineage import column_names, trained
 from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.graph.output_names import unknown_name
 from sqlflow_dagster.graph.queries import query_shape

@@ -14,6 +14,7 @@ from sqlflow_dagster.graph.model_lineage import (
     ModelColumns,
     evaluated,
     explained,
+    optimized,
     predicted,
     trained,
 )
@@ -25,6 +26,7 @@ from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,
     ModelReference,
+    OptimizeStatement,
     PredictStatement,
     Query,
     QueryStatement,
@@ -243,6 +245,8 @@ class ColumnTracker:
                 return evaluated(statement, self.query(statement.query, names), self.model(model))
             case ExplainStatement(model=model):
                 return explained(statement, self.query(statement.query, names), self.model(model))
+            case OptimizeStatement():
+                return optimized(statement, self.query(statement.query, names))
             case _:
                 return None
 

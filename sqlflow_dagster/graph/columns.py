@@ -115,6 +115,11 @@ class Relation:
 NOTHING = Relation(())
 
 
+def bare(name: str) -> str:
+    """A column's name without the table before it."""
+    return name.rsplit(".", 1)[-1]
+
+
 def merged(name: str, columns: Iterable[Column | None], *, certain: bool = True) -> Column:
     """One column that comes from all of these."""
     there = [column for column in columns if column is not None]

@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sqlflow_dagster.graph.columns import ANY, Column, Relation, merged
+from sqlflow_dagster.errors import CompileError
+from sqlflow_dagster.graph.columns import ANY, Column, Relation, bare, merged
+from sqlflow_dagster.graph.linear_forms import columns
+from sqlflow_dagster.graph.optimization import read_optimization
 from sqlflow_dagster.lang.expressions import Call, Expression, ListExpression, Literal, Name
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,
+    OptimizeStatement,
     PredictStatement,
     TrainStatement,
     attribute,
@@ -50,11 +54,6 @@ def column_names(expression: Expression | None) -> Iterator[Name]:
             yield from column_names(arguments[0])
         case _:
             return
-
-
-def bare(name: str) -> str:
-    """A column's name without the table before it."""
-    return name.rsplit(".", 1)[-1]
 
 
 def trained(statement: TrainStatement, rows: Relation, base: ModelColumns | None) -> ModelColumns:
@@ -130,3 +129,24 @@ def explained(statement: ExplainStatement, rows: Relation, model: ModelColumns) 
         for item in model.features.columns
     ]
     return Relation((*added, merged(BASE_VALUE, model.features.columns)))
+
+
+def optimized(statement: OptimizeStatement, rows: Relation) -> Relation | None:
+    """The columns of a solution: those that tell rows apart, and a value that all coefficients are in.
+
+    None for a statement that is wrong.
+    """
+    try:
+        optimization = read_optimization(statement)
+    except CompileError:
+        return None
+    keys = [rows.column(key) or Column(key) for key in optimization.keys]
+    inputs = [
+        name.name
+        for form, group in optimization.forms
+        for expression in (*form.parts, *((Name(name=group),) if group else ()))
+        for name in columns(expression)
+    ]
+    value = merged(optimization.result_column, map(rows.column, inputs))
+    named = (item.named(key) for item, key in zip(keys, optimization.keys, strict=True))
+    return Relation((*named, value))

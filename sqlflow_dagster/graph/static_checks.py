@@ -6,15 +6,19 @@ from difflib import get_close_matches
 
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
-from sqlflow_dagster.graph.model_lineage import bare, column_names
+from sqlflow_dagster.graph.columns import bare
+from sqlflow_dagster.graph.model_lineage import column_names
 from sqlflow_dagster.graph.objects import ObjectRef
+from sqlflow_dagster.graph.optimization import ATTRIBUTES, hidden_columns, named_columns
 from sqlflow_dagster.lang.expressions import Name
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,
     ModelReference,
+    OptimizeStatement,
     PredictStatement,
     QueryStatement,
+    RunStatement,
     ShowTrainStatement,
     Statement,
     TrainStatement,
@@ -34,18 +38,23 @@ _KNOWN: dict[type[QueryStatement], tuple[str, ...]] = {
         "label_col",
         "label_column",
     ),
+    RunStatement: (),
+    OptimizeStatement: ATTRIBUTES,
 }
 
 
 def unknown_columns(statement: QueryStatement, columns: Sequence[str]) -> list[Diagnostic]:
-    """A diagnostic for each column that COLUMN or LABEL names and the SELECT does not give.
+    """A diagnostic for each column that a clause names and the SELECT does not give.
+
+    So is one for a variable of an optimisation that hides a column.
 
     Args:
         statement: The statement.
         columns: The columns of its SELECT.
     """
     known = {name.lower() for name in columns}
-    return [
+    hidden = hidden_columns(statement, columns) if isinstance(statement, OptimizeStatement) else []
+    return hidden + [
         Diagnostic(
             code=Code.UNKNOWN_COLUMN,
             message=f"column {name.name!r} is not among the columns of the SELECT: "
@@ -67,12 +76,14 @@ def _named_columns(statement: QueryStatement) -> Iterator[Name]:
             yield from column_names(label)
         case EvaluateStatement(label=label):
             yield from column_names(label)
-        case PredictStatement() | ExplainStatement():
+        case OptimizeStatement():
+            yield from named_columns(statement)
+        case PredictStatement() | ExplainStatement() | RunStatement():
             return
 
 
 def unknown_attributes(statement: QueryStatement) -> list[Diagnostic]:
-    """A diagnostic for each attribute of PREDICT, EVALUATE or EXPLAIN that means nothing there."""
+    """A diagnostic for each attribute that means nothing in its statement; those of TRAIN are not looked at."""
     known = _KNOWN.get(type(statement))
     if known is None:
         return []

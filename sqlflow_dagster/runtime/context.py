@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,6 +11,8 @@ from sqlflow_dagster.model_store.base import ModelStore
 from sqlflow_dagster.model_store.opening import open_model_store
 from sqlflow_dagster.model_store.settings import ModelSettings
 from sqlflow_dagster.runtime.history import History
+
+EXTERNAL_PROGRAMS_VARIABLE = "SQLFLOW_TO_RUN_ALLOWED"
 
 
 class Progress(Protocol):
@@ -32,6 +35,11 @@ class SilentProgress:
         """Drop the line."""
 
 
+def allowed_programs() -> tuple[str, ...]:
+    """The programs of SQLFLOW_TO_RUN_ALLOWED, names or paths that the path separator (``:``) sets apart."""
+    return tuple(filter(None, os.environ.get(EXTERNAL_PROGRAMS_VARIABLE, "").split(os.pathsep)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
     """What a step is run with.
@@ -49,6 +57,8 @@ class RunContext:
         own_classes: The classes of the user's own that programs may name, see
             :func:`~sqlflow_dagster.own_classes.allowing`; None for what is in force.
         shown_rows: How many rows of a printing SELECT are kept to be shown.
+        external_programs: What TO RUN may start: names and paths.
+        datasource: The URL of the engine, for such programs; None leaves them to their environment.
     """
 
     engine: Engine
@@ -62,6 +72,8 @@ class RunContext:
     progress: Progress = field(default_factory=SilentProgress)
     own_classes: tuple[str, ...] | None = None
     shown_rows: int = 1000
+    external_programs: Sequence[str] = field(default_factory=allowed_programs)
+    datasource: str | None = field(default=None, repr=False)
 
 
 def open_context(
@@ -84,5 +96,6 @@ def open_context(
         models=open_model_store(models.store, engine),
         keep_versions=models.keep_versions,
         history=History(engine),
+        datasource=datasource,
         **settings,  # type: ignore[arg-type]
     )

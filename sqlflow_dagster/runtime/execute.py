@@ -20,8 +20,9 @@ from sqlflow_dagster.lang.statements import (
 )
 from sqlflow_dagster.own_classes import allowing
 from sqlflow_dagster.runtime.context import RunContext
+from sqlflow_dagster.runtime.external_programs import run_external_program
 from sqlflow_dagster.runtime.models import run_show_train, run_train
-from sqlflow_dagster.runtime.not_runnable import not_runnable
+from sqlflow_dagster.runtime.optimization import run_optimize
 from sqlflow_dagster.runtime.predictions import run_evaluate, run_explain, run_predict
 from sqlflow_dagster.runtime.results import StepResult
 from sqlflow_dagster.runtime.sql import run_sql, run_transaction
@@ -76,7 +77,9 @@ def _run(step: Step, context: RunContext) -> StepResult:
             return run_explain(step, statement, context)
         case ShowTrainStatement() as statement:
             return run_show_train(step, statement, context)
-        case RunStatement() | OptimizeStatement() as statement:
-            raise not_runnable(statement)
+        case OptimizeStatement() as statement:
+            return run_optimize(step, statement, context)
+        case RunStatement() as statement:
+            return run_external_program(step, statement, context)
         case _:
             assert_never(step.statement)

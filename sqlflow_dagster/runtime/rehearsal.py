@@ -18,6 +18,7 @@ from sqlflow_dagster.engines.base import Session
 from sqlflow_dagster.errors import Diagnostic, Severity, StepError, TerminalError, TransientError
 from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
+from sqlflow_dagster.graph.optimization import read_optimization
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.graph.static_checks import unknown_columns
 from sqlflow_dagster.lang.standard import parse_sql
@@ -32,6 +33,7 @@ from sqlflow_dagster.lang.statements import (
     TrainStatement,
 )
 from sqlflow_dagster.ml.model import check_inputs
+from sqlflow_dagster.ml.optimize.coefficients import coefficient_query
 from sqlflow_dagster.ml.preparation import check_statement
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.empty_tables import (
@@ -41,9 +43,9 @@ from sqlflow_dagster.runtime.empty_tables import (
     temporary_objects,
     without_rows,
 )
+from sqlflow_dagster.runtime.external_programs import check_allowed
 from sqlflow_dagster.runtime.inputs import column_types, no_rows, query_columns, validation_query
 from sqlflow_dagster.runtime.model_inputs import ModelInputs, used_model
-from sqlflow_dagster.runtime.not_runnable import not_runnable
 from sqlflow_dagster.runtime.predictions import check_use
 from sqlflow_dagster.runtime.train_attributes import attribute_problem
 from sqlflow_dagster.source import Excerpt, Span
@@ -107,7 +109,7 @@ def rehearse(
     problems: dict[int, list[Diagnostic]] = {}
     with _session_before(chosen[0], context) as session:
         for step in chosen:
-            if refused := _alone(step, session):
+            if refused := _alone(step, session, context):
                 problems[step.index] = [refused]
         rehearsal = _Rehearsal(
             session=session,
@@ -139,7 +141,7 @@ def _session_before(step: Step, context: RunContext) -> Iterator[Session]:
         yield session
 
 
-def _alone(step: Step, session: Session) -> Diagnostic | None:
+def _alone(step: Step, session: Session, context: RunContext) -> Diagnostic | None:
     """What is wrong with a statement whatever stands before it."""
     statement = step.statement
     try:
@@ -152,8 +154,8 @@ def _alone(step: Step, session: Session) -> Diagnostic | None:
                 return None if problem is None else replace(problem, severity=Severity.ERROR)
             case EvaluateStatement() | ExplainStatement():
                 check_use(statement)
-            case RunStatement() | OptimizeStatement():
-                raise not_runnable(statement)
+            case RunStatement():
+                check_allowed(statement, context.external_programs)
             case _:
                 pass
     except TerminalError as error:
@@ -271,6 +273,9 @@ def _check_query(step: Step, statement: QueryStatement, rehearsal: _Rehearsal) -
     wanted = rehearsal.models.of(model)
     if wanted is not None:
         check_inputs(wanted, types, span=statement.query.span)
+    if isinstance(statement, OptimizeStatement) and typed:
+        optimization = read_optimization(statement)
+        coefficient_query(statement.query.sql, optimization, columns, step.names.dialect)
     if isinstance(statement, TrainStatement) and typed:
         learnt = check_statement(statement, types)
         # A model that goes on from another one keeps its features.
