@@ -36,6 +36,7 @@ class Code(StrEnum):
     UNKNOWN_COLUMN = "unknown-column"
     LABEL_AS_FEATURE = "label-as-feature"
     KEY_AS_FEATURE = "key-as-feature"
+    NOT_LINEAR = "not-linear"
     MISSPELT_MODEL = "misspelt-model"
     SCHEMA_AS_TABLE = "schema-as-table"
 

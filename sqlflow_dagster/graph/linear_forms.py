@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.graph.columns import bare
 from sqlflow_dagster.lang.expressions import (
@@ -37,7 +38,9 @@ class NotLinearError(Exception):
 
     def __init__(self, message: str, expression: Expression, hint: str | None = None) -> None:
         super().__init__(message)
-        self.diagnostic = Diagnostic(message=message, span=extent(expression), hint=hint)
+        self.diagnostic = Diagnostic(
+            code=Code.NOT_LINEAR, message=message, span=extent(expression), hint=hint
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

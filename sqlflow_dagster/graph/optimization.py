@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic, did_you_mean
 from sqlflow_dagster.graph.columns import bare
 from sqlflow_dagster.graph.linear_forms import (
@@ -190,6 +191,7 @@ def hidden_columns(statement: OptimizeStatement, names: Sequence[str]) -> list[D
     item = attribute(statement, VARIABLES)
     return [
         Diagnostic(
+            code=Code.INVALID_ATTRIBUTE,
             message=f"the variable {variable!r} has the name of a column of the SELECT",
             span=item.expression.span if item else statement.span,
             hint="give the variable another name",
@@ -209,7 +211,9 @@ class _Reader:
 
     def _refuse(self, message: str, span: Span | None, hint: str | None = None) -> None:
         place = span or self._statement.span
-        self.problems.append(Diagnostic(message=message, span=place, hint=hint))
+        self.problems.append(
+            Diagnostic(code=Code.INVALID_ATTRIBUTE, message=message, span=place, hint=hint)
+        )
 
     def _given(self, name: str, hint: str) -> Attribute | None:
         item = attribute(self._statement, name)
