@@ -60,6 +60,7 @@ class Declaration:
 COMMON = (
     Declaration(name="seed", kind="int", minimum=0),
     Declaration(name="train.columns", kind="text", default="all", choices=("all", "listed")),
+    Declaration(name="train.external_memory", kind="bool", default=False),
     Declaration(name="train.group_column", kind="text"),
     Declaration(name="train.label_separator", kind="text"),
     Declaration(name="train.weight_column", kind="text"),

@@ -4,7 +4,7 @@ A :class:`Trainer` knows one library. It turns encoded features into a :class:`T
 loads one from its files again; it never touches a database and never unpickles anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -41,6 +41,8 @@ class Plan:
         lists: Whether the label may be a list, of classes or of amounts.
         label_separator: What parts the amounts of a text label, for an estimator that always
             predicts vectors; ``train.label_separator`` of the statement goes before it.
+        goes_on: Whether a training may go on from the model of USING.
+        in_batches: Whether it may learn from :attr:`TrainRequest.batches`.
     """
 
     task: Task
@@ -49,6 +51,8 @@ class Plan:
     inputs: tuple[str, ...] = (DEFAULT_INPUT,)
     lists: bool = False
     label_separator: str | None = None
+    goes_on: bool = False
+    in_batches: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,19 @@ class Dataset:
     groups: npt.NDArray[np.int64] | None = None
 
 
+class Batches(Protocol):
+    """Rows that lie in a file and are encoded a part at a time."""
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+
+    def __iter__(self) -> Iterator[Dataset]:
+        """The rows from the first to the last, encoded anew for each iteration.
+
+        A group of a ranking may go on in the next part.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainRequest:
     """All that a trainer is told.
@@ -78,10 +95,12 @@ class TrainRequest:
     Attributes:
         estimator: As the user spelt it.
         attributes: Those of the WITH clause that are the trainer's, with their positions.
-        training: The rows to learn from; at least one.
+        training: The rows to learn from, at least one; with ``batches``, the first of them.
         features: How the features were encoded.
         label: What is predicted.
-        validation: The rows of ``validation.select``; None without one.
+        batches: All rows to learn from where the statement says ``train.external_memory``; None where
+            they are in memory.
+        validation: Other rows, to tell when a training gets no better; None without any.
         base: The model to go on from, of the same estimator and encoding; None to start afresh.
         threads: How many threads the library may use.
         seed: Of every random choice.
@@ -93,6 +112,7 @@ class TrainRequest:
     training: Dataset
     features: FeatureSpec
     label: LabelSpec
+    batches: Batches | None = None
     validation: Dataset | None = None
     base: "TrainedModel | None" = None
     threads: int = 1

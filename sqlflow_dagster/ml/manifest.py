@@ -13,6 +13,7 @@ import pyarrow as pa
 from sqlflow_dagster.ml.base import Metrics
 from sqlflow_dagster.ml.features.arrow_types import plain
 from sqlflow_dagster.ml.features.spec import FeatureSpec, LabelSpec
+from sqlflow_dagster.ml.spool import Spool
 from sqlflow_dagster.ml.tasks import Task
 
 
@@ -82,11 +83,12 @@ class Manifest:
         return cls(**values)
 
 
-def fingerprint(table: pa.Table) -> str:
+def fingerprint(rows: pa.Table | Spool) -> str:
     """The sha256 of a table's names, values and row order, in hexadecimal.
 
     It does not depend on how the rows are cut into chunks, nor on how Arrow encodes text.
     """
+    table = rows.table if isinstance(rows, Spool) else rows
     digest = hashlib.sha256()
     for name, column in zip(table.column_names, table.columns, strict=True):
         array = plain(column)
@@ -94,6 +96,8 @@ def fingerprint(table: pa.Table) -> str:
         digest.update(np.packbits(array.is_null().to_numpy(zero_copy_only=False)).tobytes())
         for part in _bytes(array.drop_null()):
             digest.update(part)
+        if isinstance(rows, Spool):
+            rows.release()
     return digest.hexdigest()
 
 

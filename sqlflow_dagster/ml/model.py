@@ -1,46 +1,27 @@
-"""Training models and using them: the face of machine learning to the runtime."""
+"""Using a trained model: the face of machine learning to the runtime, beside training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from sqlflow_dagster.errors import PluginError, TerminalError
-from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.ml.attributes import find, of_trainer, read_common
-from sqlflow_dagster.ml.base import (
-    Dataset,
-    Metrics,
-    ProgressCallback,
-    TrainedModel,
-    TrainRequest,
-    no_progress,
-)
+from sqlflow_dagster.ml.base import Metrics, TrainedModel
 from sqlflow_dagster.ml.bundle import Bundle, GoldenRows, pack, unpack
 from sqlflow_dagster.ml.explain import Explanation, by_column, rows_table, summary_table
-from sqlflow_dagster.ml.features.arrow_types import column_index, fits, plain
+from sqlflow_dagster.ml.features.arrow_types import column_index, fits
 from sqlflow_dagster.ml.features.encode import encode, wrong_type
 from sqlflow_dagster.ml.features.feature import SourceColumn
-from sqlflow_dagster.ml.features.fit import fit_features
-from sqlflow_dagster.ml.features.labels import decode, encode_label, fit_label, no_label
-from sqlflow_dagster.ml.features.spec import FeatureSpec, LabelSpec
-from sqlflow_dagster.ml.manifest import Manifest, fingerprint
-from sqlflow_dagster.ml.metrics import can_judge, find_metric, judge
+from sqlflow_dagster.ml.features.labels import decode, encode_label
+from sqlflow_dagster.ml.features.spec import LabelSpec
+from sqlflow_dagster.ml.manifest import Manifest
+from sqlflow_dagster.ml.metrics import can_judge, judge
 from sqlflow_dagster.ml.plots import check_plot_type, draw
-from sqlflow_dagster.ml.preparation import (
-    Columns,
-    Preparation,
-    check_patience,
-    find_trainer,
-    prepare,
-)
+from sqlflow_dagster.ml.preparation import Columns, find_trainer
 from sqlflow_dagster.ml.tasks import FloatArray
 from sqlflow_dagster.source import Span
 
-_GOLDEN_ROWS = 20
 _TOLERANCE = 1e-5
 
 
@@ -213,180 +194,6 @@ def check_inputs(
         _, type_ = columns[column_index(source.column, names, span, "the model")]
         if not fits(source, type_):
             raise wrong_type(source, type_).at(span)
-
-
-def train_model(
-    *,
-    statement: TrainStatement,
-    training: pa.Table,
-    validation: pa.Table | None = None,
-    threads: int = 1,
-    progress: ProgressCallback = no_progress,
-    seed: int = 0,
-    base: Model | None = None,
-) -> Model:
-    """Train the model of a statement and judge it.
-
-    The same statement, rows in the same order, seed and number of threads give the same model.
-
-    Args:
-        statement: What to train.
-        training: All rows of its SELECT.
-        validation: All rows of its ``validation.select``; None without one.
-        threads: How many threads the library may use.
-        progress: Told after each round or epoch; an exception of it stops the training.
-        seed: Of every random choice, unless the statement has an attribute ``seed``.
-        base: The model of ``USING``, to go on from; its encoding is kept.
-
-    Raises:
-        TerminalError: The statement or the data cannot work, with the place where it is known.
-    """
-    columns = list(zip(training.column_names, training.schema.types, strict=True))
-    prepared = prepare(statement, columns)
-    _check_rows(statement, training, validation, base)
-    features, label = _fit(statement, prepared, training, base)
-    for name in prepared.metrics:
-        find_metric(name, label.task, prepared.metrics_span, classes=len(label.classes))
-    own_seed = read_common(statement.attributes)["seed"]
-    request = TrainRequest(
-        estimator=statement.estimator,
-        attributes=of_trainer(statement.attributes),
-        training=_dataset(training, prepared, features, label),
-        validation=None if validation is None else _dataset(validation, prepared, features, label),
-        features=features,
-        label=label,
-        base=base.trained if base else None,
-        threads=threads,
-        seed=seed if own_seed is None else own_seed,
-        progress=progress,
-    )
-    trained = prepared.trainer.train(request)
-    manifest = _manifest(statement, prepared, request, trained, fingerprint(training))
-    return Model(manifest=manifest, trained=trained, golden=_golden(training, features, trained))
-
-
-def _check_rows(
-    statement: TrainStatement,
-    training: pa.Table,
-    validation: pa.Table | None,
-    base: Model | None,
-) -> None:
-    select = find(statement.attributes, "validation.select")
-    for rows, name, span in (
-        (training, "the SELECT", statement.query.span or statement.span),
-        (validation, "validation.select", select.span if select else None),
-    ):
-        if rows is not None and not rows.num_rows:
-            raise TerminalError(f"training wants rows, but {name} gives none", span)
-    check_patience(statement, validates=validation is not None)
-    if base is not None and base.manifest.estimator.lower() != statement.estimator.lower():
-        raise TerminalError(
-            f"{statement.estimator} cannot go on from a model of {base.manifest.estimator}",
-            statement.base_model.span if statement.base_model else None,
-        )
-
-
-def _fit(
-    statement: TrainStatement, prepared: Preparation, training: pa.Table, base: Model | None
-) -> tuple[FeatureSpec, LabelSpec]:
-    if base is not None:
-        return base.manifest.features, base.manifest.label
-    features = fit_features(training, prepared.treatments, layout=prepared.plan.layout)
-    if prepared.label is None:
-        return features, no_label(prepared.plan.task)
-    label = fit_label(
-        training.column(prepared.label),
-        prepared.label,
-        task=prepared.plan.task,
-        class_count=prepared.plan.class_count,
-        separator=prepared.label_separator,
-        span=prepared.label_span,
-    )
-    return features, label
-
-
-def _dataset(
-    rows: pa.Table, prepared: Preparation, features: FeatureSpec, label: LabelSpec
-) -> Dataset:
-    labels = np.empty(0)
-    if label.column is not None:
-        labels = encode_label(rows, label.column, label, prepared.label_span)
-    return Dataset(
-        features=encode(rows, features),
-        labels=labels,
-        weights=None if prepared.weight is None else _weights(rows, prepared.weight),
-        groups=None if prepared.group is None else _groups(rows, prepared.group),
-    )
-
-
-def _weights(rows: pa.Table, column: str) -> FloatArray:
-    array = plain(rows.column(column_index(column, rows.column_names, None, "train.weight_column")))
-    if array.type not in (pa.int64(), pa.float64()):
-        raise TerminalError(
-            f"train.weight_column wants numbers, but column {column!r} has type {array.type}"
-        )
-    weights = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise TerminalError(
-            f"column {column!r} of train.weight_column has values that are NULL, negative or "
-            "infinite",
-            hint="a weight is a number from 0",
-        )
-    return np.asarray(weights)
-
-
-def _groups(rows: pa.Table, column: str) -> npt.NDArray[np.int64]:
-    array = plain(rows.column(column_index(column, rows.column_names, None, "train.group_column")))
-    codes = array.dictionary_encode(null_encoding="encode").indices.to_numpy()
-    if (np.diff(codes) != 0).sum() >= len(np.unique(codes)):
-        raise TerminalError(
-            f"the rows of a group of column {column!r} must be neighbours",
-            hint=f"add ORDER BY {column} to the SELECT",
-        )
-    return np.asarray(codes, dtype=np.int64)
-
-
-def _manifest(
-    statement: TrainStatement,
-    prepared: Preparation,
-    request: TrainRequest,
-    trained: TrainedModel,
-    data_fingerprint: str,
-) -> Manifest:
-    name, judged = (
-        ("training", request.training)
-        if request.validation is None
-        else ("validation", request.validation)
-    )
-    metrics = {}
-    if can_judge(request.label):
-        answers = trained.predict(judged.features)
-        metrics[name] = judge(
-            judged.labels, answers, request.label, prepared.metrics, prepared.metrics_span
-        )
-    return Manifest(
-        estimator=statement.estimator,
-        task=request.label.task,
-        features=request.features,
-        label=request.label,
-        parameters=trained.parameters,
-        libraries=trained.library,
-        metrics=metrics,
-        history=trained.history,
-        statement=statement.span.text if statement.span else None,
-        created_at=datetime.now(UTC),
-        seed=request.seed,
-        threads=request.threads,
-        rows=len(request.training.features),
-        validation_rows=0 if request.validation is None else len(request.validation.features),
-        data_fingerprint=data_fingerprint,
-    )
-
-
-def _golden(training: pa.Table, features: FeatureSpec, trained: TrainedModel) -> GoldenRows:
-    places = np.unique(np.linspace(0, training.num_rows - 1, _GOLDEN_ROWS).astype(np.int64))
-    rows = training.select(list(features.columns)).take(places)
-    return GoldenRows(rows=rows, answers=trained.predict(encode(rows, features)))
 
 
 def _load(estimator: str, bundle: Bundle, threads: int) -> TrainedModel:

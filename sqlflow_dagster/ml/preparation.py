@@ -16,6 +16,7 @@ from sqlflow_dagster.ml.features.columns import label_column, source_columns, tr
 from sqlflow_dagster.ml.features.feature import SourceColumn
 from sqlflow_dagster.ml.features.labels import check_label_type
 from sqlflow_dagster.ml.features.treatments import Treatment
+from sqlflow_dagster.ml.manifest import Manifest
 from sqlflow_dagster.ml.metrics import find_metric, metric_names
 from sqlflow_dagster.ml.own_models import own_trainer
 from sqlflow_dagster.ml.tasks import LabelType
@@ -70,6 +71,7 @@ def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
     if label_type == "string":
         separator = separator or plan.label_separator
     _check_label(statement, plan, label_type, separator)
+    _check_way(statement, plan)
     weight, group = (
         _named_column(statement, attribute, names)
         for attribute in ("train.weight_column", "train.group_column")
@@ -138,6 +140,36 @@ def check_statement(statement: TrainStatement, columns: Columns) -> tuple[Source
     prepared = prepare(statement, columns)
     check_patience(statement, validates=bool(find(statement.attributes, "validation.select")))
     return source_columns(prepared.treatments)
+
+
+def check_base(statement: TrainStatement, base: Manifest) -> None:
+    """Refuse to go on from a model of another estimator.
+
+    Raises:
+        TerminalError: With the place of USING.
+    """
+    if base.estimator.lower() != statement.estimator.lower():
+        raise TerminalError(
+            f"{statement.estimator} cannot go on from a model of {base.estimator}",
+            statement.base_model.span if statement.base_model else None,
+        )
+
+
+def _check_way(statement: TrainStatement, plan: Plan) -> None:
+    """Refuse ways of training that the estimator does not know."""
+    if statement.base_model is not None and not plan.goes_on:
+        raise TerminalError(
+            f"{statement.estimator} cannot go on from a model: each training starts afresh",
+            statement.base_model.span,
+            "leave USING out, and train on all rows",
+        )
+    external = find(statement.attributes, "train.external_memory")
+    if external is not None and external.value and not plan.in_batches:
+        raise TerminalError(
+            f"{statement.estimator} wants all rows in memory",
+            external.span,
+            "leave train.external_memory out",
+        )
 
 
 def _label(

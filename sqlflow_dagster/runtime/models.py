@@ -1,5 +1,7 @@
 """TO TRAIN and SHOW TRAIN."""
 
+from contextlib import ExitStack
+
 import pyarrow as pa
 
 from sqlflow_dagster.engines.base import Session
@@ -10,13 +12,17 @@ from sqlflow_dagster.lang.statements import (
     ShowTrainStatement,
     TrainStatement,
 )
-from sqlflow_dagster.ml.model import train_model
-from sqlflow_dagster.ml.preparation import check_statement
+from sqlflow_dagster.ml.attributes import read_common
+from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.preparation import check_base, check_statement
+from sqlflow_dagster.ml.spool import Spool, spooled
+from sqlflow_dagster.ml.training import train_model
 from sqlflow_dagster.model_store.pruning import prune
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import (
     column_types,
     load_model,
+    no_rows,
     query_columns,
     read_all,
     validation_query,
@@ -31,15 +37,29 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
     The rows are read, then the connection is closed: none is held while the model trains.
     """
     base = load_model(statement.base_model, context)[1] if statement.base_model else None
+    if base is not None:
+        check_base(statement, base.manifest)
+    with ExitStack() as stack:
+        return _train(step, statement, context, base, stack)
+
+
+def _train(
+    step: Step,
+    statement: TrainStatement,
+    context: RunContext,
+    base: Model | None,
+    spools: ExitStack,
+) -> StepResult:
     with context.engine.session(prefix=step.prefix) as session:
         check_statement(statement, column_types(query_columns(session, statement.query)))
         select = validation_query(statement)
         if select is not None:
             _check_validation(session, select, statement)
         lineage = step_lineage(step, session, context, base)
-        training = read_all(session, statement.query)
+        training = _read(session, statement, spools)
         validation = read_all(session, select) if select is not None else None
-    context.progress.note(f"training {statement.estimator} on {training.num_rows} rows")
+    rows = len(training)
+    context.progress.note(f"training {statement.estimator} on {rows} rows")
     try:
         model = train_model(
             statement=statement,
@@ -58,7 +78,7 @@ def run_train(step: Step, statement: TrainStatement, context: RunContext) -> Ste
     _prune(version.name, context)
     judged_on, metrics = next(iter(manifest.metrics.items()), (None, None))
     return StepResult(
-        input_rows=training.num_rows,
+        input_rows=rows,
         model=version,
         metrics=metrics,
         judged_on=judged_on,
@@ -80,6 +100,19 @@ def _prune(name: str, context: RunContext) -> None:
     if removed:
         numbers = ", ".join(str(item.version) for item in removed)
         context.progress.note(f"removed old versions of {name}: {numbers}")
+
+
+def _read(session: Session, statement: TrainStatement, spools: ExitStack) -> pa.Table | Spool:
+    """The rows to learn from, in memory or in a file."""
+    if not read_common(statement.attributes)["train.external_memory"]:
+        return read_all(session, statement.query)
+    try:
+        spool = spools.enter_context(spooled(session.read(statement.query.sql)))
+    except StepError as error:
+        raise error.at(statement.query.span) from error
+    if not len(spool):
+        raise no_rows(statement.query)
+    return spool
 
 
 def _check_validation(session: Session, select: Query, statement: TrainStatement) -> None:

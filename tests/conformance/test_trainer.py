@@ -14,8 +14,9 @@ from _pytest.mark import ParameterSet
 from sqlflow_dagster.lang.expressions import Name
 from sqlflow_dagster.lang.statements import QualifiedName, Query, TrainStatement
 from sqlflow_dagster.ml.base import trainers
-from sqlflow_dagster.ml.model import Model, check_inputs, train_model
+from sqlflow_dagster.ml.model import Model, check_inputs
 from sqlflow_dagster.ml.preparation import check_statement
+from sqlflow_dagster.ml.training import train_model
 
 LABELS = ("number", "two", "three")
 

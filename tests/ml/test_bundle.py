@@ -15,7 +15,8 @@ from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.bundle import unpack
 from sqlflow_dagster.ml.manifest import Manifest, fingerprint
-from sqlflow_dagster.ml.model import Model, train_model
+from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.training import train_model
 
 Parse: TypeAlias = Callable[[str], TrainStatement]
 Members: TypeAlias = dict[str, bytes]

@@ -9,7 +9,8 @@ import pytest
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.ml.model import Model, train_model
+from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.training import train_model
 
 Parse: TypeAlias = Callable[[str], TrainStatement]
 Tables: TypeAlias = tuple[pa.Table, pa.Table]

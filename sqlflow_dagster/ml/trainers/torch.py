@@ -136,12 +136,12 @@ class TorchTrainer:
         _require_torch(estimator)
         _read(estimator, attributes)
         if not _classifies(estimator):
-            return Plan(task=Task.REGRESSION, layout=Layout.SCALED)
+            return Plan(task=Task.REGRESSION, layout=Layout.SCALED, goes_on=True)
         count = next(
             (item for item in attributes if declared_name(item.name, [_CLASS_COUNT], _ALIASES)),
             None,
         )
-        return Plan(task=Task.CLASSIFICATION, layout=Layout.SCALED, class_count=count)
+        return Plan(task=Task.CLASSIFICATION, layout=Layout.SCALED, class_count=count, goes_on=True)
 
     def train(self, request: TrainRequest) -> TrainedModel:
         """Train for ``train.epoch`` epochs, or ``train.max_steps`` steps where that is less."""

@@ -104,14 +104,14 @@ class XGBoostTrainer:
         layout = Layout.SCALED if linear else Layout.TREES
         count = settings.attribute("num_class")
         if _is_classifier(objectives[0]):
-            return Plan(task=Task.CLASSIFICATION, layout=layout, class_count=count)
+            return Plan(task=Task.CLASSIFICATION, layout=layout, class_count=count, goes_on=True)
         if count is not None:
             raise TerminalError(
                 f"num_class is for classes, but objective {objectives[0]} predicts numbers",
                 count.span,
                 'leave it out, or write objective="multi:softprob"',
             )
-        return Plan(task=Task.REGRESSION, layout=layout)
+        return Plan(task=Task.REGRESSION, layout=layout, goes_on=True)
 
     def train(self, request: TrainRequest) -> TrainedModel:
         """Boost for ``train.num_boost_round`` rounds, or until the validation metric stalls."""

@@ -1,0 +1,151 @@
+"""From the rows of a SELECT to what a trainer learns from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.ml.base import Dataset
+from sqlflow_dagster.ml.features.arrow_types import column_index, plain
+from sqlflow_dagster.ml.features.encode import encode
+from sqlflow_dagster.ml.features.fit import fit_features
+from sqlflow_dagster.ml.features.labels import encode_label, fit_label, no_label
+from sqlflow_dagster.ml.features.spec import FeatureSpec, LabelSpec
+from sqlflow_dagster.ml.preparation import Preparation
+from sqlflow_dagster.ml.spool import Spool
+from sqlflow_dagster.ml.tasks import FloatArray
+
+BATCH_ROWS = 131_072
+"""How many rows of a spool are encoded at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowEncoder:
+    """Makes datasets of rows, all in the same way.
+
+    Attributes:
+        prepared: The statement.
+        features: How its features are encoded.
+        label: How its label is.
+    """
+
+    prepared: Preparation
+    features: FeatureSpec
+    label: LabelSpec
+
+    def dataset(self, rows: pa.Table) -> Dataset:
+        """All rows at once.
+
+        Raises:
+            TerminalError: A column is missing or has values that cannot be learnt from.
+        """
+        groups = None if self.prepared.group is None else _groups(rows, self.prepared.group)
+        return self._dataset(rows, groups)
+
+    def batches(self, spool: Spool) -> "EncodedBatches":
+        """The rows of a spool, a part at a time."""
+        group = self.prepared.group
+        groups = None if group is None else _groups(spool.table, group)
+        return EncodedBatches(encoder=self, spool=spool, groups=groups)
+
+    def _dataset(self, rows: pa.Table, groups: npt.NDArray[np.int64] | None) -> Dataset:
+        prepared = self.prepared
+        labels = np.empty(0)
+        if prepared.label is not None:
+            labels = encode_label(rows, prepared.label, self.label, prepared.label_span)
+        return Dataset(
+            features=encode(rows, self.features),
+            labels=labels,
+            weights=None if prepared.weight is None else _weights(rows, prepared.weight),
+            groups=groups,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedBatches:
+    """Rows of a file, encoded a part at a time, each time that they are iterated over.
+
+    Attributes:
+        encoder: What encodes them.
+        spool: The rows.
+        groups: The group of each row; None for tasks without groups.
+    """
+
+    encoder: RowEncoder
+    spool: Spool
+    groups: npt.NDArray[np.int64] | None
+
+    def __len__(self) -> int:
+        return int(self.spool.table.num_rows)
+
+    def __iter__(self) -> Iterator[Dataset]:
+        for start in range(0, len(self), BATCH_ROWS):
+            rows = self.spool.table.slice(start, BATCH_ROWS)
+            groups = None if self.groups is None else self.groups[start : start + BATCH_ROWS]
+            yield self.encoder._dataset(rows, groups)
+            self.spool.release()
+
+
+def _weights(rows: pa.Table, column: str) -> FloatArray:
+    array = plain(rows.column(column_index(column, rows.column_names, None, "train.weight_column")))
+    if array.type not in (pa.int64(), pa.float64()):
+        raise TerminalError(
+            f"train.weight_column wants numbers, but column {column!r} has type {array.type}"
+        )
+    weights = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise TerminalError(
+            f"column {column!r} of train.weight_column has values that are NULL, negative or "
+            "infinite",
+            hint="a weight is a number from 0",
+        )
+    return np.asarray(weights)
+
+
+def _groups(rows: pa.Table, column: str) -> npt.NDArray[np.int64]:
+    array = plain(rows.column(column_index(column, rows.column_names, None, "train.group_column")))
+    codes = array.dictionary_encode(null_encoding="encode").indices.to_numpy()
+    if (np.diff(codes) != 0).sum() >= len(np.unique(codes)):
+        raise TerminalError(
+            f"the rows of a group of column {column!r} must be neighbours",
+            hint=f"add ORDER BY {column} to the SELECT",
+        )
+    return np.asarray(codes, dtype=np.int64)
+
+
+def fit_rows(prepared: Preparation, training: pa.Table | Spool) -> RowEncoder:
+    """Measure the features and the label of the rows to learn from.
+
+    Raises:
+        TerminalError: A column has values that cannot be learnt from.
+    """
+    rows = training.table if isinstance(training, Spool) else training
+    features = _fit_features(prepared, training)
+    return RowEncoder(prepared=prepared, features=features, label=_fit_label(prepared, rows))
+
+
+def _fit_label(prepared: Preparation, rows: pa.Table) -> LabelSpec:
+    if prepared.label is None:
+        return no_label(prepared.plan.task)
+    return fit_label(
+        rows.column(prepared.label),
+        prepared.label,
+        task=prepared.plan.task,
+        class_count=prepared.plan.class_count,
+        separator=prepared.label_separator,
+        span=prepared.label_span,
+    )
+
+
+def _fit_features(prepared: Preparation, training: pa.Table | Spool) -> FeatureSpec:
+    layout = prepared.plan.layout
+    if not isinstance(training, Spool):
+        return fit_features(training, prepared.treatments, layout=layout)
+    specs = []
+    for treatment in prepared.treatments:
+        specs.append(fit_features(training.table, [treatment], layout=layout))
+        training.release()
+    return replace(specs[0], features=tuple(item for spec in specs for item in spec.features))
