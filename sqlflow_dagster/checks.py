@@ -6,6 +6,7 @@ from dagster import AssetCheckExecutionContext
 from sqlflow_dagster.asset_graph import AssetGraph, SegmentSpecs
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.statements import PredictStatement
+from sqlflow_dagster.materialization import INPUT_ROWS
 from sqlflow_dagster.resources import OpResources
 from sqlflow_dagster.runtime.temp_tables import rebuild_missing_tables
 
@@ -22,24 +23,32 @@ def program_checks(graph: AssetGraph, resources: OpResources) -> list[dg.AssetCh
     found = []
     for item in graph.segments:
         step = item.program.steps[item.segment.steps[-1]]
-        if isinstance(step.statement, PredictStatement) and not _changed_later(step, item):
-            found.append(_row_check(item, step, step.statement, resources))
+        later = item.program.steps[step.index + 1 :]
+        written = frozenset().union(*(other.writes for other in later))
+        # A prediction that is written again may be gone at any moment of its check.
+        if isinstance(step.statement, PredictStatement) and not written & step.writes:
+            lasting = not (written | step.writes) & step.reads
+            found.append(_row_check(item, step, step.statement, resources, lasting=lasting))
     return found
 
 
-def _changed_later(step: Step, item: SegmentSpecs) -> bool:
-    """Whether what a prediction was made of, or the prediction itself, is written again.
-
-    Then nothing is left to compare, or it may be gone at any moment of the check.
-    """
-    later = item.program.steps[step.index + 1 :]
-    written = step.writes.union(*(other.writes for other in later))
-    return bool(written & step.reads or any(other.writes & step.writes for other in later))
-
-
 def _row_check(
-    item: SegmentSpecs, step: Step, statement: PredictStatement, resources: OpResources
+    item: SegmentSpecs,
+    step: Step,
+    statement: PredictStatement,
+    resources: OpResources,
+    *,
+    lasting: bool,
 ) -> dg.AssetChecksDefinition:
+    """The check of a prediction.
+
+    Args:
+        item: The segment that it is made in.
+        step: The step that makes it.
+        statement: Its statement.
+        resources: Of the asset.
+        lasting: Whether what it was made of is still there afterwards; else the rows that the step has read count.
+    """
     key = item.specs[0].key
     spec = dg.AssetCheckSpec(
         name=ROW_CHECK,
@@ -56,10 +65,15 @@ def _row_check(
     def count_rows(context: AssetCheckExecutionContext) -> dg.AssetCheckResult:
         with resources.running(context, item.program.name) as run_context:
             engine = run_context.engine
-            rebuild_missing_tables(step, run_context)
-            with engine.session(prefix=step.prefix) as session:
+            if lasting:
+                rebuild_missing_tables(step, run_context)
+            with engine.session(prefix=step.prefix if lasting else step.settings) as session:
                 written = session.count(f"SELECT * FROM {engine.quote(statement.into.parts)}")
-                given = session.count(statement.query.sql)
+                given = (
+                    session.count(statement.query.sql)
+                    if lasting
+                    else _rows_read(context.instance, key)
+                )
         return dg.AssetCheckResult(
             asset_key=key,
             check_name=ROW_CHECK,
@@ -68,3 +82,21 @@ def _row_check(
         )
 
     return count_rows
+
+
+def _rows_read(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
+    """How many rows the step read that made a prediction last.
+
+    Raises:
+        dagster.Failure: No run has told.
+    """
+    event = instance.get_latest_materialization_event(key)
+    made = None if event is None else event.asset_materialization
+    rows = None if made is None else made.metadata.get(INPUT_ROWS)
+    if rows is None or not isinstance(rows.value, int):
+        raise dg.Failure(
+            description=f"no run has told how many rows {key.to_user_string()} was predicted on\n"
+            "hint: materialize it; what it is made of is not there to be counted",
+            allow_retries=False,
+        )
+    return rows.value

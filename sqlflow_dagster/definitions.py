@@ -66,4 +66,5 @@ def defs() -> dg.Definitions:
         executor_kind=os.environ[EXECUTOR_VARIABLE],
         temp_tables_life=os.environ.get(LIFE_VARIABLE) or "keep",
         parser=os.environ.get(PARSER_VARIABLE),
+        prune_temp_tables=True,
     )

@@ -16,6 +16,8 @@ from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.runtime.results import Artifact, StepResult, WrittenTable
 from sqlflow_dagster.translator import fenced
 
+INPUT_ROWS = "input rows"
+"""The metadata of how many rows the SELECT of a machine-learning statement gave."""
 INLINE_BYTES = 100_000
 _SHOWN_ROWS = 20
 _SHOWN_CHARACTERS = 200
@@ -106,7 +108,7 @@ def _result_metadata(result: StepResult, directory: Path) -> dict[str, Any]:
     for name, value in result.details.items():
         metadata[name] = _details(value)
     if result.input_rows is not None:
-        metadata["input rows"] = result.input_rows
+        metadata[INPUT_ROWS] = result.input_rows
     if result.changed_rows is not None:
         metadata["changed rows"] = result.changed_rows
     return metadata

@@ -9,6 +9,7 @@ from sqlflow_dagster.checks import program_checks
 from sqlflow_dagster.executor import ExecutorKind, executor, steps_at_once
 from sqlflow_dagster.jobs import program_jobs
 from sqlflow_dagster.lang.parsers import parser_for
+from sqlflow_dagster.leftovers import leftovers_sensor
 from sqlflow_dagster.program_files import Patterns
 from sqlflow_dagster.resources import (
     DatasourceResource,
@@ -34,6 +35,7 @@ def definitions_from_sql(
     parser: str | None = None,
     own_classes: Sequence[str] | None = None,
     declare_external: bool = True,
+    prune_temp_tables: bool = False,
     executor_kind: ExecutorKind | str | None = ExecutorKind.MULTIPROCESS,
     external_programs: Sequence[str] | None = None,
 ) -> dg.Definitions:
@@ -55,6 +57,8 @@ def definitions_from_sql(
             for those of ``SQLFLOW_TRAINERS``.
         declare_external: Whether the tables that the programs only read become assets here; False where
             other assets of the code location make them.
+        prune_temp_tables: Whether there is a sensor, off until it is turned on, that drops generated tables which no
+            program makes any more. A code location can have one.
         executor_kind: How steps are started; None to leave the executor open, for merging with
             definitions that have one.
         external_programs: The programs that TO RUN may start, names on PATH, modules such as ``binning.py`` or
@@ -95,6 +99,9 @@ def definitions_from_sql(
         asset_checks=program_checks(graph, resources),
         jobs=[*program_jobs(graph), *retrainings.jobs],
         schedules=retrainings.schedules,
-        sensors=retrainings.sensors,
+        sensors=[
+            *retrainings.sensors,
+            *([leftovers_sensor(graph, resource)] if prune_temp_tables else []),
+        ],
         executor=None if kind is None else executor(kind),
     )

@@ -93,18 +93,12 @@ def prune(
     dropped too early is computed again when it is needed. Nothing is dropped when a file has an error.
     """
     from sqlflow_dagster.engines.base import open_engine
-    from sqlflow_dagster.runtime.generated_tables import GeneratedTables
+    from sqlflow_dagster.runtime.generated_tables import GeneratedTables, leftovers
 
     url = required(datasource)
     owned = _owned(files, settings, url)
     tables = GeneratedTables(open_engine(url))
-    now = datetime.now(UTC)
-    doomed = [
-        item
-        for item in tables.found()
-        if (item.table not in owned or item.expired(now))
-        and (older_than is None or now - item.made_at >= older_than)
-    ]
+    doomed = leftovers(tables.found(), owned, now=datetime.now(UTC), older_than=older_than)
     if not dry_run:
         tables.drop([item.table for item in doomed])
     for item in doomed:

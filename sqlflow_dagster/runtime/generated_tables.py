@@ -3,7 +3,7 @@
 Only what is recorded there is ever dropped: a table of a user may have any name.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -88,6 +88,29 @@ class GeneratedTables:
         with self._engine.session() as session:
             known = {item.table for item in _recorded(session)}
             _drop(session, [table for table in sorted(tables) if table in known])
+
+
+def leftovers(
+    tables: Iterable[GeneratedTable],
+    owned: Collection[ObjectRef],
+    *,
+    now: datetime,
+    older_than: timedelta | None = None,
+) -> list[GeneratedTable]:
+    """The generated tables that may be dropped: that no program makes any more, or whose time is over.
+
+    Args:
+        tables: Those to choose from.
+        owned: What programs make.
+        now: The time, in UTC.
+        older_than: Leave alone what was made in this time; None for nothing.
+    """
+    return [
+        item
+        for item in tables
+        if (item.table not in owned or item.expired(now))
+        and (older_than is None or now - item.made_at >= older_than)
+    ]
 
 
 def _recorded(session: Session) -> list[GeneratedTable]:

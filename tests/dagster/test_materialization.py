@@ -194,6 +194,42 @@ def test_a_prediction_that_lost_rows_fails_its_check(run: Run) -> None:
     assert counted == {"rows of the table": 20, "rows of the SELECT": 30}
 
 
+DROPPED = """
+SELECT r.a, r.y FROM raw AS r JOIN raw AS s ON r.a = s.a
+TO TRAIN xgboost.gbtree WITH train.num_boost_round = 1 LABEL y INTO m;
+SELECT r.a FROM raw AS r JOIN raw AS s ON r.a = s.a TO PREDICT p.y USING m;
+"""
+
+
+def test_a_prediction_on_a_table_that_is_dropped_is_checked_against_what_it_read(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "shop.sql").write_text(DROPPED)
+    url = f"duckdb:///{tmp_path / 'data.duckdb'}"
+    defs = definitions_from_sql(tmp_path, datasource=url, temp_tables_life="drop_after_run")
+    engine = open_engine(url)
+    with engine.session() as session:
+        session.execute("CREATE TABLE raw AS SELECT range AS a, range % 3 AS y FROM range(30)")
+    check = dg.AssetCheckKey(dg.AssetKey("p"), "as_many_rows_as_its_input")
+    job = dg.define_asset_job("only_check", selection=dg.AssetSelection.checks(check))
+    defs = dg.Definitions.merge(defs, dg.Definitions(jobs=[job]))
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = defs.resolve_job_def("shop").execute_in_process(instance=instance)
+        with engine.session() as session:
+            assert [n for *_, n in session.tables() if n.startswith("sqlflow_temporary_")] == []
+            session.execute("DELETE FROM p WHERE a < 10")
+        again = defs.resolve_job_def("only_check").execute_in_process(instance=instance)
+    found = [
+        (item.passed, {name: value.value for name, value in item.metadata.items()})
+        for result in (done, again)
+        for item in result.get_asset_check_evaluations()
+    ]
+    assert found == [
+        (True, {"rows of the table": 30, "rows of the SELECT": 30}),
+        (False, {"rows of the table": 20, "rows of the SELECT": 30}),
+    ]
+
+
 def test_everything_a_second_time_leaves_the_same_data(run: Run) -> None:
     tables = ["iris.train", "iris.test", "iris.predict", "iris.evaluation", "iris.explanation"]
     assert run.materialize().success
