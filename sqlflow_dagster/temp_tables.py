@@ -36,6 +36,7 @@ from sqlflow_dagster.lang.statements import (
     SqlStatement,
     TemporaryTableStatement,
     TrainStatement,
+    TransactionStatement,
     attribute,
 )
 
@@ -149,12 +150,16 @@ def end_temporary_tables(
 
 def generated_tables(program: Program) -> frozenset[ObjectRef]:
     """The generated tables that a program makes."""
-    return frozenset(
-        ref
-        for step in program.steps
-        if isinstance(step.statement, TemporaryTableStatement)
-        for ref in step.writes
-    )
+    found: set[ObjectRef] = set()
+    for step in program.steps:
+        match step.statement:
+            case TemporaryTableStatement():
+                found |= step.writes
+            case TransactionStatement(kept=kept):
+                found |= {step.names.table(table.parts) for table in kept}
+            case _:
+                pass
+    return frozenset(found)
 
 
 def _with_end(item: AnalyzedStatement, life: TableLife) -> AnalyzedStatement:

@@ -20,6 +20,7 @@ from sqlflow_dagster.graph.resources import annotation_comments
 from sqlflow_dagster.lang.clause_lexer import TokenKind, tokenize_clause
 from sqlflow_dagster.lang.dialects import lexis
 from sqlflow_dagster.lang.expressions import Literal, expression_text
+from sqlflow_dagster.lang.printer import print_statement
 from sqlflow_dagster.lang.statements import (
     QualifiedName,
     QueryStatement,
@@ -113,6 +114,8 @@ def _statement_text(statement: Statement, dialect: str) -> str:
             return statement.query.sql + _clause_text(statement)
         case SqlStatement(sql=sql):
             return sql
+        case TransactionStatement(statements=inside) if any(item.span is None for item in inside):
+            return print_statement(statement)
         case _:
             assert statement.span is not None, "a compiled statement has its place"
             return statement.span.text

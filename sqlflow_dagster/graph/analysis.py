@@ -19,7 +19,7 @@ from sqlflow_dagster.graph.annotations import (
     declared_effects,
     refuse_declarations,
 )
-from sqlflow_dagster.graph.effects import Effects, Mode, Write, merged_effects
+from sqlflow_dagster.graph.effects import Effects, Mode, Write, merged_effects, names_after
 from sqlflow_dagster.graph.judge import judge, refused
 from sqlflow_dagster.graph.keyword_effects import keyword_effects, set_effects
 from sqlflow_dagster.graph.loose import loose_effects
@@ -92,6 +92,7 @@ class AnalyzedStatement:
         validation: Its ``validation.select``; None without one.
         temporary_tables: The generated tables that it reads.
         annotations: What the comments above it say of it.
+        parts: What each statement of a transaction reads and writes; empty for any other statement.
     """
 
     statement: Statement
@@ -103,14 +104,16 @@ class AnalyzedStatement:
     validation: AnalyzedQuery | None = None
     temporary_tables: tuple[TemporaryTableStatement, ...] = ()
     annotations: Annotations = NO_ANNOTATIONS
+    parts: tuple[Effects, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
 class _Transaction:
-    """The statements since a BEGIN."""
+    """The statements since a BEGIN, and how names are resolved there."""
 
     start: Span
     prefix: tuple[str, ...]
+    names: Names
     statements: list[SqlStatement] = field(default_factory=list)
     effects: list[Effects] = field(default_factory=list)
 
@@ -136,7 +139,7 @@ class _Analysis:
         statement: Statement,
         effects: Effects,
         *,
-        prefix: tuple[str, ...] | None = None,
+        transaction: _Transaction | None = None,
         query: AnalyzedQuery | None = None,
         validation: AnalyzedQuery | None = None,
     ) -> None:
@@ -150,11 +153,12 @@ class _Analysis:
             AnalyzedStatement(
                 statement=statement,
                 effects=effects,
-                names=self.names,
-                prefix=self.prefix if prefix is None else prefix,
+                names=(transaction or self).names,
+                prefix=(transaction or self).prefix,
                 query=query,
                 validation=validation,
                 annotations=said,
+                parts=() if transaction is None else tuple(transaction.effects),
             )
         )
 
@@ -314,15 +318,13 @@ def _sql_statement(statement: SqlStatement, effects: Effects, state: _Analysis) 
         # It runs again before every statement after it, and reads again what it reads.
         state.prefix += (statement.sql,)
         state.prefix_reads |= effects.reads
-        if effects.schema is not None:
-            state.names = replace(state.names, schema=effects.schema)
     if state.transaction is not None:
         state.transaction.statements.append(statement)
         state.transaction.effects.append(effects)
-        return None
-    if effects.session:
-        return None
-    return state.add(statement, effects)
+    elif not effects.session:
+        state.add(statement, effects)
+    state.names = names_after(state.names, effects)
+    return None
 
 
 def _transaction_edge(statement: SqlStatement, edge: str, state: _Analysis) -> None:
@@ -337,7 +339,7 @@ def _transaction_edge(statement: SqlStatement, edge: str, state: _Analysis) -> N
                     code=Code.TRANSACTION, message=message, span=span, hint="COMMIT comes first"
                 )
             )
-        state.transaction = _Transaction(start=span, prefix=state.prefix)
+        state.transaction = _Transaction(start=span, prefix=state.prefix, names=state.names)
     elif transaction is not None and edge == "rollback":
         message = "ROLLBACK undoes every statement since BEGIN, so none of them has an effect"
         hint = "end the transaction with COMMIT, or leave its statements out"
@@ -349,7 +351,7 @@ def _transaction_edge(statement: SqlStatement, edge: str, state: _Analysis) -> N
             statements=tuple(transaction.statements),
             span=state.source.span(transaction.start.start, span.end),
         )
-        state.add(merged, merged_effects(transaction.effects), prefix=transaction.prefix)
+        state.add(merged, merged_effects(transaction.effects), transaction=transaction)
 
 
 def _refuse_in_transaction(span: Span | None, state: _Analysis) -> None:

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from sqlflow_dagster.graph.column_lineage import query_columns
 from sqlflow_dagster.graph.columns import ANY, NOTHING, Column, ColumnRef, Relation, merged, united
-from sqlflow_dagster.graph.effects import Effects, Mode
+from sqlflow_dagster.graph.effects import Effects, Mode, names_after
 from sqlflow_dagster.graph.model_lineage import (
     ModelColumns,
     evaluated,
@@ -20,6 +20,7 @@ from sqlflow_dagster.graph.model_lineage import (
 )
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef, model_ref
 from sqlflow_dagster.graph.output_names import Naming, engine_name
+from sqlflow_dagster.graph.sql_effects import sql_effects
 from sqlflow_dagster.graph.statement_lineage import Written, written_columns
 from sqlflow_dagster.lang.standard import Rejection, parse_sql
 from sqlflow_dagster.lang.statements import (
@@ -150,9 +151,12 @@ class ColumnTracker:
         """A block at the place of a statement: the TEMP tables and views that it sees are there."""
         self._owner = owner
         hidden: dict[ObjectRef, _Made | None] = {}
+        names = item.names
         for sql in (*item.views, *_setup(item.statement)):
-            tree = parse_sql(sql, item.names.dialect)
-            for ref, relation in self._after(tree, item.names).items():
+            tree = parse_sql(sql, names.dialect)
+            written = self._after(tree, names)
+            names = _names_after(tree, names)
+            for ref, relation in written.items():
                 if relation is not None:
                     hidden.setdefault(ref, self.made.get(ref))
                     self.made[ref] = _Made(owner=owner, relation=relation, shown=relation)
@@ -220,12 +224,15 @@ class ColumnTracker:
             for part in inside:
                 tree = parse_sql(part.sql, names.dialect)
                 written = self._after(tree, names)
+                names = _names_after(tree, names)
                 covered |= written.keys()
                 if isinstance(tree, _ELSEWHERE):
                     covered |= {write.ref for write in item.effects.writes}
                 yield written
         elif isinstance(statement, TemporaryTableStatement):
             covered.add(names.table(statement.table.parts))
+            for sql in _setup(statement):
+                names = _names_after(parse_sql(sql, names.dialect), names)
             yield dict.fromkeys(covered, self.query(statement.query, names))
         elif isinstance(statement, QueryStatement):
             relation = self._of_model(statement, names)
@@ -270,6 +277,11 @@ class ColumnTracker:
                     yield write.ref, Relation([guess])
                 case _:
                     pass
+
+
+def _names_after(tree: exp.Expression | Rejection, names: Names) -> Names:
+    """How names are resolved after a statement that runs on the same connection."""
+    return names if isinstance(tree, Rejection) else names_after(names, sql_effects(tree, names))
 
 
 def _setup(statement: Statement) -> Iterator[str]:

@@ -7,7 +7,14 @@ from sqlglot import exp
 
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
-from sqlflow_dagster.graph.tables import nodes_of, read_refs, table_ref, target_table, written
+from sqlflow_dagster.graph.tables import (
+    created_ref,
+    nodes_of,
+    read_refs,
+    table_ref,
+    target_table,
+    written,
+)
 
 _RELATIONS = frozenset({"TABLE", "VIEW", "MATERIALIZED VIEW"})
 _SCHEMAS = frozenset({"SCHEMA", "DATABASE"})
@@ -40,10 +47,11 @@ def _create(tree: exp.Expression, names: Names) -> Effects:
     # What a materialized view shows is what it read when it was last refreshed.
     view = kind == "VIEW" and exp.MaterializedProperty not in marks
     reads, references = _defining_effects(tree, target, names)
+    made = created_ref(tree, names)
     return Effects(
         reads=reads | _file_of_view(tree, properties),
-        writes=written([target], mode, names, view=view),
-        temporary=exp.TemporaryProperty in marks,
+        writes=() if made is None else (Write(ref=made, mode=mode, view=view),),
+        temporary=made is not None and made.kind is ObjectKind.TEMPORARY,
         references=references,
     )
 

@@ -1,10 +1,10 @@
 """What a statement reads and writes, as data."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sqlflow_dagster.graph.objects import ObjectRef
+from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
 
 
 class Mode(StrEnum):
@@ -66,11 +66,30 @@ class Effects:
     references: frozenset[ObjectRef] = frozenset()
 
 
+def temporary_refs(refs: Iterable[ObjectRef]) -> frozenset[ObjectRef]:
+    """Those of the objects that are TEMP tables and TEMP views."""
+    return frozenset(ref for ref in refs if ref.kind is ObjectKind.TEMPORARY)
+
+
+def names_after(names: Names, effects: Effects) -> Names:
+    """How names are resolved after a statement, which may be a USE, or make or drop a TEMP table."""
+    if effects.schema is not None:
+        names = replace(names, schema=effects.schema)
+    if not effects.temporary and not names.temporary:
+        return names
+    temporary = names.temporary
+    for write in effects.writes:
+        if write.ref.kind is ObjectKind.TEMPORARY:
+            temporary -= {write.ref}
+            temporary |= set() if write.mode is Mode.DROP else {write.ref}
+    return replace(names, temporary=temporary)
+
+
 def merged_effects(statements: Sequence[Effects]) -> Effects:
     """What statements that run as one read and write.
 
-    What one of them makes anew is no input of those after it, and what only their connection sees is
-    no effect at all.
+    What one of them makes anew is no input of those after it. The TEMP tables that they write are seen by
+    their own connection only, and are no effect.
     """
     reads: set[ObjectRef] = set()
     writes: list[Write] = []
@@ -79,7 +98,7 @@ def merged_effects(statements: Sequence[Effects]) -> Effects:
         reads |= item.reads - made
         made.update(write.ref for write in item.writes if write.mode not in KEEPS_CONTENT)
         writes += item.writes
-    hidden = {write.ref for item in statements if item.temporary for write in item.writes}
+    hidden = temporary_refs(write.ref for write in writes)
     return Effects(
         reads=frozenset(reads - hidden),
         writes=tuple(write for write in writes if write.ref not in hidden),

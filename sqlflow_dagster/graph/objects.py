@@ -12,12 +12,22 @@ _UPPER_CASE = frozenset({"snowflake", "oracle", "calcite"})
 _LOWER_CASE = frozenset({"postgres"})
 # The schema of an unqualified name; `main.t` and `t` are one table.
 _DEFAULT_SCHEMA = {"duckdb": "main", "sqlite": "main", "postgres": "public"}
+# The schemas in which there are TEMP tables only.
+_TEMPORARY_SCHEMAS = {
+    "duckdb": frozenset({"temp"}),
+    "sqlite": frozenset({"temp"}),
+    "postgres": frozenset({"pg_temp"}),
+    "bigquery": frozenset({"_session"}),
+}
+# There a TEMP table is one of the schema in which it was made, and can be named by it.
+_TEMPORARY_IN_SCHEMA = frozenset({"mysql", "hive", "snowflake"})
 
 
 class ObjectKind(StrEnum):
     """What a statement can read or write."""
 
     TABLE = "table"
+    TEMPORARY = "temporary table"
     MODEL = "model"
     FILE = "file"
     SCHEMA = "schema"
@@ -30,7 +40,7 @@ _PART = re.compile(r'"((?:[^"]|"")*)"|([^."]+)')
 class ObjectRef(NamedTuple):
     """A table (or view), model, file or schema that a statement reads or writes.
 
-    Tables and models are separate name spaces.
+    Tables and models are separate name spaces, and so are the TEMP tables (and views) of a program.
 
     Attributes:
         kind: What it is.
@@ -75,10 +85,12 @@ class Names:
     Attributes:
         dialect: Decides how case counts.
         schema: The schema in force (USE, or the caller's default); None for the engine's own.
+        temporary: The TEMP tables and views that there are: they hide tables of the same name.
     """
 
     dialect: str
     schema: str | None = None
+    temporary: frozenset[ObjectRef] = frozenset()
 
     def using(self, schema: str) -> "Names":
         """The same after ``USE schema``."""
@@ -98,6 +110,32 @@ class Names:
         """The table of a name as written; ``quoted`` says which parts stood in quotes, if any did."""
         flags = quoted or [False] * len(parts)
         folded = [self.folded(part, quoted=flag) for part, flag in zip(parts, flags, strict=True)]
+        if self.temporary and (found := self._temporary(folded)) in self.temporary:
+            return found
+        return self._lasting(folded)
+
+    def temporary_table(self, parts: Sequence[str], *, quoted: Sequence[bool] = ()) -> ObjectRef:
+        """The TEMP table of a name as written where it is made; see :meth:`table`."""
+        flags = quoted or [False] * len(parts)
+        folded = [self.folded(part, quoted=flag) for part, flag in zip(parts, flags, strict=True)]
+        return self._temporary(folded) or ObjectRef.of(ObjectKind.TEMPORARY, folded[-1:])
+
+    def in_temporary_schema(self, parts: Sequence[str]) -> bool:
+        """Whether a name, such as SQLite's ``temp.t``, can only be that of a TEMP table."""
+        schemas = _TEMPORARY_SCHEMAS.get(self.dialect, frozenset())
+        return len(parts) > 1 and parts[0].lower() in schemas
+
+    def _temporary(self, folded: Sequence[str]) -> ObjectRef | None:
+        """The TEMP table that a name may stand for; None where it can stand for none."""
+        if self.dialect in _TEMPORARY_IN_SCHEMA:
+            return ObjectRef(ObjectKind.TEMPORARY, self._lasting(list(folded)).name)
+        # In DuckDB, main.t is a TEMP table t before any other.
+        main = self.dialect == "duckdb" and list(folded[:-1]) == ["main"]
+        if len(folded) > 1 and not main and not self.in_temporary_schema(folded):
+            return None
+        return ObjectRef.of(ObjectKind.TEMPORARY, folded[-1:])
+
+    def _lasting(self, folded: list[str]) -> ObjectRef:
         if len(folded) == 1 and self.schema is not None:
             folded.insert(0, self.schema)
         if len(folded) == 2 and folded[0] == _DEFAULT_SCHEMA.get(self.dialect):

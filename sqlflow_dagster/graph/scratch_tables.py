@@ -3,48 +3,36 @@
 A TEMP table is seen by its own connection only, and every statement runs on a connection of its own. So the
 statements that write TEMP table ``t`` become one that runs them and keeps a copy of ``t`` in a generated
 table, and each statement that reads ``t`` finds a temporary view of that name over the copy. A TEMP view is
-made again on each connection that needs it. No text of a user is changed.
+made again on each connection that needs it. A transaction that writes ``t`` keeps the copy itself, as its
+last statement. No text of a user is changed.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic
-from sqlflow_dagster.graph.analysis import AnalyzedQuery, AnalyzedStatement
-from sqlflow_dagster.graph.effects import Effects, Mode, Write
-from sqlflow_dagster.graph.generated_names import generated_name, sql_name
-from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
+from sqlflow_dagster.graph.analysis import AnalyzedStatement
+from sqlflow_dagster.graph.effects import Effects, Mode, Write, temporary_refs
+from sqlflow_dagster.graph.generated_names import sql_name
+from sqlflow_dagster.graph.objects import ObjectRef
+from sqlflow_dagster.graph.scratch_transactions import later_uses, with_copies
+from sqlflow_dagster.graph.visible_tables import (
+    Visible,
+    VisibleTables,
+    definition_after,
+    makers,
+    restoring,
+    spliced,
+)
 from sqlflow_dagster.lang.statements import (
     QualifiedName,
     Query,
     SqlStatement,
     TemporaryTableStatement,
+    TransactionStatement,
 )
 from sqlflow_dagster.source import Span
-
-# The schemas by which engines let a TEMP table be named.
-_TEMPORARY_SCHEMAS = frozenset({"temp", "pg_temp"})
-_WITH_TEMPORARY_VIEWS = frozenset({"duckdb", "sqlite", "postgres", "spark", "snowflake"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Visible:
-    """What a TEMP table or view is on the connection of a statement that reads it.
-
-    Attributes:
-        sql: The statement that makes it.
-        place: How many session statements (USE, SET) run before that.
-        reads: The tables that it shows.
-        needs: The TEMP tables and views that it shows.
-        table: The generated table behind it; None for a view.
-    """
-
-    sql: str
-    place: int
-    reads: frozenset[ObjectRef]
-    needs: frozenset[str] = frozenset()
-    table: TemporaryTableStatement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +40,7 @@ class _Written:
     """A run of statements that write a TEMP table.
 
     Attributes:
-        name: Of the TEMP table.
+        ref: The TEMP table.
         table: The generated table that keeps it.
         former: What the TEMP table was before; None where they make it from nothing.
         items: The statements.
@@ -60,12 +48,12 @@ class _Written:
         needs: The other TEMP tables and views that they read.
     """
 
-    name: str
+    ref: ObjectRef
     table: QualifiedName
-    former: _Visible | None
+    former: Visible | None
     items: tuple[AnalyzedStatement, ...] = ()
     reads: frozenset[ObjectRef] = frozenset()
-    needs: frozenset[str] = frozenset()
+    needs: frozenset[ObjectRef] = frozenset()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,15 +61,11 @@ class _Pass:
     """The state of one walk over a program.
 
     Attributes:
-        program: Its name.
-        taken: The names that it uses.
-        visible: Its TEMP tables and views at this point, by name.
+        visible: The TEMP tables and views at this point.
         growing: What the statement that stands last in ``found`` was made of, if that can still grow.
     """
 
-    program: str
-    taken: set[ObjectRef]
-    visible: dict[str, _Visible] = field(default_factory=dict)
+    visible: VisibleTables
     growing: _Written | None = None
     found: list[AnalyzedStatement] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
@@ -96,231 +80,149 @@ def keep_temporary_tables(
         statements: The program.
         program: Its name, which the names of the generated tables hold.
     """
-    if not any(item.effects.temporary for item in statements):
+    if not any(effects.temporary for item in statements for effects in (item.effects, *item.parts)):
         return list(statements), []
-    state = _Pass(program=program, taken=set())
-    for item in statements:
-        state.taken.update(item.effects.reads, (write.ref for write in item.effects.writes))
-    for item in statements:
-        _take(item, state)
+    taken = {
+        ref
+        for item in statements
+        for ref in (*item.effects.reads, *(write.ref for write in item.effects.writes))
+    }
+    state = _Pass(visible=VisibleTables(program=program, taken=taken))
+    used = later_uses(statements)
+    for index, item in enumerate(statements):
+        if isinstance(item.statement, TransactionStatement):
+            _take_transaction(item, used[index], state)
+        else:
+            _take(item, state)
     return state.found, state.problems
+
+
+def _take_transaction(
+    item: AnalyzedStatement, used: frozenset[ObjectRef] | None, state: _Pass
+) -> None:
+    state.growing = None
+    for ref in _changed_views(item, state):
+        state.problems.append(_unfit(item, ref, state))
+    if not state.problems:
+        state.found.append(with_copies(item, used, state.visible))
+
+
+def _changed_views(item: AnalyzedStatement, state: _Pass) -> list[ObjectRef]:
+    """The TEMP views whose rows the statements of a transaction are to change."""
+    views = {ref for ref, known in state.visible.found.items() if known.kept is None}
+    found = []
+    for part in item.parts:
+        for write in part.writes:
+            if write.ref in views and not part.temporary and write.mode is not Mode.DROP:
+                found.append(write.ref)
+            views.discard(write.ref)
+    return found
 
 
 def _take(item: AnalyzedStatement, state: _Pass) -> None:
     growing, state.growing = state.growing, None
-    written = [_written(write, item, state) for write in item.effects.writes]
-    names = {name for name in written if name is not None}
-    if not names:
-        state.found.append(_reader(item, state))
+    refs = temporary_refs(write.ref for write in item.effects.writes)
+    if not refs:
+        state.found.append(state.visible.reader(item))
         return
     modes = {write.mode for write in item.effects.writes}
+    alone = len(refs) == len(item.effects.writes)
     if not isinstance(item.statement, SqlStatement):
-        state.problems.append(_unfit(item, min(names), state))
-    elif None in written or (len(names) > 1 and modes != {Mode.DROP}):
-        state.problems.append(_mixed(item, names))
+        state.problems.append(_unfit(item, min(refs), state))
+    elif not alone or (len(refs) > 1 and modes != {Mode.DROP}):
+        state.problems.append(_mixed(item, refs))
     elif modes == {Mode.DROP}:
-        for name in names:
-            del state.visible[name]
+        for ref in refs:
+            state.visible.found.pop(ref, None)
     elif item.effects.temporary and item.effects.writes[0].view:
-        _define_view(item, item.statement, names.pop(), state)
+        state.visible.define_view(
+            min(refs), item.statement.sql, item.effects.reads, len(item.prefix)
+        )
     else:
-        _write(item, names.pop(), growing, state)
+        _write(item, min(refs), growing, state)
 
 
-def _written(write: Write, item: AnalyzedStatement, state: _Pass) -> str | None:
-    """The name of the TEMP table or view that a statement writes; None for anything else."""
-    if item.effects.temporary:
-        return write.ref.parts[-1]
-    return _visible(write.ref, item.names, state)
-
-
-def _visible(ref: ObjectRef, names: Names, state: _Pass) -> str | None:
-    """The name of the TEMP table or view that a name stands for; None for any other object."""
-    if ref.kind is not ObjectKind.TABLE:
-        return None
-    *schema, name = ref.parts
-    own = not schema or schema == [names.schema] or schema[-1] in _TEMPORARY_SCHEMAS
-    return name if own and name in state.visible else None
-
-
-def _unfit(item: AnalyzedStatement, name: str, state: _Pass) -> Diagnostic:
-    kind = "view" if state.visible[name].table is None else "table"
+def _unfit(item: AnalyzedStatement, ref: ObjectRef, state: _Pass) -> Diagnostic:
+    known = state.visible.found.get(ref)
+    kind = "view" if known is not None and known.kept is None else "table"
     return Diagnostic(
         code=Code.TEMP_TABLE,
-        message=f"{name} is a TEMP {kind} here, which this statement cannot write",
+        message=f"{ref.name} is a TEMP {kind} here, which this statement cannot write",
         span=item.statement.span,
         hint="make it a table, or drop it before this statement",
     )
 
 
-def _mixed(item: AnalyzedStatement, names: set[str]) -> Diagnostic:
+def _mixed(item: AnalyzedStatement, refs: frozenset[ObjectRef]) -> Diagnostic:
+    names = ", ".join(sorted(ref.name for ref in refs))
     return Diagnostic(
         code=Code.TEMP_TABLE,
-        message=f"this statement writes {', '.join(sorted(names))}, a TEMP table, and something else",
+        message=f"this statement writes {names}, a TEMP table, and something else",
         span=item.statement.span,
         hint="make two statements of it, or make it a table",
     )
 
 
-def _keys(refs: Iterable[ObjectRef], names: Names, state: _Pass) -> dict[ObjectRef, str]:
-    """Those of the objects that are TEMP tables or views, by name."""
-    found = {ref: _visible(ref, names, state) for ref in refs}
-    return {ref: name for ref, name in found.items() if name is not None}
-
-
-def _opened(names: Iterable[str], state: _Pass) -> dict[str, _Visible]:
-    """TEMP tables and views with those that they show, in the order in which they are made."""
-    wanted, pending = set(names), list(names)
-    while pending:
-        new = state.visible[pending.pop()].needs & state.visible.keys() - wanted
-        wanted |= new
-        pending += new
-    return {name: item for name, item in state.visible.items() if name in wanted}
-
-
-def _reader(item: AnalyzedStatement, state: _Pass) -> AnalyzedStatement:
-    """A statement that finds on its connection what it reads of the TEMP tables and views."""
-    everything = item.effects.barrier or item.effects.loose
-    used = set(_keys(item.effects.reads, item.names, state).values())
-    opened = _opened(state.visible if everything else used, state)
-    if not opened:
-        return item
-    return replace(
-        item,
-        effects=replace(item.effects, reads=_behind(item.effects.reads, item.names, state)),
-        query=_over_copies(item.query, item.names, state),
-        validation=_over_copies(item.validation, item.names, state),
-        prefix=_spliced(item.prefix, opened.values()),
-        views=tuple(view.sql for view in opened.values()),
-        temporary_tables=_tables(opened.values()),
-    )
-
-
-def _behind(refs: frozenset[ObjectRef], names: Names, state: _Pass) -> frozenset[ObjectRef]:
-    """Objects read, TEMP tables and views replaced by what is behind them."""
-    keys = _keys(refs, names, state)
-    shown = (view.reads for view in _opened(keys.values(), state).values())
-    return (refs - keys.keys()).union(*shown)
-
-
-def _over_copies(query: AnalyzedQuery | None, names: Names, state: _Pass) -> AnalyzedQuery | None:
-    return None if query is None else replace(query, reads=_behind(query.reads, names, state))
-
-
-def _tables(visible: Iterable[_Visible]) -> tuple[TemporaryTableStatement, ...]:
-    return tuple(item.table for item in visible if item.table is not None)
-
-
-def _spliced(prefix: tuple[str, ...], views: Collection[_Visible]) -> tuple[str, ...]:
-    """Session statements with TEMP views between them, each where it was made: USE decides its tables."""
-    spliced: list[str] = []
-    for place, setting in enumerate((*prefix, None)):
-        spliced += (view.sql for view in views if view.place == place)
-        spliced += () if setting is None else (setting,)
-    return tuple(spliced)
-
-
-def _define_view(item: AnalyzedStatement, statement: SqlStatement, name: str, state: _Pass) -> None:
-    keys = _keys(item.effects.reads, item.names, state)
-    # One that is made again comes after what it shows now.
-    state.visible.pop(name, None)
-    state.visible[name] = _Visible(
-        sql=statement.sql,
-        place=len(item.prefix),
-        reads=item.effects.reads - keys.keys(),
-        needs=frozenset(keys.values()),
-    )
-
-
-def _write(item: AnalyzedStatement, name: str, growing: _Written | None, state: _Pass) -> None:
+def _write(item: AnalyzedStatement, ref: ObjectRef, growing: _Written | None, state: _Pass) -> None:
     """Let a statement that writes a TEMP table write the generated one."""
-    former = state.visible.get(name)
-    keys = _keys(item.effects.reads, item.names, state)
-    if former is not None and former.table is None:
-        state.problems.append(_unfit(item, name, state))
+    former = state.visible.found.get(ref)
+    read = temporary_refs(item.effects.reads)
+    if former is not None and former.kept is None:
+        state.problems.append(_unfit(item, ref, state))
         return
-    if growing is not None and growing.name == name and growing.items[-1].prefix == item.prefix:
+    if growing is not None and growing.ref == ref and growing.items[-1].prefix == item.prefix:
         state.found.pop()
     else:
-        anew = item.effects.temporary and name not in keys.values()
+        anew = item.effects.temporary and ref not in read
         anew &= item.effects.writes[0].mode is not Mode.ENSURE
-        table = _new_table(item, name, state)
-        growing = _Written(name=name, table=table, former=None if anew else former)
+        table = state.visible.new_table(ref, item.names)
+        growing = _Written(ref=ref, table=table, former=None if anew else former)
     state.growing = replace(
         growing,
         items=(*growing.items, item),
-        reads=growing.reads | (item.effects.reads - keys.keys()),
-        needs=growing.needs | (set(keys.values()) - {name}),
+        reads=growing.reads | (item.effects.reads - read),
+        needs=growing.needs | (read - {ref}),
     )
-    made = _kept(state.growing, state)
+    made, table_statement = _kept(state.growing, state)
     state.found.append(made)
-    assert isinstance(made.statement, TemporaryTableStatement)
-    _show(name, former, made, made.statement, state)
+    assert isinstance(item.statement, SqlStatement)
+    state.visible.show(
+        ref,
+        growing.table,
+        names=made.names,
+        place=len(made.prefix) - len(made.views),
+        maker=table_statement,
+        definition=definition_after(item.statement, item.effects, former, item.names.dialect),
+    )
 
 
-def _new_table(item: AnalyzedStatement, name: str, state: _Pass) -> QualifiedName:
-    body = f"{state.program}_{name}"
-    parts = generated_name(body, schema=(), names=item.names, taken=state.taken)
-    ref = item.names.table(parts)
-    state.taken.add(ref)
-    # The statements that read it may be in another schema.
-    return QualifiedName(parts=ref.parts)
-
-
-def _kept(run: _Written, state: _Pass) -> AnalyzedStatement:
+def _kept(run: _Written, state: _Pass) -> tuple[AnalyzedStatement, TemporaryTableStatement]:
     """The statement that runs those that write a TEMP table and keeps a copy of it."""
     first, last = run.items[0], run.items[-1]
     names = first.names
-    copied = f"SELECT * FROM {sql_name((run.name,), names.dialect)}"
-    opened = _opened(run.needs, state)
+    copied = f"SELECT * FROM {sql_name(run.ref.parts, names.dialect)}"
+    opened = state.visible.opened(run.needs)
     behind = [*opened.values(), *([run.former] if run.former else [])]
     setup = [item.statement for item in run.items if isinstance(item.statement, SqlStatement)]
     if run.former is not None:
-        setup.insert(0, _restoring(run.name, run.former, names.dialect))
+        setup = [*restoring(run.ref, run.former, names), *setup]
     table = TemporaryTableStatement(
         table=run.table, query=Query(sql=copied), setup=tuple(setup), span=_span(first, last)
     )
     write = Write(ref=names.table(run.table.parts), mode=Mode.REPLACE)
-    return AnalyzedStatement(
+    made = AnalyzedStatement(
         statement=table,
         effects=Effects(reads=run.reads.union(*(item.reads for item in behind)), writes=(write,)),
         names=names,
-        prefix=_spliced(first.prefix, opened.values()),
+        prefix=spliced(first.prefix, opened.values()),
         views=tuple(view.sql for view in opened.values()),
-        temporary_tables=_tables(behind),
+        temporary_tables=makers(behind),
     )
-
-
-def _restoring(name: str, former: _Visible, dialect: str) -> SqlStatement:
-    """The statement that makes a TEMP table of what was kept of it."""
-    assert former.table is not None
-    kept = sql_name(former.table.table.parts, dialect)
-    made = sql_name((name,), dialect)
-    return SqlStatement(sql=f"CREATE TEMPORARY TABLE {made} AS SELECT * FROM {kept}")
+    return made, table
 
 
 def _span(first: AnalyzedStatement, last: AnalyzedStatement) -> Span | None:
     start, end = first.statement.span, last.statement.span
     return (
         start.source.span(start.start, end.end) if start is not None and end is not None else None
-    )
-
-
-def _show(
-    name: str,
-    former: _Visible | None,
-    made: AnalyzedStatement,
-    table: TemporaryTableStatement,
-    state: _Pass,
-) -> None:
-    """Let the statements that follow see what was kept of a TEMP table."""
-    dialect = made.names.dialect
-    kind = "VIEW" if dialect in _WITH_TEMPORARY_VIEWS else "TABLE"
-    kept = sql_name(table.table.parts, dialect)
-    state.visible[name] = _Visible(
-        sql=f"CREATE TEMPORARY {kind} {sql_name((name,), dialect)} AS SELECT * FROM {kept}",
-        # TEMP views that show it stand where they stood.
-        place=len(made.prefix) - len(made.views) if former is None else former.place,
-        reads=frozenset(write.ref for write in made.effects.writes),
-        table=table,
     )

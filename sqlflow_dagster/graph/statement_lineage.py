@@ -14,7 +14,7 @@ from sqlflow_dagster.graph.column_scopes import Scope, Source
 from sqlflow_dagster.graph.columns import ANY, NOTHING, Column, Relation, merged, united
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
 from sqlflow_dagster.graph.output_names import Naming, engine_name
-from sqlflow_dagster.graph.tables import table_ref, target_table
+from sqlflow_dagster.graph.tables import created_ref, table_ref, target_table
 
 Written = Mapping[ObjectRef, Relation | None]
 """The columns of what a statement writes; None for what it drops."""
@@ -71,7 +71,7 @@ def _select_into(tree: exp.Expr, context: _Context) -> Written:
 
 
 def _create(tree: exp.Expr, context: _Context) -> Written:
-    ref = context.ref(tree.this)
+    ref = created_ref(tree, context.names)
     if ref is None:
         return {}
     listed = tree.this.expressions if isinstance(tree.this, exp.Schema) else []

@@ -39,6 +39,24 @@ def table_ref(table: exp.Expression, names: Names) -> ObjectRef | None:
     return names.table([part.name for part in parts], quoted=[bool(part.quoted) for part in parts])
 
 
+def created_ref(tree: exp.Expr, names: Names) -> ObjectRef | None:
+    """The object that a CREATE makes; a TEMP table or view is one of its own kind.
+
+    None for a variable.
+    """
+    table = target_table(tree.this)
+    if table is None:
+        return None
+    parts = identifier_parts(table)
+    properties = tree.args.get("properties")
+    marks = properties.expressions if properties is not None else ()
+    temporary = any(isinstance(item, exp.TemporaryProperty) for item in marks)
+    if parts and (temporary or names.in_temporary_schema([part.name for part in parts])):
+        quoted = [bool(part.quoted) for part in parts]
+        return names.temporary_table([part.name for part in parts], quoted=quoted)
+    return table_ref(table, names)
+
+
 def _stage(table: exp.Expression) -> ObjectRef | None:
     """Snowflake's ``@stage/path``."""
     place = table.this

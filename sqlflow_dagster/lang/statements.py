@@ -91,9 +91,15 @@ class SqlStatement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionStatement:
-    """The statements between BEGIN and COMMIT: they run on one connection or not at all."""
+    """The statements between BEGIN and COMMIT: they run on one connection or not at all.
+
+    Attributes:
+        statements: Those of the text, and generated ones, which have no span.
+        kept: The generated tables that they make of TEMP tables of the user.
+    """
 
     statements: tuple[SqlStatement, ...]
+    kept: tuple[QualifiedName, ...] = field(default=(), compare=False, repr=False)
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

@@ -13,6 +13,7 @@ from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.scanner import content_start
 from sqlflow_dagster.lang.statements import SqlStatement, TransactionStatement
 from sqlflow_dagster.runtime.context import RunContext
+from sqlflow_dagster.runtime.generated_tables import GeneratedTables
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import StepResult, WrittenTable
 
@@ -38,6 +39,11 @@ def run_sql(step: Step, statement: SqlStatement, context: RunContext) -> StepRes
 
 def run_transaction(step: Step, statement: TransactionStatement, context: RunContext) -> StepResult:
     """Run what stands between BEGIN and COMMIT, all of it or nothing."""
+    # Known as ours before they are there, see GeneratedTables.
+    for table in statement.kept:
+        GeneratedTables(context.engine).record(
+            step.names.table(table.parts), program=context.program
+        )
     with context.engine.session(prefix=step.prefix) as session:
         with session.transaction(), _made_anew(step, session):
             for item in statement.statements:

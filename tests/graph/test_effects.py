@@ -30,6 +30,8 @@ def shown(ref: ObjectRef) -> str:
             return f"model {ref.name}"
         case ObjectKind.TABLE:
             return ref.name
+        case ObjectKind.TEMPORARY:
+            return f"temp {ref.name}"
 
 
 def check(sql: str, dialect: str, reads: str, writes: str) -> None:
@@ -391,7 +393,8 @@ def test_the_parts_of_a_file_are_its_path() -> None:
 
 def test_statements_that_run_as_one() -> None:
     def table(name: str) -> ObjectRef:
-        return ObjectRef(ObjectKind.TABLE, name)
+        temporary = name == "scratch"
+        return ObjectRef(ObjectKind.TEMPORARY if temporary else ObjectKind.TABLE, name)
 
     def write(name: str, mode: Mode) -> Write:
         return Write(ref=table(name), mode=mode)
