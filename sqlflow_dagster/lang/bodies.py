@@ -26,12 +26,11 @@ BODY_START = re.compile(
 
 _LABEL = r"(?:\w+\s*:|<<\s*\w+\s*>>)"
 _LABELLED = re.compile(_LABEL)
-_LOOPS = frozenset({"IF", "LOOP", "WHILE", "FOR", "REPEAT"})
 
 
 @cache
 def body_start(rules: Lexis) -> re.Pattern[str]:
-    """The first words of a statement that may hold statements."""
+    """The first words of a statement that may hold statements; a group as in :data:`BODY_START`."""
     starts = [f"(?i:{BODY_START.pattern})", r"(?i:WITH\s+FUNCTION)\b"]
     for words in rules.scripts:
         # Alone, BEGIN opens a transaction.
@@ -41,13 +40,16 @@ def body_start(rules: Lexis) -> re.Pattern[str]:
     return re.compile("|".join(starts))
 
 
-def body_end(text: str, content: int, rules: Lexis, *, to_slash: bool) -> tuple[int, int]:
+def body_end(
+    text: str, content: int, rules: Lexis, *, kind: str, to_slash: bool
+) -> tuple[int, int]:
     """The end of a statement with a body, and one past the semicolon or the line that ends it.
 
     Args:
         text: The program.
         content: Offset of the statement's first word.
         rules: The dialect's.
+        kind: What it defines, as :data:`BODY_START` tells; empty for a script.
         to_slash: Whether a line that is only ``/`` ends it, and nothing else.
 
     Raises:
@@ -55,7 +57,10 @@ def body_end(text: str, content: int, rules: Lexis, *, to_slash: bool) -> tuple[
     """
     if to_slash:
         return plain_end(text, content, rules, SLASH_LINE)
-    return _Body(text, content, rules).end()
+    kind = kind.upper()
+    if kind == "RULE":
+        return _rule_end(text, content, rules)
+    return _Body(text, content, rules, kind).end()
 
 
 def plain_end(text: str, position: int, rules: Lexis, delimiter: str) -> tuple[int, int]:
@@ -74,6 +79,26 @@ def plain_end(text: str, position: int, rules: Lexis, delimiter: str) -> tuple[i
     return len(text), len(text)
 
 
+def _rule_end(text: str, position: int, rules: Lexis) -> tuple[int, int]:
+    """The end of PostgreSQL's CREATE RULE, around whose statements stand parentheses."""
+    pattern = to_statement_end(rules, ";", parens=True)
+    depth = 0
+    while found := pattern.match(text, position):
+        position = found.end()
+        match found.lastgroup:
+            case None:
+                break
+            case "stop" if depth <= 0:
+                return position - 1, position
+            case "paren":
+                depth += 1 if found["paren"] == "(" else -1
+            case "open":
+                position = closed(text, *found.span("open"), rules)
+            case _:
+                pass
+    return len(text), len(text)
+
+
 class _Opening(NamedTuple):
     """A word of a body that some END closes."""
 
@@ -84,72 +109,68 @@ class _Opening(NamedTuple):
 class _Body:
     """One walk over the words of a body."""
 
-    def __init__(self, text: str, content: int, rules: Lexis) -> None:
+    def __init__(self, text: str, content: int, rules: Lexis, kind: str) -> None:
         self._text, self._rules = text, rules
         self._open: list[_Opening] = []
         """What is open, innermost last."""
         self._fresh = content
         """Where a statement of the body may start."""
-        head = BODY_START.match(text, content)
-        kind = head[1].split()[0].upper() if head else ""
-        self._rule = kind == "RULE"
-        """Whether parentheses stand around the statements."""
         # In Oracle, declarations stand before BEGIN, and a package is closed by an END of its own.
         self._declaring = rules.slash_lines and kind in {"PROCEDURE", "FUNCTION"}
-        self._package = rules.slash_lines and kind in {"PACKAGE", "TYPE"}
+        self._package = rules.slash_lines and kind.startswith(("PACKAGE", "TYPE"))
 
     def end(self) -> tuple[int, int]:
         text = self._text
-        pattern = to_statement_end(self._rules, ";", in_body=True)
-        position, depth = self._fresh, 0
+        pattern = to_statement_end(self._rules, ";", words=True)
+        position = self._fresh
         while found := pattern.match(text, position):
             position = found.end()
             match found.lastgroup:
                 case None:
                     break
-                case "stop" if not (self._open or self._declaring or self._package or depth > 0):
+                case "stop" if not (self._open or self._declaring or self._package):
                     # Oracle wants the semicolon after END.
                     return position if self._rules.slash_lines else position - 1, position
                 case "stop":
                     self._fresh = position
-                case "paren" if self._rule:
-                    depth += 1 if found["paren"] == "(" else -1
-                case "word":
-                    self._word(found["word"].split()[0].upper(), *found.span("word"))
                 case "end" if self._open:
                     self._open.pop()
                 case "end":
                     self._package = False
                 case "open":
                     position = closed(text, *found.span("open"), self._rules)
-                case _:
-                    pass
+                case role:
+                    self._word(role, *found.span(role))
         if self._open:
             raise UnterminatedError(*self._open[0].span)
         return len(text), len(text)
 
-    def _word(self, word: str, start: int, end: int) -> None:
-        match word:
-            case "BEGIN":
+    def _word(self, role: str, start: int, end: int) -> None:
+        match role:
+            case "begin":
                 self._open.append(_Opening((start, end), True))
                 self._declaring = False
                 self._fresh = end
-            case "DECLARE":
+            case "declare":
                 self._declaring = self._declaring or not self._open
-            case "CASE":
+            case "case":
                 self._open.append(_Opening((start, end), self._starts_statement(start)))
-            case "THEN" | "ELSE":
+            case "branch":
                 # In an expression, what follows is a value: IF(…) is a function there.
                 if not self._open or self._open[-1].holds_statements:
                     self._fresh = end
+            case "start":
+                self._fresh = end
             case _:
-                if word in _LOOPS and self._starts_statement(start):
+                if self._starts_statement(start):
                     self._open.append(_Opening((start, end), True))
-                if word in {"LOOP", "REPEAT", "DO", "ROW"}:
+                if role == "loop":
                     self._fresh = end
 
     def _starts_statement(self, word: int) -> bool:
         text, rules = self._text, self._rules
+        if text[self._fresh : word].isspace():
+            return True
         # Kept, so that a long comment is not walked over for each word after it.
         start = self._fresh = skip_blanks(text, self._fresh, word, rules)
         label = _LABELLED.match(text, start, word)

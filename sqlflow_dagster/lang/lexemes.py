@@ -40,40 +40,54 @@ def statement_end(rules: Lexis, delimiter: str) -> str:
 
 # END IF closes an IF; its IF opens none.
 _END = r"(?i:END)\b(?:\s+(?i:IF|LOOP|WHILE|REPEAT|FOR|CASE)\b)?+"
-_WORD = (
-    r"(?:(?i:BEGIN)\b(?!\s*(?:;|(?i:TRANSACTION|WORK|NAME)\b))(?:\s+(?i:(?:NOT\s+)?ATOMIC)\b)?+"
-    r"|(?i:DECLARE|CASE|IF|LOOP|WHILE|REPEAT|FOR|THEN|ELSE|DO|ROW)\b)"
-)
+_BEGIN = r"(?i:BEGIN)\b(?!\s*(?:;|(?i:TRANSACTION|WORK|NAME)\b))(?:\s+(?i:(?:NOT\s+)?ATOMIC)\b)?+"
+# What other words mean in a body, each a group by which a match tells them apart.
+_ROLES = {
+    "declare": "DECLARE",
+    "case": "CASE",
+    "branch": "THEN|ELSE",
+    "condition": "IF|WHILE|FOR",
+    "loop": "LOOP|REPEAT",
+    "start": "DO|ROW",
+}
+_WORD = rf"(?:{_BEGIN}|(?i:{'|'.join(_ROLES.values())})\b)"
+
+
+_OTHER_WORD = r"[^\W_bcdefilrtwBCDEFILRTW]\w*+"
+"""A word that is none of those, by its first letter: most of them are told by that alone."""
 
 
 @cache
-def to_statement_end(rules: Lexis, delimiter: str, *, in_body: bool = False) -> re.Pattern[str]:
+def to_statement_end(
+    rules: Lexis, delimiter: str, *, words: bool = False, parens: bool = False
+) -> re.Pattern[str]:
     """From a place outside quotes to the end of the statement, or to what stands before it, in one match.
 
     The name of the last matched group tells what was found: ``stop``; ``open``, a quote or a comment of
-    which :func:`closed` finds the end, if there is one; ``paren``, ``end`` and ``word``, the words whose
-    meaning :mod:`sqlflow_dagster.lang.bodies` knows, only in a body; None at the end of the text.
+    which :func:`closed` finds the end, if there is one; ``paren``; ``end``, ``begin`` and the other
+    roles of words in a body; None at the end of the text.
 
     Args:
         rules: The dialect's.
         delimiter: What ends a statement.
-        in_body: Whether words and parentheses count.
+        words: Whether to stop at the words that open, divide and close the parts of a body.
+        parens: Whether to stop at parentheses.
     """
     quoted, opening = _quoted(rules)
     comment = _INNERMOST_COMMENT if rules.nested_comments else _COMMENT
     stop = statement_end(rules, delimiter)
     marks = re.escape("".join(sorted({*"/-'\"#`[$", delimiter[0]})))
     code, found = rf"[^{marks}]++", rf"(?P<stop>{stop})|(?P<open>/\*|{opening})"
-    if in_body:
+    other = rf"(?!{stop})(?:{line_comment(rules)}|{'|'.join(quoted)}|{comment}|(?!{opening}|/\*)[{marks}])"
+    if words:
         # A column may be called end: t.end, @end.
-        code = rf"[^\w.@(){marks}]++|[.@]\w*+|(?!{_END}|{_WORD})\w++"
-        found += rf"|(?P<paren>[()])|(?P<end>{_END})|(?P<word>{_WORD})"
-    return re.compile(
-        rf"(?:{code}|(?!{stop})"
-        rf"(?:{line_comment(rules)}|{'|'.join(quoted)}|{comment}|(?!{opening}|/\*)[{marks}]))*+"
-        rf"(?:{found})?+",
-        re.DOTALL,
-    )
+        code = rf"[^\w.@{marks}]++|[.@]\w*+|{_OTHER_WORD}|(?!{_END}|{_WORD})\w++"
+        code += rf"|(?i:CASE)\b(?:{code}|(?i:THEN|ELSE)\b|{other})*+{_END}"  # No statement in it.
+        roles = (rf"|(?P<{role}>(?i:{spelt})\b)" for role, spelt in _ROLES.items())
+        found += rf"|(?P<end>{_END})|(?P<begin>{_BEGIN}){''.join(roles)}"
+    elif parens:
+        code, found = rf"[^(){marks}]++", rf"{found}|(?P<paren>[()])"
+    return re.compile(rf"(?:{code}|{other})*+(?:{found})?+", re.DOTALL)
 
 
 @cache

@@ -143,9 +143,9 @@ class _Scanner:
             self._delimiter = command[1]
             return Piece(start=start, content=start, end=start, stop=command.end())
         clause = None
-        if self._delimiter == ";" and body_start(rules).match(text, content):
+        if self._delimiter == ";" and (head := body_start(rules).match(text, content)):
             to_slash = content < self._last_slash_line
-            end, stop = body_end(text, content, rules, to_slash=to_slash)
+            end, stop = body_end(text, content, rules, kind=head[1] or "", to_slash=to_slash)
         elif QUERY_START.match(text, content):
             clause, end, stop = self._query(content)
         else:

@@ -18,7 +18,7 @@ SELECT u.name, e.* FROM 'events.json' AS e JOIN users AS u ON u.id = e.user_id
 -- staged -> target
 INSERT INTO target BY NAME SELECT * EXCLUDE (loaded_at) FROM staged
 
--- orders limits ->
+-- limits orders ->
 SELECT * REPLACE ((SELECT max(top) FROM limits) AS price) FROM orders
 
 -- staged -> target
