@@ -94,6 +94,16 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
+def duration_text(time: timedelta) -> str:
+    """The text that :func:`parse_duration` reads as a time of whole seconds."""
+    seconds = int(time.total_seconds())
+    for unit in "wdhm":
+        size = int(timedelta(**{_UNITS[unit]: 1}).total_seconds())
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
 @dataclass(slots=True, kw_only=True)
 class _Pass:
     """The state of one walk over a program."""

@@ -9,7 +9,7 @@ import base64
 import json
 
 from sqlflow_dagster.argo.step_text import StepText
-from sqlflow_dagster.temp_tables import TemporaryTables
+from sqlflow_dagster.temp_tables import TemporaryTables, duration_text
 
 MAX_READABLE_BYTES = 100 * 1024
 """Of an argument in JSON; Argo moves arguments of 128 KiB out of the kubelet's reach."""
@@ -19,6 +19,10 @@ def container_arguments(text: StepText) -> list[str]:
     """The arguments that make ``sqlflow`` run a step."""
     mode = text.temp_tables
     options = [] if mode is TemporaryTables.AUTO else ["--temp-tables", mode.value]
+    if text.generated_by is not None:
+        options += ["--generated-by", text.generated_by.replace("$", "$$")]
+    if text.time_to_live is not None:
+        options += ["--time-to-live", duration_text(text.time_to_live)]
     readable = text.sql.replace("$", "$$")
     if _is_safe(readable):
         return [*options, "--run", readable]

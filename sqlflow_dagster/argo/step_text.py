@@ -7,6 +7,7 @@ so that the pods compute it once.
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlglot import exp
 
@@ -43,10 +44,14 @@ class StepText:
         sql: The session statements in force and the statement.
         temp_tables: How the process must compile it: ``auto``, or ``never`` for a complex SELECT that
             is to be read without a table of its own.
+        generated_by: The program, where the statement makes one of its generated tables.
+        time_to_live: How long that table is there; None where that has no end.
     """
 
     sql: str
     temp_tables: TemporaryTables
+    generated_by: str | None = None
+    time_to_live: timedelta | None = None
 
 
 def step_text(step: Step, program: Program) -> StepText:
@@ -66,7 +71,14 @@ def step_text(step: Step, program: Program) -> StepText:
         sql = ";\n".join((*step.prefix, text))
         for mode in (TemporaryTables.AUTO, TemporaryTables.NEVER):
             if _means(sql, step, program.dialect, mode):
-                return StepText(sql=sql, temp_tables=mode)
+                if not isinstance(step.statement, TemporaryTableStatement):
+                    return StepText(sql=sql, temp_tables=mode)
+                return StepText(
+                    sql=sql,
+                    temp_tables=mode,
+                    generated_by=program.name,
+                    time_to_live=step.statement.time_to_live,
+                )
     problem = Diagnostic(
         code=Code.NOT_FOR_ARGO,
         message="this statement cannot be run by a pod of its own: "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -167,6 +168,16 @@ def parser_spec(parser: str | None, datasource: str | None) -> str | None:
         click.UsageError: It is the data source's, and there is none.
     """
     return parser_for(parser, required(datasource) if parser == ENGINE_PARSER else None)
+
+
+def duration(_: click.Context, __: click.Parameter, value: str | None) -> timedelta | None:
+    """A callback for the value of an option such as ``12h`` or ``7d``."""
+    from sqlflow_dagster.temp_tables import parse_duration
+
+    try:
+        return None if value is None else parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _life(_: click.Context, __: click.Parameter, value: str) -> str:

@@ -1,5 +1,6 @@
 """The command itself: its subcommands, its errors and their exit codes."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from sqlflow_dagster.cli.jobs import cancel, logs, status
 from sqlflow_dagster.cli.lineage import lineage
 from sqlflow_dagster.cli.models import models as models_group
 from sqlflow_dagster.cli.options import (
+    duration,
     parser_option,
     parser_spec,
     required,
@@ -22,7 +24,7 @@ from sqlflow_dagster.cli.options import (
 from sqlflow_dagster.cli.parser_server import parser_server
 from sqlflow_dagster.cli.plan import plan
 from sqlflow_dagster.cli.run import run
-from sqlflow_dagster.cli.statement import decoded, run_statement
+from sqlflow_dagster.cli.statement import Generated, decoded, run_statement
 from sqlflow_dagster.cli.submit import submit
 from sqlflow_dagster.cli.temp_tables import temp_tables as temp_tables_group
 from sqlflow_dagster.codes import Code
@@ -93,6 +95,17 @@ def _report(error: SqlflowError) -> int:
     show_default=True,
     help="For --run: whether a complex SELECT is computed into a table first.",
 )
+@click.option(
+    "--generated-by",
+    metavar="PROGRAM",
+    help="For --run: it makes a generated table of this program, which `temp-tables` will know of.",
+)
+@click.option(
+    "--time-to-live",
+    metavar="TIME",
+    callback=duration,
+    help="For --generated-by: when that table may be dropped, such as 7d; else it is kept.",
+)
 @parser_option
 @click.version_option(package_name="sqlflow-dagster", message="%(package)s %(version)s")
 @click.pass_context
@@ -104,6 +117,8 @@ def main(
     statement: str | None,
     run_base64: str | None,
     temp_tables: str,
+    generated_by: str | None,
+    time_to_live: timedelta | None,
     parser: str | None,
 ) -> None:
     """Run SQL programs whose statements train and use models."""
@@ -126,6 +141,9 @@ def main(
         models=ModelSettings.from_environment(store=models),
         temp_tables=temp_tables,
         parser=parser_spec(parser, datasource),
+        generated=None
+        if generated_by is None
+        else Generated(program=generated_by, time_to_live=time_to_live),
     )
 
 

@@ -2,16 +2,32 @@
 
 import base64
 import binascii
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from sqlflow_dagster.graph.program import Program
+    from sqlflow_dagster.engines.base import Engine
+    from sqlflow_dagster.graph.program import Program, Step
     from sqlflow_dagster.model_store.settings import ModelSettings
 
 _TENTHS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """What the data source is to remember of a generated table.
+
+    Attributes:
+        program: The program that makes it.
+        time_to_live: How long it is there; None where that has no end.
+    """
+
+    program: str
+    time_to_live: timedelta | None
 
 
 def decoded(statement: str | None, in_base64: str | None) -> str:
@@ -47,6 +63,7 @@ def run_statement(
     models: "ModelSettings",
     temp_tables: str,
     parser: str | None,
+    generated: Generated | None,
 ) -> None:
     """Run one statement and print what it has to show; the history does not learn of it.
 
@@ -57,14 +74,13 @@ def run_statement(
         models: Where models are kept.
         temp_tables: Whether a complex SELECT gets a table of its own: ``auto``, ``always`` or ``never``.
         parser: Decides what is SQL; None for the data source.
+        generated: Given where the statement makes a generated table of a program.
 
     Raises:
         click.UsageError: There is no statement, or more than one.
         CompileError: The statement cannot be run.
         StepError: It failed, or the parser cannot be asked.
     """
-    from dataclasses import replace
-
     from sqlflow_dagster.cli.output import print_diagnostics, print_table
     from sqlflow_dagster.cli.results import tables_of
     from sqlflow_dagster.compiler import compile_program
@@ -85,10 +101,24 @@ def run_statement(
         datasource, models=models, program=program.name, progress=LoggedProgress()
     )
     for step in program.steps:
+        if generated is not None:
+            _record(step, generated, context.engine)
         # What a pod finishes is the business of the orchestrator that started it.
         result = execute(step, replace(context, history=None))
         for table in tables_of(step, result):
             print_table(replace(table, title=None))
+
+
+def _record(step: "Step", generated: Generated, engine: "Engine") -> None:
+    """Remember the generated table of a step before it is there, as the runtime does."""
+    from sqlflow_dagster.graph.generated_names import PREFIX
+    from sqlflow_dagster.runtime.generated_tables import GeneratedTables
+
+    for ref in step.writes:
+        if ref.parts[-1].startswith(PREFIX):
+            GeneratedTables(engine).record(
+                ref, program=generated.program, time_to_live=generated.time_to_live
+            )
 
 
 def _check_single(program: "Program") -> None:

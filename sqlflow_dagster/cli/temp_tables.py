@@ -12,6 +12,7 @@ from sqlflow_dagster.cli.options import (
     CompileSettings,
     compile_options,
     datasource_option,
+    duration,
     required,
 )
 
@@ -59,21 +60,12 @@ def show(*, files: tuple[Path, ...], datasource: str | None, settings: CompileSe
     print_table(TextTable(header=header, rows=tuple(rows), right=frozenset({2})))
 
 
-def _duration(_: click.Context, __: click.Parameter, value: str | None) -> timedelta | None:
-    from sqlflow_dagster.temp_tables import parse_duration
-
-    try:
-        return None if value is None else parse_duration(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
 @temp_tables.command(short_help="Drop leftovers.")
 @click.argument("files", nargs=-1, required=True, type=PROGRAM_FILE, metavar="FILE…")
 @click.option(
     "--older-than",
     metavar="TIME",
-    callback=_duration,
+    callback=duration,
     help="Leave alone what was made in this time, such as 12h or 7d.",
 )
 @click.option("--dry-run", is_flag=True, help="Only tell what would be dropped.")

@@ -83,6 +83,16 @@ def test_a_pod_takes_base64_from_the_file_that_argo_writes(sqlflow: Sqlflow) -> 
     assert (done.code, done.stdout) == (0, "n\n-\n7\n")
 
 
+def test_what_a_pod_generates_is_found_and_pruned(sqlflow: Sqlflow) -> None:
+    table = "CREATE TABLE sqlflow_temporary_train_m AS SELECT 1 AS a"
+    assert sqlflow("--generated-by", "shop", "--time-to-live", "7d", "--run", table).code == 0
+    listed = sqlflow("temp-tables", "list").stdout.splitlines()[-1].split()
+    assert listed[:3] == ["sqlflow_temporary_train_m", "shop", "1"]
+    assert listed[-3:] in (["another", "6", "d"], ["another", "7", "d"])
+    done = sqlflow("temp-tables", "prune", sqlflow.write("shop.sql", "SELECT 1"))
+    assert (done.stdout, done.stderr) == ("sqlflow_temporary_train_m\n", "1 dropped\n")
+
+
 def test_a_pod_makes_no_table_where_it_is_told_so(sqlflow: Sqlflow) -> None:
     assert sqlflow("--run", "CREATE TABLE t AS SELECT range AS x FROM range(50)").code == 0
     train = (

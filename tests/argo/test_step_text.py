@@ -14,7 +14,7 @@ from sqlflow_dagster.argo.render import render_yaml
 from sqlflow_dagster.argo.step_text import StepText, step_text
 from sqlflow_dagster.argo.yaml_text import to_yaml
 from sqlflow_dagster.errors import CompileError
-from sqlflow_dagster.temp_tables import TemporaryTables
+from sqlflow_dagster.temp_tables import TemporaryTables, duration_text, parse_duration
 from tests.argo.manifests import container, expanded, loaded, process_arguments
 
 SECRET = {"SQLFLOW_DATASOURCE": "postgresql://user:hunter2@db/prod", "workflow.name": "w"}
@@ -202,6 +202,20 @@ def test_a_pod_is_told_when_there_shall_be_no_table() -> None:
     manifest = loaded(render_yaml(compile_program(sql, temp_tables="never")))
     args = container(manifest, "train-m")["args"]
     assert args == ["--temp-tables", "never", "--run", sql]
+
+
+def test_a_pod_is_told_whose_generated_table_it_makes() -> None:
+    sql = f"SELECT DISTINCT a, n FROM t {TRAIN} LABEL n INTO m"
+    program = compile_program(sql, path="$shop.sql", temp_tables_life="ttl=36h")
+    made, train = (container_arguments(step_text(step, program)) for step in program.steps)
+    assert made[:5] == ["--generated-by", "$$shop", "--time-to-live", "36h", "--run"]
+    assert train[0] == "--run"
+
+
+@pytest.mark.parametrize("text", ["90s", "5m", "36h", "9d", "2w", "999999d"])
+def test_a_time_is_written_as_it_is_read(text: str) -> None:
+    time = parse_duration(text)
+    assert parse_duration(duration_text(time)) == time
 
 
 def test_a_table_for_every_select_needs_no_word() -> None:
