@@ -120,11 +120,11 @@ def import_(
 
     It is checked first: nothing in it was changed, and it answers here as it did where it was trained.
     """
-    from sqlflow_dagster.ml.model import Model
+    from sqlflow_dagster.ml.verification import verify
 
     store = _store(datasource, models)
     data = file.read_bytes()
-    manifest = Model.from_bundle(data).manifest
+    manifest = verify(data)
     saved = store.save(name, data, manifest.to_json(), accept=not no_accept)
     click.echo(f"{saved.name}@{saved.version}")
 

@@ -12,32 +12,27 @@ Reading one runs no code of it, trusts no path in it and bounds the memory it ma
 
 import hashlib
 import json
-import re
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.ml.archive import MAX_BYTES, read_archive, write_archive
 from sqlflow_dagster.ml.manifest import Manifest
 from sqlflow_dagster.ml.tasks import FloatArray
 
 FORMAT_VERSION = 1
-MAX_MEMBERS = 64
-MAX_BYTES = 4 * 1024**3
-"""The most that all members of a bundle may take, unpacked."""
+MAX_JSON_BYTES = 64 * 1024**2
+"""The most that a JSON member may take: parsed, it takes ten times as much."""
+MAX_GOLDEN_ROWS = 1000
 
 _MANIFEST = "manifest.json"
 _MODEL = "model/"
 _ROWS = "golden/rows.arrow"
 _ANSWERS = "golden/answers.json"
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +74,7 @@ def pack(bundle: Bundle) -> bytes:
         "model": bundle.manifest.to_json(),
     }
     members = {_MANIFEST: json.dumps(head, allow_nan=False, indent=1).encode(), **members}
-    packed = BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            info = zipfile.ZipInfo(name, date_time=_EPOCH)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, data)
-    return packed.getvalue()
+    return write_archive(members)
 
 
 def unpack(data: bytes, *, max_bytes: int = MAX_BYTES) -> Bundle:
@@ -99,9 +88,9 @@ def unpack(data: bytes, *, max_bytes: int = MAX_BYTES) -> Bundle:
         TerminalError: The bytes are no bundle, are damaged, or break a limit.
     """
     try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            members = _read_members(archive, max_bytes)
-        head = json.loads(members.pop(_MANIFEST))
+        members = read_archive(data, max_bytes=max_bytes)
+        head = _parsed(members, _MANIFEST)
+        del members[_MANIFEST]
         _check_version(head)
         _check_hashes(head["sha256"], members)
         return Bundle(
@@ -112,51 +101,27 @@ def unpack(data: bytes, *, max_bytes: int = MAX_BYTES) -> Bundle:
                 if name.startswith(_MODEL)
             },
             golden=GoldenRows(
-                rows=pa.ipc.open_stream(members[_ROWS]).read_all(),
-                answers=np.array(json.loads(members[_ANSWERS]), dtype=np.float64),
+                rows=_from_stream(members[_ROWS]),
+                answers=np.array(_parsed(members, _ANSWERS), dtype=np.float64),
             ),
         )
-    # What a damaged archive raises is not limited to BadZipFile.
-    except (
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        pa.ArrowInvalid,
-        AttributeError,
-        EOFError,
-        KeyError,
-        NotImplementedError,
-        OSError,
-        RecursionError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        zlib.error,
-    ) as error:
+    except TerminalError:
+        raise
+    # Bytes of unknown origin make zipfile, zlib, json and Arrow raise whatever they can.
+    except Exception as error:
         raise TerminalError(
             f"the bytes are no model bundle, or a damaged one: {error}",
             hint="train the model again",
         ) from error
 
 
-def _read_members(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, bytes]:
-    infos = archive.infolist()
-    if len(infos) > MAX_MEMBERS:
-        raise TerminalError(f"a model bundle has at most {MAX_MEMBERS} members, not {len(infos)}")
-    names = [item.filename for item in infos]
-    for name in names:
-        if not _NAME.fullmatch(name) or names.count(name) > 1:
-            raise TerminalError(f"a model bundle has no member named {name!r}")
-    members: dict[str, bytes] = {}
-    left = max_bytes
-    for info in infos:
-        with archive.open(info) as member:
-            # The size that the archive states is a claim; what is read is the fact.
-            content = member.read(left + 1)
-        left -= len(content)
-        if left < 0:
-            raise TerminalError(f"the model bundle takes more than {max_bytes} bytes, unpacked")
-        members[info.filename] = content
-    return members
+def _parsed(members: Mapping[str, bytes], name: str) -> Any:
+    if len(members[name]) > MAX_JSON_BYTES:
+        raise TerminalError(
+            f"{name} of the model bundle takes {len(members[name])} bytes, "
+            f"and at most {MAX_JSON_BYTES} are read"
+        )
+    return json.loads(members[name])
 
 
 def _check_version(head: Mapping[str, Any]) -> None:
@@ -183,3 +148,15 @@ def _to_stream(table: pa.Table) -> bytes:
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table.combine_chunks())
     return bytes(sink.getvalue())
+
+
+def _from_stream(data: bytes) -> pa.Table:
+    with pa.ipc.open_stream(data) as stream:
+        table = stream.read_all()
+    if table.num_rows > MAX_GOLDEN_ROWS:
+        raise TerminalError(
+            f"a model bundle has at most {MAX_GOLDEN_ROWS} golden rows, not {table.num_rows}"
+        )
+    # Arrow trusts offsets and lengths that it has read; a wrong one would be read from elsewhere in memory.
+    table.validate(full=True)
+    return table

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from sqlflow_dagster.errors import PluginError, TerminalError
+from sqlflow_dagster.errors import PluginError, StepError, TerminalError
 from sqlflow_dagster.ml.base import Metrics, TrainedModel
 from sqlflow_dagster.ml.bundle import Bundle, GoldenRows, pack, unpack
 from sqlflow_dagster.ml.explain import Explanation, by_column, rows_table, summary_table
@@ -140,10 +140,21 @@ class Model:
                 the model answers differently here.
         """
         bundle = unpack(data)
-        estimator = bundle.manifest.estimator
-        trained = _load(estimator, bundle, threads)
-        model = cls(manifest=bundle.manifest, trained=trained, golden=bundle.golden)
-        _check_golden(model)
+        try:
+            trained = find_trainer(bundle.manifest.estimator, None).load(
+                bundle.files, threads=threads
+            )
+            model = cls(manifest=bundle.manifest, trained=trained, golden=bundle.golden)
+            _check_golden(model)
+        except StepError:
+            raise
+        except PluginError as error:
+            raise TerminalError(error.message, hint=error.hint) from error
+        # A manifest of unknown origin may say anything of the files, and libraries believe it.
+        except Exception as error:
+            raise TerminalError(
+                f"the model bundle contradicts itself: {error}", hint="train the model again"
+            ) from error
         return model
 
     def _answers(self, rows: pa.Table) -> FloatArray:
@@ -194,13 +205,6 @@ def check_inputs(
         _, type_ = columns[column_index(source.column, names, span, "the model")]
         if not fits(source, type_):
             raise wrong_type(source, type_).at(span)
-
-
-def _load(estimator: str, bundle: Bundle, threads: int) -> TrainedModel:
-    try:
-        return find_trainer(estimator, None).load(bundle.files, threads=threads)
-    except PluginError as error:
-        raise TerminalError(error.message, hint=error.hint) from error
 
 
 def _check_golden(model: Model) -> None:

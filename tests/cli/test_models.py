@@ -142,12 +142,11 @@ def test_a_model_is_shown(sqlflow: Command, model: Model) -> None:
 def test_a_model_travels(sqlflow: Command, store: ModelStore, model: Model, tmp_path: Path) -> None:
     assert sqlflow("export", "shop.buyers").stdout == "shop.buyers-2.zip\n"
     assert (tmp_path / "shop.buyers-2.zip").read_bytes() == model.to_bundle()
-    assert sqlflow("import", "shop.buyers-2.zip", "copy").stdout == "copy@1\n"
-    assert sqlflow("import", "shop.buyers-2.zip", "copy", "--no-accept").stdout == "copy@2\n"
-    version, bundle = store.load("copy")
-    assert version.version == 1
+    assert sqlflow("import", "shop.buyers-2.zip", "Other", "--no-accept").stdout == "Other@2\n"
+    version, bundle = store.load("Other", 2)
+    assert not version.accepted
     assert version.metadata == model.manifest.to_json()
-    assert Model.from_bundle(bundle).manifest == model.manifest
+    assert bundle == model.to_bundle()
 
 
 def test_a_model_that_was_changed_is_not_imported(

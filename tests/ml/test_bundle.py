@@ -3,9 +3,12 @@
 import hashlib
 import io
 import json
+import os
+import pickle
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -13,10 +16,12 @@ import pytest
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
+from sqlflow_dagster.ml import archive
 from sqlflow_dagster.ml.bundle import unpack
 from sqlflow_dagster.ml.manifest import Manifest, fingerprint
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.verification import verify
 
 Parse: TypeAlias = Callable[[str], TrainStatement]
 Members: TypeAlias = dict[str, bytes]
@@ -134,6 +139,149 @@ def test_a_bundle_that_cannot_be_trusted_is_refused(
 ) -> None:
     with pytest.raises(TerminalError, match=message):
         Model.from_bundle(change(members))
+
+
+def entry(members: Members, info: zipfile.ZipInfo) -> bytes:
+    """The members, and one more that its entry describes."""
+    data = io.BytesIO(zipped(members))
+    with zipfile.ZipFile(data, "a") as target:
+        target.writestr(info, b"/etc/passwd")
+    return data.getvalue()
+
+
+def with_mode(name: str, mode: int) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.external_attr = mode << 16
+    return info
+
+
+def twice(members: Members) -> bytes:
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        return entry(members, zipfile.ZipInfo("model/model.ubj"))
+
+
+def with_rows(members: Members, rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return resealed({**members, "golden/rows.arrow": bytes(sink.getvalue())})
+
+
+def with_wrong_offsets(members: Members) -> bytes:
+    """Rows whose text begins and ends where other memory is."""
+    offsets = pa.array([0, 1 << 40, 3], pa.int64()).buffers()[1]
+    color = pa.Array.from_buffers(pa.large_string(), 2, [None, offsets, pa.py_buffer(b"red")])
+    return with_rows(members, pa.table({"color": color}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(twice, "no member named 'model/model.ubj'", id="the same name twice"),
+        pytest.param(
+            lambda m: entry(m, with_mode("model/link", 0o120777)),
+            "member 'model/link' of a model bundle is no plain file",
+            id="symbolic link",
+        ),
+        pytest.param(
+            lambda m: entry(m, with_mode("model/pipe", 0o010644)), "no plain file", id="pipe"
+        ),
+        pytest.param(lambda m: entry(m, zipfile.ZipInfo("model/")), "no member named", id="folder"),
+        pytest.param(lambda m: entry(m, zipfile.ZipInfo("C:/x")), "no member named", id="drive"),
+        pytest.param(
+            lambda m: zipped({**m, "manifest.json": b"[" * 1_000_000}), "no model bundle", id="deep"
+        ),
+        pytest.param(
+            lambda m: zipped({**m, "manifest.json": b" " * (64 * 1024**2 + 1)}),
+            "manifest.json of the model bundle takes 67108865 bytes",
+            id="huge JSON",
+        ),
+        pytest.param(
+            lambda m: zipped({**m, "manifest.json": b"9" * 100_000}), "no model bundle", id="digits"
+        ),
+        pytest.param(
+            lambda m: resealed({**m, "golden/rows.arrow": b""}), "no model bundle", id="no rows"
+        ),
+        pytest.param(with_wrong_offsets, "no model bundle", id="offsets out of bounds"),
+        pytest.param(
+            lambda m: with_rows(m, pa.table({"x": pa.nulls(10**9)})),
+            "at most 1000 golden rows, not 1000000000",
+            id="rows of no size",
+        ),
+    ],
+)
+def test_a_hostile_bundle_is_refused(
+    change: Callable[[Members], bytes], message: str, members: Members
+) -> None:
+    with pytest.raises(TerminalError, match=message):
+        unpack(change(members))
+
+
+class Payload:
+    """What pickle would run."""
+
+    def __init__(self, marker: str) -> None:
+        self._marker = marker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (self._marker,)
+
+
+@pytest.fixture(scope="module", params=["xgboost.gbtree", "DNNClassifier"])
+def any_members(request: pytest.FixtureRequest, parse: Parse, people: pa.Table) -> Members:
+    clause = f"TO TRAIN {request.param} LABEL bought INTO m"
+    if request.param == "DNNClassifier":
+        clause = f"TO TRAIN {request.param} WITH train.epoch=1 LABEL bought INTO m"
+    bundle = train_model(statement=parse(clause), training=people).to_bundle()
+    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_a_pickle_is_never_loaded(any_members: Members, tmp_path: Path, protocol: int) -> None:
+    payload = pickle.dumps(Payload(str(tmp_path / "ran")), protocol)
+    for name in any_members:
+        seal = zipped if name == "manifest.json" else resealed
+        with pytest.raises(TerminalError):
+            Model.from_bundle(seal({**any_members, name: payload}))
+    schema = pa.schema(
+        [
+            pa.field(
+                "color",
+                pa.int8(),
+                metadata={
+                    "ARROW:extension:name": "arrow.py_extension_type",
+                    "ARROW:extension:metadata": payload,
+                },
+            ),
+        ]
+    )  # what made Arrow unpickle before version 14
+    with pytest.raises(TerminalError):
+        Model.from_bundle(with_rows(any_members, pa.table([[1]], schema)))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_model_that_crashes_its_library_is_refused(members: Members) -> None:
+    ubj = members["model/model.ubj"]
+    start = ubj.index(b"left_children[$l#L") + len("left_children[$l#L") + 8
+    tampered = ubj[:start] + (1 << 28).to_bytes(4, "big") + ubj[start + 4 :]
+    with pytest.raises(TerminalError, match=r"crashed on the model|no XGBoost model"):
+        verify(resealed({**members, "model/model.ubj": tampered}))
+
+
+def test_a_bundle_is_verified_in_a_process_of_its_own(members: Members) -> None:
+    answers = json.dumps([[0.5, 0.5]] * 20).encode()
+    with pytest.raises(TerminalError, match="answers differently") as caught:
+        verify(resealed({**members, "golden/answers.json": answers}))
+    assert "train the model again" in str(caught.value.hint)
+
+
+def test_a_zip_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "SMALL_BYTES", 1024)
+    bomb = zipped({"manifest.json": b"{}", "model/zeros": bytes(10 * 1024**2)})
+    with pytest.raises(TerminalError, match=f"takes more than {100 * len(bomb)} bytes, unpacked"):
+        unpack(bomb)
 
 
 def test_a_bundle_that_unpacks_to_too_much_is_refused(members: Members) -> None:

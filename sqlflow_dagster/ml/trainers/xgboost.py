@@ -24,6 +24,7 @@ from sqlflow_dagster.ml.trainers.xgboost_parameters import (
     Settings,
     check_parameters,
     library_error,
+    library_message,
     read_settings,
 )
 
@@ -164,7 +165,9 @@ class XGBoostTrainer:
                 booster.set_param({"nthread": threads})
             return XGBoostModel(booster=booster, threads=threads, **info)
         except (KeyError, TypeError, ValueError, xgb.core.XGBoostError) as error:
-            raise TerminalError(f"the files are no XGBoost model: {error}") from error
+            raise TerminalError(
+                f"the files are no XGBoost model: {library_message(error)}"
+            ) from error
 
 
 @contextmanager

@@ -166,10 +166,15 @@ def _refuse_unsupported(settings: Settings, objective: str) -> None:
 
 
 def library_error(error: Exception, span: Span | None) -> TerminalError:
-    """XGBoost's own error as one sentence, without its stack."""
+    """The error for what XGBoost refuses."""
+    return TerminalError(f"XGBoost refuses: {library_message(error)}", span)
+
+
+def library_message(error: Exception) -> str:
+    """What XGBoost says as one sentence, without its stack."""
     text = str(error).split("Stack trace", 1)[0]
     lines = [_ORIGIN.sub("", line).strip() for line in text.strip().splitlines()]
-    return TerminalError(f"XGBoost refuses: {lines[0] if lines else 'no reason given'}", span)
+    return lines[0] if lines else "no reason given"
 
 
 def _judge(fixed: Mapping[str, Any], values: Mapping[str, Any], settings: Settings) -> set[str]:
