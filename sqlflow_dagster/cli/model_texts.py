@@ -93,12 +93,14 @@ def features_table(metadata: Mapping[str, Any]) -> TextTable:
     """The inputs of a model: what was listed by COLUMN, and what was derived."""
     features = metadata.get("features", {}).get("features", [])
     rows = [
-        (_columns(item), str(item.get("kind", "")), "listed" if item.get("listed") else "derived")
+        (str(item.get("name", "")), str(item.get("encoding", "")), _origin(item))
         for item in features
     ]
     more = len(rows) - _SHOWN_FEATURES
     title = f"features (the first {_SHOWN_FEATURES} of {len(rows)})" if more > 0 else "features"
-    return TextTable(title=title, header=("column", "kind", ""), rows=tuple(rows[:_SHOWN_FEATURES]))
+    return TextTable(
+        title=title, header=("feature", "encoding", ""), rows=tuple(rows[:_SHOWN_FEATURES])
+    )
 
 
 def metrics_tables(metadata: Mapping[str, Any]) -> Iterator[TextTable]:
@@ -133,9 +135,10 @@ def _quality(metadata: Mapping[str, Any]) -> str:
     return ""
 
 
-def _columns(feature: Mapping[str, Any]) -> str:
-    sources = feature.get("sources") or [feature]
-    return ", ".join(str(item.get("column", "")) for item in sources)
+def _origin(feature: Mapping[str, Any]) -> str:
+    if feature.get("listed"):
+        return "listed"
+    return "derived; looks like a key" if feature.get("looks_like_key") else "derived"
 
 
 def _number(value: float | None) -> str:

@@ -129,7 +129,9 @@ def test_a_model_is_shown(sqlflow: Command, model: Model) -> None:
         "metrics on 40 training rows",
         "accuracy",
         "baseline",
-        "accepted",
+        "age      numbers   listed",
+        "city     code      derived",
+        "2  accepted",
         STATEMENT,
     ):
         assert part in text, part
