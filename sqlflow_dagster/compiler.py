@@ -7,7 +7,7 @@ learning or orchestration: Dagster loads definitions often, and ``sqlflow check`
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlflow_dagster.codes import Code
@@ -16,6 +16,7 @@ from sqlflow_dagster.graph.analysis import AnalyzedStatement, analyze
 from sqlflow_dagster.graph.annotations import misplaced_annotations
 from sqlflow_dagster.graph.column_checks import column_problems
 from sqlflow_dagster.graph.dependencies import Waits, dependencies
+from sqlflow_dagster.graph.label_names import with_output_label
 from sqlflow_dagster.graph.objects import Names
 from sqlflow_dagster.graph.optimization import read_optimization
 from sqlflow_dagster.graph.program import Program, Segment, Step
@@ -31,10 +32,12 @@ from sqlflow_dagster.graph.static_checks import (
     unknown_attributes,
 )
 from sqlflow_dagster.graph.steps import make_steps
+from sqlflow_dagster.lang.expression_parser import ClauseError
 from sqlflow_dagster.lang.parsers import ExternalParser, open_parser
 from sqlflow_dagster.lang.scanner import Piece, piece_end, scan
 from sqlflow_dagster.lang.standard import quiet_parser
 from sqlflow_dagster.lang.statements import (
+    EvaluateStatement,
     OptimizeStatement,
     QueryStatement,
     Statement,
@@ -100,6 +103,20 @@ def find_effects(draft: Draft) -> None:
         draft.source, draft.pieces, draft.names, whole=draft.whole, parser=draft.parser
     )
     draft.diagnostics += problems
+
+
+def name_labels(draft: Draft) -> None:
+    """A LABEL with the name of a table before it means a column that the SELECT gives."""
+    for index, item in enumerate(draft.statements):
+        if isinstance(item.statement, TrainStatement | EvaluateStatement):
+            try:
+                named = with_output_label(item.statement, draft.dialect)
+            except ClauseError as error:
+                draft.diagnostics.append(error.diagnostic)
+                named = replace(
+                    item.statement, label=None
+                )  # It has been told what is wrong with it.
+            draft.statements[index] = replace(item, statement=named)
 
 
 def keep_scratch_tables(draft: Draft) -> None:
@@ -237,6 +254,7 @@ PASSES: tuple[Pass, ...] = (
     fill_templates,
     split,
     find_effects,
+    name_labels,
     keep_scratch_tables,
     check_estimators,
     check_columns,

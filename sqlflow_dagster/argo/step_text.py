@@ -6,6 +6,7 @@ so that the pods compute it once.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,17 +21,20 @@ from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.graph.resources import annotation_comments
 from sqlflow_dagster.lang.clause_lexer import TokenKind, tokenize_clause
 from sqlflow_dagster.lang.dialects import lexis
-from sqlflow_dagster.lang.expressions import Literal, expression_text
+from sqlflow_dagster.lang.expressions import ListExpression, Literal, Name, expression_text
 from sqlflow_dagster.lang.printer import print_statement
 from sqlflow_dagster.lang.statements import (
+    EvaluateStatement,
     QualifiedName,
     QueryStatement,
     SqlStatement,
     Statement,
     TemporaryTableStatement,
+    TrainStatement,
     TransactionStatement,
     attribute,
 )
+from sqlflow_dagster.source import Span
 from sqlflow_dagster.temp_tables import TemporaryTables
 
 _BARE = re.compile(r"[a-z_][a-z0-9_]*")
@@ -139,17 +143,37 @@ def _table_text(table: QualifiedName, dialect: str) -> str:
 
 
 def _clause_text(statement: QueryStatement) -> str:
-    """What follows the SELECT, as written but for a ``validation.select`` that got a table."""
+    """What follows the SELECT, as written but for what means something else over a generated table."""
     assert statement.span is not None
     assert statement.query.span is not None
-    source = statement.span.source
-    start, end = statement.query.span.end, statement.span.end
+    source, position = statement.span.source, statement.query.span.end
+    parts = []
+    rewritten = (*_rewritten_label(statement), *_rewritten_validation(statement))
+    for span, text in sorted(rewritten, key=lambda item: item[0].start):
+        parts += [source.text[position : span.start], text]
+        position = span.end
+    return "".join([*parts, source.text[position : statement.span.end]])
+
+
+def _rewritten_label(statement: QueryStatement) -> Iterator[tuple[Span, str]]:
+    """The names of LABEL that stand for other ones, as ``t.y`` does for ``target``."""
+    if not isinstance(statement, TrainStatement | EvaluateStatement):
+        return
+    label = statement.label
+    for item in label.items if isinstance(label, ListExpression) else (label,):
+        if isinstance(item, Name | Literal) and item.span is not None:
+            name = item.name if isinstance(item, Name) else item.value
+            # In quotes it may be written in another way, and is the same.
+            if item.span.text.strip("'\"") != name:
+                yield item.span, expression_text(item)
+
+
+def _rewritten_validation(statement: QueryStatement) -> Iterator[tuple[Span, str]]:
+    """The ``validation.select`` that got a table."""
     select = attribute(statement, VALIDATION_SELECT)
     if select is None or select.span is None:
-        return source.text[start:end]
-    equals, value, *_ = tokenize_clause(source, select.span.end, end)
-    del equals
-    if value.kind is not TokenKind.STRING or value.value == select.value:
-        return source.text[start:end]
-    rewritten = expression_text(Literal(value=str(select.value)))
-    return source.text[start : value.span.start] + rewritten + source.text[value.span.end : end]
+        return
+    assert statement.span is not None
+    _, value, *_ = tokenize_clause(statement.span.source, select.span.end, statement.span.end)
+    if value.kind is TokenKind.STRING and value.value != select.value:
+        yield value.span, expression_text(Literal(value=str(select.value)))

@@ -63,7 +63,7 @@ def unknown_columns(statement: QueryStatement, columns: Sequence[str]) -> list[D
             hint=did_you_mean(name.name, columns),
         )
         for name in _named_columns(statement)
-        if bare(name.name).lower() not in known
+        if not {name.name.lower(), bare(name.name).lower()} & known
     ]
 
 

@@ -192,6 +192,16 @@ def test_what_a_comment_declares_travels_where_it_matters() -> None:
     assert texts(f"USE s;\n{refresh};\n{sized}") == [f"USE s;\n{refresh}", "USE s;\nSELECT 2"]
 
 
+@pytest.mark.parametrize("label", ["r.y", '"r.y"'])
+def test_a_qualified_label_is_a_column_of_the_generated_table(label: str) -> None:
+    select = "SELECT r.a, r.y AS target FROM r JOIN s ON r.a = s.a"
+    made, train = texts(f"{select} {TRAIN} /* of r */ LABEL {label} INTO m")
+    assert made == f"CREATE TABLE sqlflow_temporary_train_m AS\n{select}"
+    name = label.replace("r.y", "target")
+    assert train.endswith(f"{TRAIN} /* of r */ LABEL {name} INTO m")
+    assert train.startswith("SELECT * FROM")
+
+
 def test_the_old_spelling_stays() -> None:
     sql = "SELECT a, b FROM t TRAIN xgboost.gbtree WITH num_class=3 LABEL b INTO m"
     assert texts(sql) == [sql]
