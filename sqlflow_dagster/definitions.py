@@ -6,7 +6,8 @@
 generated tables are dropped, ``keep`` (default), ``drop_after_run`` or ``ttl=7d``. ``SQLFLOW_PARSER``: what
 decides what is SQL, ``engine``, ``sqlglot`` or ``grpc://host:port``; default the data source, when it runs a
 statement. ``SQLFLOW_MODEL_STORE``: where models are kept, a folder or a URI; default the data source.
-``SQLFLOW_KEEP_VERSIONS``: how many versions of each model are kept; default all.
+``SQLFLOW_KEEP_VERSIONS``: how many versions of each model are kept; default all. ``SQLFLOW_MLFLOW``: the tracking
+URI of an MLflow server that is told about each training; default none.
 """
 
 import os
@@ -18,7 +19,7 @@ from sqlflow_dagster.engines.base import absolute_url
 from sqlflow_dagster.executor import ExecutorKind
 from sqlflow_dagster.lang.parsers import PARSER_VARIABLE
 from sqlflow_dagster.model_store.opening import absolute
-from sqlflow_dagster.model_store.settings import STORE_VARIABLE, ModelSettings
+from sqlflow_dagster.model_store.settings import MLFLOW_VARIABLE, STORE_VARIABLE, ModelSettings
 from sqlflow_dagster.project import definitions_from_sql
 from sqlflow_dagster.resources import DatasourceResource, ModelStoreResource
 
@@ -49,10 +50,14 @@ def _resolve_environment() -> None:
 
 
 def _model_store() -> ModelStoreResource:
+    """What the environment says about models; URIs stay there, since they may hold a password."""
+    by_name = {
+        field: dg.EnvVar(variable)
+        for field, variable in (("store", STORE_VARIABLE), ("mlflow", MLFLOW_VARIABLE))
+        if os.environ.get(variable)
+    }
     keep = ModelSettings.from_environment().keep_versions
-    if os.environ.get(STORE_VARIABLE):
-        return ModelStoreResource(store=dg.EnvVar(STORE_VARIABLE), keep_versions=keep)
-    return ModelStoreResource(keep_versions=keep)
+    return ModelStoreResource(keep_versions=keep, **by_name)
 
 
 @dg.definitions

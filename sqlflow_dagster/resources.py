@@ -94,6 +94,10 @@ class ModelStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         ge=1,
         description="how many of a model's newest versions are kept when a new one is made; all without it",
     )
+    mlflow: str | None = Field(
+        default=None,
+        description="the tracking URI of an MLflow server that is told about each training",
+    )
 
     def open(self, engine: Engine) -> ModelStore:
         """The store; ``engine`` is the data source of the statement.
@@ -146,6 +150,7 @@ class OpResources:
                 engine=engine,
                 models=model_store.open(engine),
                 keep_versions=model_store.keep_versions,
+                mlflow=model_store.mlflow,
                 history=History(engine),
                 program=program,
                 run_id=context.run.run_id,

@@ -8,6 +8,7 @@ from sqlflow_dagster.errors import TerminalError
 
 STORE_VARIABLE = "SQLFLOW_MODEL_STORE"
 KEEP_VARIABLE = "SQLFLOW_KEEP_VERSIONS"
+MLFLOW_VARIABLE = "SQLFLOW_MLFLOW"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,10 +18,12 @@ class ModelSettings:
     Attributes:
         store: See :mod:`sqlflow_dagster.model_store.opening`; empty for the data source itself.
         keep_versions: How many of a model's newest versions are kept when a new one is made; None for all.
+        mlflow: The tracking URI of the MLflow server that is told about each training; None for none.
     """
 
     store: str = ""
     keep_versions: int | None = None
+    mlflow: str | None = None
 
     @classmethod
     def from_environment(
@@ -35,6 +38,7 @@ class ModelSettings:
         return cls(
             store=environment.get(STORE_VARIABLE, "") if store is None else store,
             keep_versions=_count(keep) if keep else None,
+            mlflow=environment.get(MLFLOW_VARIABLE) or None,
         )
 
 

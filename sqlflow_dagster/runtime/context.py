@@ -48,6 +48,7 @@ class RunContext:
         engine: The data source.
         models: The model store.
         keep_versions: How many of a model's newest versions a training leaves there; None for all.
+        mlflow: The tracking URI of the MLflow server that is told about trainings; None for none.
         history: Where finished steps are recorded; None to record nothing.
         program: The program's name, for the history.
         run_id: Of the run that the step belongs to.
@@ -64,6 +65,7 @@ class RunContext:
     engine: Engine
     models: ModelStore
     keep_versions: int | None = None
+    mlflow: str | None = None
     history: History | None = None
     program: str = "program"
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -95,6 +97,7 @@ def open_context(
         engine=engine,
         models=open_model_store(models.store, engine),
         keep_versions=models.keep_versions,
+        mlflow=models.mlflow,
         history=History(engine),
         datasource=datasource,
         **settings,  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ from sqlflow_dagster.runtime.inputs import (
     validation_query,
 )
 from sqlflow_dagster.runtime.lineage import step_lineage
+from sqlflow_dagster.runtime.mlflow_log import log_model
 from sqlflow_dagster.runtime.results import StepResult
 
 
@@ -73,9 +74,20 @@ def _train(
     except StepError as error:
         raise error.at(statement.estimator_span) from error
     manifest = model.manifest
-    version = context.models.save(str(statement.into), model.to_bundle(), manifest.to_json())
+    bundle = model.to_bundle()
+    version = context.models.save(str(statement.into), bundle, manifest.to_json())
     context.progress.note(f"stored {version.name} version {version.version}")
     _prune(version.name, context)
+    if context.mlflow is not None:
+        told = log_model(
+            context.mlflow,
+            version=version,
+            manifest=manifest,
+            bundle=bundle,
+            program=context.program,
+            run_id=context.run_id,
+        )
+        context.progress.note(told)
     judged_on, metrics = next(iter(manifest.metrics.items()), (None, None))
     return StepResult(
         input_rows=rows,

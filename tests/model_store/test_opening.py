@@ -54,9 +54,13 @@ def test_a_folder_is_the_same_one_from_everywhere(
 
 
 def test_settings_are_read_from_the_environment() -> None:
-    environment = {"SQLFLOW_MODEL_STORE": "/a", "SQLFLOW_KEEP_VERSIONS": "3"}
+    environment = {
+        "SQLFLOW_MODEL_STORE": "/a",
+        "SQLFLOW_KEEP_VERSIONS": "3",
+        "SQLFLOW_MLFLOW": "http://mlflow:5000",
+    }
     found = ModelSettings.from_environment(environment)
-    assert found == ModelSettings(store="/a", keep_versions=3)
+    assert found == ModelSettings(store="/a", keep_versions=3, mlflow="http://mlflow:5000")
     assert ModelSettings.from_environment(environment, store="/b").store == "/b"
     assert ModelSettings.from_environment({}) == ModelSettings()
 
