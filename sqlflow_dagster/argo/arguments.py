@@ -24,18 +24,15 @@ def container_arguments(text: StepText) -> list[str]:
     if text.time_to_live is not None:
         options += ["--time-to-live", duration_text(text.time_to_live)]
     readable = text.sql.replace("$", "$$")
-    if _is_safe(readable):
+    # With an @ in front, the command takes it for the name of a file.
+    if fits(readable) and not readable.startswith("@"):
         return [*options, "--run", readable]
     return [*options, "--run-base64", base64.b64encode(text.sql.encode()).decode()]
 
 
-def _is_safe(argument: str) -> bool:
-    # With an @ in front, the command takes it for the name of a file.
-    return (
-        "{{" not in argument
-        and not argument.startswith("@")
-        and _json_bytes(argument) <= MAX_READABLE_BYTES
-    )
+def fits(argument: str) -> bool:
+    """Whether Argo hands an argument over as it is."""
+    return "{{" not in argument and _json_bytes(argument) <= MAX_READABLE_BYTES
 
 
 def _json_bytes(argument: str) -> int:

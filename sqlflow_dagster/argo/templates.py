@@ -3,17 +3,19 @@
 from typing import Any
 
 from sqlflow_dagster.argo.arguments import container_arguments
+from sqlflow_dagster.argo.external_programs import program_container
 from sqlflow_dagster.argo.names import EXPRESSION_WORDS, kubernetes_name
 from sqlflow_dagster.argo.step_text import step_text
 from sqlflow_dagster.errors import ExitCode
 from sqlflow_dagster.graph.effects import Mode
+from sqlflow_dagster.graph.external_programs import DATASOURCE_VARIABLE
 from sqlflow_dagster.graph.objects import ObjectKind
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.graph.resources import Resources, step_resources
+from sqlflow_dagster.lang.statements import RunStatement
 from sqlflow_dagster.model_store.settings import STORE_VARIABLE
 
 DAG = "program"
-DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
 SECRET_KEY = "datasource"  # noqa: S105  # the name of an entry, not its value
 MODEL_STORE_KEY = "model-store"
 COMMAND = "sqlflow"
@@ -63,9 +65,7 @@ def step_template(step: Step, program: Program, *, image: str, secret: str) -> d
         template["synchronization"] = {"mutexes": [{"name": name} for name in mutexes]}
     template["container"] = {
         "image": asked.image or image,
-        "command": [COMMAND],
-        "args": container_arguments(step_text(step, program)),
-        "env": _environment(secret),
+        **_container(step, program, secret),
         **_container_resources(asked),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -74,6 +74,15 @@ def step_template(step: Step, program: Program, *, image: str, secret: str) -> d
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     return template
+
+
+def _container(step: Step, program: Program, secret: str) -> dict[str, Any]:
+    environment = _environment(secret)
+    if isinstance(step.statement, RunStatement):
+        container = program_container(step, step.statement)
+        return {**container, "env": [*environment, *container["env"]]}
+    arguments = container_arguments(step_text(step, program))
+    return {"command": [COMMAND], "args": arguments, "env": environment}
 
 
 def _environment(secret: str) -> list[dict[str, Any]]:

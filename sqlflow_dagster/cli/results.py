@@ -21,6 +21,13 @@ def tables_of(step: Step, result: StepResult) -> list[TextTable]:
         tables.append(rows_table(result.rows, title=_rows_title(step, result)))
     if result.metrics is not None:
         tables.append(_metrics_table(step, result, result.metrics))
+    known = {
+        name: value
+        for name, value in result.details.items()
+        if isinstance(value, str | int | float)
+    }
+    if known:
+        tables.append(_known_table(step_label(step), known))
     tables += [
         _details_table(f"{step_label(step)}: {name}", values)
         for name, values in result.details.items()
@@ -76,6 +83,15 @@ def _metrics_table(step: Step, result: StepResult, metrics: Metrics) -> TextTabl
         ),
         right=frozenset({1, 2}),
     )
+
+
+def _known_table(title: str, values: dict[str, str | int | float]) -> TextTable:
+    """Single values, one on a line."""
+    rows = [
+        (name, f"{value:.10g}" if isinstance(value, float) else str(value))
+        for name, value in values.items()
+    ]
+    return TextTable(title=title, header=("", "value"), rows=tuple(rows), right=frozenset({1}))
 
 
 def _details_table(title: str, records: list[dict[str, Any]]) -> TextTable:

@@ -1,8 +1,8 @@
 """What a step asks of the machine that runs it: processors, memory, an image.
 
 A machine-learning statement says it in its WITH clause (``resources.memory = "8Gi"``), any statement in a
-comment on the lines right above it (``-- sqlflow: resources.memory=8Gi, resources.cpu=2``). A generated
-table asks for nothing: the engine computes it.
+comment on the lines right above it (``-- sqlflow: resources.memory=8Gi, resources.cpu=2``). A TO RUN asks for
+the image that it names. A generated table asks for nothing: the engine computes it.
 """
 
 import re
@@ -14,7 +14,12 @@ from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic, did_you_mean
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.expressions import Value
-from sqlflow_dagster.lang.statements import QueryStatement, Statement, TemporaryTableStatement
+from sqlflow_dagster.lang.statements import (
+    QueryStatement,
+    RunStatement,
+    Statement,
+    TemporaryTableStatement,
+)
 from sqlflow_dagster.source import Span
 
 PREFIX = "resources."
@@ -79,7 +84,9 @@ def step_resources(step: Step) -> Resources:
         CompileError: With each setting that is unknown, given twice or has a value that Kubernetes
             would refuse.
     """
-    found = Resources()
+    statement = step.statement
+    # The program of TO RUN is in the image that it names.
+    found = Resources(image=statement.image if isinstance(statement, RunStatement) else None)
     given: set[str] = set()
     problems: list[Diagnostic] = []
     for setting in _settings(step.statement):

@@ -235,3 +235,21 @@ def test_every_option_is_documented() -> None:
 def test_plain_data_is_given_too() -> None:
     program = compile_program("SELECT 1")
     assert workflow_spec(render(program)) == workflow_spec(loaded(render_yaml(program)))
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        pytest.param("SELECT * FROM t TO RUN img", "TO RUN img has no CMD", id="no program"),
+        pytest.param(
+            "SELECT * FROM t TO RUN img CMD 'a', '{{x}}'", "holds '{{'", id="Argo would replace it"
+        ),
+    ],
+)
+def test_a_program_that_argo_cannot_start(sql: str, message: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        rendered(sql)
+    [problem] = caught.value.diagnostics
+    assert message in problem.message
+    assert problem.span is not None
+    assert problem.span.text == sql

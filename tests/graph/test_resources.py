@@ -202,3 +202,15 @@ def test_an_error_has_its_place(sql: str, place: str, message: str) -> None:
     (problem,) = caught.value.diagnostics
     assert str(problem.span) == place
     assert message in problem.message
+
+
+@pytest.mark.parametrize(
+    ("attributes", "image"),
+    [
+        pytest.param("", "hub.io/tool:v1", id="its own"),
+        pytest.param("WITH resources.image = other", "other", id="another"),
+    ],
+)
+def test_a_program_runs_in_the_image_that_holds_it(attributes: str, image: str) -> None:
+    sql = f'SELECT * FROM t TO RUN hub.io/tool:v1 CMD "tool" {attributes} INTO r'
+    assert resources(sql) == [Resources(image=image)]

@@ -14,6 +14,7 @@ from sqlflow_dagster.ml.optimize.solve import (
     infeasible,
     too_late,
     unbounded,
+    unsolvable,
 )
 
 _GAP_OPTIONS = {
@@ -82,8 +83,9 @@ def _model(problem: LinearProblem, pyo: Any) -> Any:
     for row, column, value in zip(problem.rows, problem.columns, problem.values, strict=True):
         terms[row].append(float(value) * model.x[int(column)])
     for row, lower, upper in zip(terms, problem.row_lower, problem.row_upper, strict=True):
-        if row:
-            model.rows.add((_bound(lower), sum(row), _bound(upper)))
+        bounds = _bound(lower), _bound(upper)
+        if row and bounds != (None, None):
+            model.rows.add((bounds[0], sum(row), bounds[1]))
     return model
 
 
@@ -103,6 +105,8 @@ def _solution(
             raise infeasible()
         case TerminationCondition.unbounded:
             raise unbounded(problem)
+        case TerminationCondition.infeasibleOrUnbounded:
+            raise unsolvable(problem, lambda other: solve_with_pyomo(other, solver, limits))
         case TerminationCondition.optimal:
             pass
         case _ if stopped and len(result.solution):

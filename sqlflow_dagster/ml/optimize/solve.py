@@ -1,7 +1,9 @@
 """The solution of a linear problem: by HiGHS, or by another solver through Pyomo."""
 
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -82,6 +84,19 @@ def unbounded(problem: LinearProblem) -> TerminalError:
     )
 
 
+def unsolvable(
+    problem: LinearProblem, solve_again: Callable[[LinearProblem], Solution]
+) -> TerminalError:
+    """The error for a problem of which a solver only tells that it is infeasible or unbounded.
+
+    Args:
+        problem: The problem.
+        solve_again: Solves another one; without costs, only the first can be the case.
+    """
+    solve_again(replace(problem, costs=np.zeros_like(problem.costs)))
+    return unbounded(problem)
+
+
 def too_late(limits: Limits) -> TerminalError:
     """The error for a solver that found nothing in time."""
     return TerminalError(
@@ -90,40 +105,44 @@ def too_late(limits: Limits) -> TerminalError:
     )
 
 
-_OPTIMAL, _LIMIT, _INFEASIBLE, _UNBOUNDED = range(4)  # scipy's status; 4 is anything else
+class _Status(IntEnum):
+    """How HiGHS ended, by scipy's numbers; 4 is anything else."""
+
+    OPTIMAL = 0
+    LIMIT = 1
+    INFEASIBLE = 2
+    UNBOUNDED = 3
 
 
 def _highs(problem: LinearProblem, limits: Limits) -> Solution:
-    result = _milp(problem, limits, problem.costs)
-    if result.status == _OPTIMAL:
-        return Solution(values=result.x, status=Status.OPTIMAL, gap=result.mip_gap)
-    if result.status == _LIMIT:
-        if result.x is None:
+    result = _milp(problem, limits)
+    match result.status:
+        case _Status.OPTIMAL:
+            return Solution(values=result.x, status=Status.OPTIMAL, gap=result.mip_gap)
+        case _Status.LIMIT if result.x is not None:
+            return Solution(values=result.x, status=Status.TIME_LIMIT, gap=result.mip_gap)
+        case _Status.LIMIT:
             raise too_late(limits)
-        return Solution(values=result.x, status=Status.TIME_LIMIT, gap=result.mip_gap)
-    if result.status == _INFEASIBLE:
-        raise infeasible()
-    # HiGHS often tells no more than that one of the two is the case: without costs only one is possible.
-    anything = _milp(problem, limits, np.zeros_like(problem.costs))
-    if anything.status == _INFEASIBLE:
-        raise infeasible()
-    if anything.status == _OPTIMAL and (
-        result.status == _UNBOUNDED or "nbounded" in result.message
-    ):
-        raise unbounded(problem)
-    raise TerminalError(f"HiGHS gave up: {result.message}")
+        case _Status.INFEASIBLE:
+            raise infeasible()
+        case _Status.UNBOUNDED:
+            raise unbounded(problem)
+        case _ if "infeasible" in result.message:
+            raise unsolvable(problem, lambda other: _highs(other, limits))
+        case _:
+            raise TerminalError(f"HiGHS gave up: {result.message}")
 
 
-def _milp(problem: LinearProblem, limits: Limits, costs: Numbers):  # type: ignore[no-untyped-def]
-    """Ask HiGHS; the result is scipy's own, which has no type."""
+def _milp(problem: LinearProblem, limits: Limits) -> Any:
+    """Ask HiGHS; the result is scipy's own."""
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import coo_array
 
-    shape = (len(problem.row_lower), len(costs))
+    shape = (len(problem.row_lower), len(problem.costs))
     matrix = coo_array((problem.values, (problem.rows, problem.columns)), shape=shape).tocsr()
     given = {"time_limit": limits.seconds, "mip_rel_gap": limits.gap}
     return milp(
-        -costs if problem.maximize else costs,
+        -problem.costs if problem.maximize else problem.costs,
         integrality=problem.integer.astype(int),
         bounds=Bounds(problem.lower, problem.upper),
         constraints=LinearConstraint(matrix, problem.row_lower, problem.row_upper),

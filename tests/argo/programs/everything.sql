@@ -34,3 +34,8 @@ INTO total_model;
 
 SHOW TRAIN total_model;
 SELECT count(*) FROM notes;
+
+-- Programs of other images, which learn the statement from their environment.
+SELECT customer, '$(HOME) $' AS cost FROM orders_clean WHERE price > 0
+TO RUN hub.io/tools/extract:v1 CMD "extract.py", "--window=$3", "a b" INTO features, labels;
+SELECT * FROM features TO RUN mailer:2 CMD "mail";
