@@ -149,7 +149,7 @@ def _alter(tree: exp.Expression, names: Names) -> Effects:
 def _renamed(old: ObjectRef, table: exp.Expression, names: Names, *, view: bool) -> Effects:
     """A table under another name; without a schema of its own it stays in the old one's."""
     writes = [Write(ref=old, mode=Mode.DROP)]
-    for write in written([table], Mode.CREATE, names):
+    for write in written([table], Mode.CREATE, names.without_temporary()):
         ref = write.ref
         if len(ref.parts) == 1:
             ref = ObjectRef.of(ObjectKind.TABLE, [*old.parts[:-1], *ref.parts])

@@ -108,22 +108,28 @@ class Names:
 
     def table(self, parts: Sequence[str], *, quoted: Sequence[bool] = ()) -> ObjectRef:
         """The table of a name as written; ``quoted`` says which parts stood in quotes, if any did."""
-        flags = quoted or [False] * len(parts)
-        folded = [self.folded(part, quoted=flag) for part, flag in zip(parts, flags, strict=True)]
+        folded = self._folded(parts, quoted)
         if self.temporary and (found := self._temporary(folded)) in self.temporary:
             return found
         return self._lasting(folded)
 
+    def without_temporary(self) -> "Names":
+        """The same where no TEMP table hides another: a name that a CREATE gives to a table."""
+        return replace(self, temporary=frozenset()) if self.temporary else self
+
     def temporary_table(self, parts: Sequence[str], *, quoted: Sequence[bool] = ()) -> ObjectRef:
-        """The TEMP table of a name as written where it is made; see :meth:`table`."""
-        flags = quoted or [False] * len(parts)
-        folded = [self.folded(part, quoted=flag) for part, flag in zip(parts, flags, strict=True)]
+        """The TEMP table of a name where it is made; see :meth:`table`."""
+        folded = self._folded(parts, quoted)
         return self._temporary(folded) or ObjectRef.of(ObjectKind.TEMPORARY, folded[-1:])
 
     def in_temporary_schema(self, parts: Sequence[str]) -> bool:
         """Whether a name, such as SQLite's ``temp.t``, can only be that of a TEMP table."""
         schemas = _TEMPORARY_SCHEMAS.get(self.dialect, frozenset())
         return len(parts) > 1 and parts[0].lower() in schemas
+
+    def _folded(self, parts: Sequence[str], quoted: Sequence[bool]) -> list[str]:
+        flags = quoted or [False] * len(parts)
+        return [self.folded(part, quoted=flag) for part, flag in zip(parts, flags, strict=True)]
 
     def _temporary(self, folded: Sequence[str]) -> ObjectRef | None:
         """The TEMP table that a name may stand for; None where it can stand for none."""

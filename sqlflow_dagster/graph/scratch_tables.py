@@ -21,8 +21,8 @@ from sqlflow_dagster.graph.visible_tables import (
     Visible,
     VisibleTables,
     definition_after,
+    made_by_itself,
     makers,
-    restoring,
     spliced,
 )
 from sqlflow_dagster.lang.statements import (
@@ -170,11 +170,12 @@ def _write(item: AnalyzedStatement, ref: ObjectRef, growing: _Written | None, st
     if former is not None and former.kept is None:
         state.problems.append(_unfit(item, ref, state))
         return
-    if growing is not None and growing.ref == ref and growing.items[-1].prefix == item.prefix:
+    if _goes_on(growing, ref, item, state):
+        assert growing is not None
         state.found.pop()
     else:
-        anew = item.effects.temporary and ref not in read
-        anew &= item.effects.writes[0].mode is not Mode.ENSURE
+        anew = item.effects.temporary and item.effects.writes[0].mode is not Mode.ENSURE
+        anew &= ref not in state.visible.opened(read)
         table = state.visible.new_table(ref, item.names)
         growing = _Written(ref=ref, table=table, former=None if anew else former)
     state.growing = replace(
@@ -196,27 +197,44 @@ def _write(item: AnalyzedStatement, ref: ObjectRef, growing: _Written | None, st
     )
 
 
+def _goes_on(
+    growing: _Written | None, ref: ObjectRef, item: AnalyzedStatement, state: _Pass
+) -> bool:
+    """Whether a statement is one more of those that write a TEMP table one after the other."""
+    if growing is None or growing.ref != ref or growing.items[-1].prefix != item.prefix:
+        return False
+    # A view of the table would have to be made between two of them.
+    others = growing.needs | (temporary_refs(item.effects.reads) - {ref})
+    return ref not in state.visible.opened(others)
+
+
 def _kept(run: _Written, state: _Pass) -> tuple[AnalyzedStatement, TemporaryTableStatement]:
     """The statement that runs those that write a TEMP table and keeps a copy of it."""
-    first, last = run.items[0], run.items[-1]
-    names = first.names
+    names = run.items[0].names
     copied = f"SELECT * FROM {sql_name(run.ref.parts, names.dialect)}"
     opened = state.visible.opened(run.needs)
-    behind = [*opened.values(), *([run.former] if run.former else [])]
-    setup = [item.statement for item in run.items if isinstance(item.statement, SqlStatement)]
     if run.former is not None:
-        setup = [*restoring(run.ref, run.former, names), *setup]
+        opened = state.visible.opened({run.ref, *run.needs}) | {run.ref: run.former}
+    first = made_by_itself(opened, {run.ref}, names)
+    before = [item for ref, item in opened.items() if ref not in first]
+    setup = [statement for statements in first.values() for statement in statements]
+    setup += [item.statement for item in run.items if isinstance(item.statement, SqlStatement)]
     table = TemporaryTableStatement(
-        table=run.table, query=Query(sql=copied), setup=tuple(setup), span=_span(first, last)
+        table=run.table,
+        query=Query(sql=copied),
+        setup=tuple(setup),
+        span=_span(run.items[0], run.items[-1]),
     )
     write = Write(ref=names.table(run.table.parts), mode=Mode.REPLACE)
     made = AnalyzedStatement(
         statement=table,
-        effects=Effects(reads=run.reads.union(*(item.reads for item in behind)), writes=(write,)),
+        effects=Effects(
+            reads=run.reads.union(*(item.reads for item in opened.values())), writes=(write,)
+        ),
         names=names,
-        prefix=spliced(first.prefix, opened.values()),
-        views=tuple(view.sql for view in opened.values()),
-        temporary_tables=makers(behind),
+        prefix=spliced(run.items[0].prefix, before),
+        views=tuple(view.sql for view in before),
+        temporary_tables=makers(opened.values()),
     )
     return made, table
 

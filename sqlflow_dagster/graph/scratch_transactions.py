@@ -11,13 +11,12 @@ from dataclasses import dataclass, field, replace
 from sqlflow_dagster.graph.analysis import AnalyzedStatement
 from sqlflow_dagster.graph.effects import Effects, Mode, Write, temporary_refs
 from sqlflow_dagster.graph.generated_names import sql_name
-from sqlflow_dagster.graph.objects import Names, ObjectRef
+from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.graph.visible_tables import (
-    Visible,
     VisibleTables,
     definition_after,
+    made_by_itself,
     makers,
-    restoring,
     spliced,
 )
 from sqlflow_dagster.lang.statements import QualifiedName, SqlStatement, TransactionStatement
@@ -95,7 +94,7 @@ def with_copies(
         return visible.reader(item)
     everything = any(part.barrier or part.loose for part in item.parts)
     opened = visible.opened(visible.found if everything else inside.needed)
-    first = _made_first(opened, inside, item.names)
+    first = made_by_itself(opened, inside.changed, item.names)
     before = {ref: view for ref, view in opened.items() if ref not in first}
     kept = _leave(item, inside, used, visible)
     copies = [
@@ -124,19 +123,6 @@ def with_copies(
         views=tuple(view.sql for view in before.values()),
         temporary_tables=makers(opened.values()),
     )
-
-
-def _made_first(
-    opened: dict[ObjectRef, Visible], inside: _Inside, names: Names
-) -> dict[ObjectRef, tuple[SqlStatement, ...]]:
-    """What the transaction makes of the TEMP tables that it changes, and the views that show them."""
-    found: dict[ObjectRef, tuple[SqlStatement, ...]] = {}
-    for ref, known in opened.items():
-        if known.kept is not None and ref in inside.changed:
-            found[ref] = restoring(ref, known, names)
-        elif known.needs & found.keys():
-            found[ref] = (SqlStatement(sql=known.sql),)
-    return found
 
 
 def _leave(

@@ -54,7 +54,7 @@ def created_ref(tree: exp.Expr, names: Names) -> ObjectRef | None:
     if parts and (temporary or names.in_temporary_schema([part.name for part in parts])):
         quoted = [bool(part.quoted) for part in parts]
         return names.temporary_table([part.name for part in parts], quoted=quoted)
-    return table_ref(table, names)
+    return table_ref(table, names.without_temporary())
 
 
 def _stage(table: exp.Expression) -> ObjectRef | None:

@@ -1,6 +1,6 @@
 """The TEMP tables and TEMP views of a user that a statement finds on a connection of its own."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -56,14 +56,24 @@ class VisibleTables:
     found: dict[ObjectRef, Visible] = field(default_factory=dict)
 
     def opened(self, refs: Iterable[ObjectRef]) -> dict[ObjectRef, Visible]:
-        """TEMP tables and views with those that they show, in the order in which they are made."""
-        wanted = {ref for ref in refs if ref in self.found}
-        pending = list(wanted)
+        """TEMP tables and views with those that they show, in an order in which they can be made."""
+        opened: dict[ObjectRef, Visible] = {}
+        wanted = set(refs)
+        pending = [ref for ref in reversed(self.found) if ref in wanted]
+        entered: set[ObjectRef] = set()
         while pending:
-            new = self.found[pending.pop()].needs & self.found.keys() - wanted
-            wanted |= new
-            pending += new
-        return {ref: item for ref, item in self.found.items() if ref in wanted}
+            ref = pending[-1]
+            known = self.found[ref]
+            missing = known.needs & self.found.keys() - opened.keys()
+            if ref not in entered and missing:
+                entered.add(ref)
+                pending += sorted(missing)
+                continue
+            pending.pop()
+            # A table that was dropped and made again may stand later than a view that shows it.
+            places = (opened[need].place for need in known.needs & opened.keys())
+            opened.setdefault(ref, replace(known, place=max((known.place, *places))))
+        return opened
 
     def behind(self, refs: frozenset[ObjectRef]) -> frozenset[ObjectRef]:
         """Objects read, TEMP tables and views replaced by what is behind them."""
@@ -139,6 +149,25 @@ def restoring(ref: ObjectRef, former: Visible, names: Names) -> tuple[SqlStateme
     table, kept = (sql_name(parts, names.dialect) for parts in (ref.parts, former.kept.parts))
     filled = SqlStatement(sql=f"INSERT INTO {table} SELECT * FROM {kept}")
     return (*(SqlStatement(sql=item.sql) for item in former.definition), filled)
+
+
+def made_by_itself(
+    opened: Mapping[ObjectRef, Visible], changed: Collection[ObjectRef], names: Names
+) -> dict[ObjectRef, tuple[SqlStatement, ...]]:
+    """What a statement makes itself of what it needs: the TEMP tables that it changes, and views of them.
+
+    Args:
+        opened: The TEMP tables and views that it needs, in the order in which they are made.
+        changed: The TEMP tables that it changes.
+        names: How its names are resolved.
+    """
+    found: dict[ObjectRef, tuple[SqlStatement, ...]] = {}
+    for ref, known in opened.items():
+        if known.kept is not None and ref in changed:
+            found[ref] = restoring(ref, known, names)
+        elif known.needs & found.keys():
+            found[ref] = (SqlStatement(sql=known.sql),)
+    return found
 
 
 def definition_after(

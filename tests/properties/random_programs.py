@@ -2,18 +2,25 @@
 
 import random
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
 import duckdb
 import pytest
 
 from sqlflow_dagster.graph.program import Step
-from sqlflow_dagster.lang.statements import SqlStatement, TransactionStatement
+from sqlflow_dagster.lang.statements import (
+    SqlStatement,
+    TemporaryTableStatement,
+    TransactionStatement,
+)
 
 TABLES = ("a", "b", "c", "d")
 VIEWS = ("v", "w")
+TEMPORARY_TABLES = ("p", "q")
+TEMPORARY_VIEWS = ("s",)
 Row = tuple[object, ...]
 Data = dict[str, list[Row]]
 Shown = dict[int, list[Row]]
@@ -27,19 +34,25 @@ class Catalog:
     dialect: str
     tables: set[str] = field(default_factory=set)
     views: dict[str, str] = field(default_factory=dict)
+    temporary: set[str] = field(default_factory=set)
 
     def table(self) -> str:
+        """A table, TEMP or not."""
+        return self.draw.choice(sorted(self.tables | self.temporary))
+
+    def lasting(self) -> str:
         return self.draw.choice(sorted(self.tables))
 
     def relation(self) -> str:
         """A table, or a view whose table is there."""
-        usable = [view for view, table in self.views.items() if table in self.tables]
-        return self.draw.choice(sorted(self.tables) + sorted(usable))
+        there = self.tables | self.temporary
+        usable = [view for view, table in self.views.items() if table in there]
+        return self.draw.choice(sorted(there) + sorted(usable))
 
     def made(self, kind: str, name: str, query: str) -> str:
         """The statements that make a table or view, whether it is there or not."""
         if self.dialect == "sqlite":
-            return f"DROP {kind} IF EXISTS {name};\nCREATE {kind} {name} AS {query}"
+            return f"DROP {kind.rsplit(maxsplit=1)[-1]} IF EXISTS {name};\nCREATE {kind} {name} AS {query}"
         return f"CREATE OR REPLACE {kind} {name} AS {query}"
 
 
@@ -87,12 +100,13 @@ def empty(catalog: Catalog) -> str:
 def drop(catalog: Catalog) -> str:
     name = catalog.table()
     catalog.tables.discard(name)
+    catalog.temporary.discard(name)
     return f"DROP TABLE IF EXISTS {name}"
 
 
 def rename(catalog: Catalog) -> str:
     broken = any(table not in catalog.tables for table in catalog.views.values())
-    old, new = catalog.table(), catalog.draw.choice(TABLES)
+    old, new = catalog.lasting(), catalog.draw.choice(TABLES)
     if old == new or new in catalog.views.values() or (broken and catalog.dialect == "sqlite"):
         return append(catalog)  # SQLite renames nothing while a view is broken.
     if catalog.dialect == "sqlite":
@@ -103,7 +117,7 @@ def rename(catalog: Catalog) -> str:
 
 
 def create_view(catalog: Catalog) -> str:
-    name, table = catalog.draw.choice(VIEWS), catalog.table()
+    name, table = catalog.draw.choice(VIEWS), catalog.lasting()
     catalog.views[name] = table
     return catalog.made("VIEW", name, f"SELECT x + 1 AS x FROM {table}")
 
@@ -124,12 +138,52 @@ _LATER: tuple[Callable[[Catalog], str], ...] = (
 )  # fmt: skip
 
 
-def random_program(draw: random.Random, dialect: str) -> str:
-    """A program of 3 to 14 statements or so."""
+def create_temporary(catalog: Catalog) -> str:
+    source = catalog.relation()
+    name = catalog.draw.choice(sorted({*TEMPORARY_TABLES} - {source, catalog.views.get(source)}))
+    catalog.temporary.add(name)
+    return catalog.made("TEMP TABLE", name, f"SELECT (x * 7 + 1) % 79 AS x FROM {source}")
+
+
+def define_temporary(catalog: Catalog) -> str:
+    name = catalog.draw.choice(TEMPORARY_TABLES)
+    catalog.temporary.add(name)
+    return (
+        f"DROP TABLE IF EXISTS {name};\nCREATE TEMP TABLE {name} (x BIGINT DEFAULT 5);\n"
+        f"INSERT INTO {name} DEFAULT VALUES"
+    )
+
+
+def append_default(catalog: Catalog) -> str:
+    return f"INSERT INTO {catalog.table()} DEFAULT VALUES"
+
+
+def create_temporary_view(catalog: Catalog) -> str:
+    name, table = catalog.draw.choice(TEMPORARY_VIEWS), catalog.table()
+    catalog.views[name] = table
+    return catalog.made("TEMP VIEW", name, f"SELECT x + 2 AS x FROM {table}")
+
+
+def wide_transaction(catalog: Catalog) -> str:
+    kinds = (append_from, update, delete, create_from, create_temporary, create_temporary_view)
+    parts = [catalog.draw.choice(kinds)(catalog) for _ in range(catalog.draw.randrange(1, 4))]
+    return "BEGIN;\n" + ";\n".join(parts) + ";\nCOMMIT"
+
+
+_WITH_TEMPORARY: tuple[Callable[[Catalog], str], ...] = (
+    create, create_from, create_from, ensure, append, append_default, append_from, append_from, update, update,
+    delete, empty, drop, create_view, read, create_temporary, create_temporary, define_temporary,
+    create_temporary_view, wide_transaction, wide_transaction,
+)  # fmt: skip
+
+
+def random_program(draw: random.Random, dialect: str, *, temporary: bool = False) -> str:
+    """A program of 3 to 14 statements or so, with or without TEMP tables."""
     catalog = Catalog(draw=draw, dialect=dialect)
+    later = _WITH_TEMPORARY if temporary else _LATER
     statements = []
     for _ in range(draw.randrange(3, 15)):
-        kinds = _LATER if catalog.tables else _FIRST
+        kinds = later if catalog.tables else _FIRST
         statements.append(draw.choice(kinds)(catalog))
     return ";\n".join(statements)
 
@@ -183,6 +237,56 @@ def executed(dialect: str, steps: Sequence[Step]) -> tuple[Data, Shown]:
     with database(dialect) as db:
         shown = db.run(steps)
         return db.data(), shown
+
+
+@contextmanager
+def connections(dialect: str) -> Iterator[Callable[[], Callable[[str], list[Row]]]]:
+    """An empty database: what opens a connection of its own to it, through which statements run."""
+    with ExitStack() as opened:
+        if dialect == "sqlite":
+            place = f"file:{uuid.uuid4().hex}?mode=memory&cache=shared"
+
+            def connect() -> Callable[[str], list[Row]]:
+                lite = sqlite3.connect(place, uri=True, isolation_level=None)
+                opened.enter_context(closing(lite))
+                return lambda sql: lite.execute(sql).fetchall()
+        else:
+            first = opened.enter_context(duckdb.connect(config={"threads": 1}))
+
+            def connect() -> Callable[[str], list[Row]]:
+                duck = opened.enter_context(first.cursor())
+                return lambda sql: duck.execute(sql).fetchall()
+
+        yield connect
+
+
+def lasting_data(run: Callable[[str], list[Row]], dialect: str) -> Data:
+    """The rows of each table that is neither TEMP nor generated."""
+    catalog = (
+        "SELECT name FROM sqlite_schema WHERE type = 'table'"
+        if dialect == "sqlite"
+        else "SELECT table_name FROM duckdb_tables() WHERE NOT temporary"
+    )
+    tables = {str(name) for (name,) in run(catalog)}.intersection(TABLES)
+    return {name: run(f"SELECT x FROM {name} ORDER BY x") for name in sorted(tables)}
+
+
+def run_alone(step: Step, run: Callable[[str], list[Row]]) -> None:
+    """Run a step on a connection that nothing has run on."""
+    match step.statement:
+        case SqlStatement(sql=sql):
+            statements = [sql]
+        case TransactionStatement(statements=inside, kept=kept):
+            dropped = [f"DROP TABLE IF EXISTS {table}" for table in kept]
+            statements = ["BEGIN", *dropped, *(item.sql for item in inside), "COMMIT"]
+        case TemporaryTableStatement(table=table, query=query, setup=setup):
+            made = f"CREATE TABLE {table} AS {query.sql}"
+            dropped = [f"DROP TABLE IF EXISTS {table}"]
+            statements = [*dropped, *(item.sql for item in setup), made]
+        case other:
+            pytest.fail(f"unexpected {other}")
+    for sql in (*step.prefix, *statements):
+        run(sql)
 
 
 def any_order(waits_for: dict[int, frozenset[int]], draw: random.Random) -> Iterator[int]:

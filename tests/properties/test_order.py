@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.program import Program, Segment, Step
-from tests.properties.random_programs import any_order, database, executed, random_program
+from tests.properties.random_programs import (
+    any_order,
+    connections,
+    database,
+    executed,
+    lasting_data,
+    random_program,
+    run_alone,
+)
 from tests.properties.sizes import PROGRAMS
 
 ENGINES = pytest.mark.parametrize("dialect", ["duckdb", "sqlite"])
@@ -41,6 +49,27 @@ def test_any_order_of_steps_or_segments_leaves_the_same_data(
     assert executed(dialect, [program.steps[index] for index in steps]) == expected
     segments = any_order({item.index: item.waits_for for item in program.segments}, draw)
     assert executed(dialect, steps_of(program, list(segments))) == expected
+
+
+@ENGINES
+@settings(max_examples=PROGRAMS, deadline=None)
+@given(draw=RANDOM)
+def test_temporary_tables_are_seen_by_steps_on_connections_of_their_own(
+    draw: random.Random, dialect: str
+) -> None:
+    text = random_program(draw, dialect, temporary=True)
+    note(text)
+    program = compile_program(text, dialect=dialect)
+    with connections(dialect) as connect:
+        run = connect()
+        for sql in text.split(";\n"):
+            run(sql)
+        expected = lasting_data(run, dialect)
+    with connections(dialect) as connect:
+        connect()  # A database lives as long as someone is connected to it.
+        for index in any_order({step.index: step.waits_for for step in program.steps}, draw):
+            run_alone(program.steps[index], connect())
+        assert lasting_data(connect(), dialect) == expected
 
 
 @ENGINES

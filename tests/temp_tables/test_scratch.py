@@ -222,6 +222,22 @@ def test_a_write_after_a_reader_finds_the_keys_and_the_defaults_of_the_columns()
             id="a view shows the table as it is then",
         ),
         pytest.param(
+            "CREATE TEMP TABLE t AS SELECT 1 AS a; CREATE TEMP VIEW v AS FROM t; DROP TABLE t;"
+            "CREATE TEMP TABLE t AS SELECT 2 AS a; SELECT * FROM v",
+            [set(), set(), {"sqlflow_temporary_program_t_2"}],
+            id="a view shows a table that was dropped and made again",
+        ),
+        pytest.param(
+            "CREATE TEMP TABLE t AS SELECT 1 AS a; CREATE TEMP VIEW v AS FROM t; INSERT INTO t FROM v",
+            [set(), {"sqlflow_temporary_program_t"}],
+            id="it is written through a view of itself",
+        ),
+        pytest.param(
+            "CREATE TEMP VIEW v AS FROM w; CREATE TEMP VIEW w AS FROM v; SELECT * FROM w",
+            [{"w"}],
+            id="a view of a view, called like its table",
+        ),
+        pytest.param(
             "CREATE TEMP TABLE t AS SELECT 1; CREATE OR REPLACE TEMP TABLE t AS SELECT a + 1 FROM t;"
             "SELECT * FROM t",
             [set(), {"sqlflow_temporary_program_t"}],
@@ -329,6 +345,18 @@ def test_where_there_are_no_temporary_views_readers_get_a_copy(dialect: str) -> 
     )
     assert last.views == (
         "CREATE TEMPORARY TABLE shop.t AS SELECT * FROM other.sqlflow_temporary_program_t",
+    )
+
+
+def test_a_view_is_made_after_what_it_shows() -> None:
+    program = compile_program(
+        "CREATE TEMP TABLE t AS SELECT 1 AS a; CREATE TEMP VIEW v AS FROM t; DROP TABLE t; USE s;"
+        "CREATE TEMP TABLE t AS SELECT 2 AS a; SELECT * FROM v"
+    )
+    assert program.steps[-1].prefix == (
+        "USE s",
+        f"CREATE TEMPORARY VIEW t AS SELECT * FROM s.{KEPT}",
+        "CREATE TEMP VIEW v AS FROM t",
     )
 
 
