@@ -103,7 +103,7 @@ def test_inputs_are_what_the_program_does_not_make_first() -> None:
         ("WITH q AS (SELECT 1) SELECT * FROM q", ["select"]),
         ("FROM s.t", ["select_s_t"]),
         ("(SELECT * FROM t)", ["select_t"]),
-        ('CREATE TABLE "Größe x" AS SELECT 1', ["create_gr_e_x"]),
+        ('CREATE TABLE "Größe x" AS SELECT 1', ["create_gr_e_x_98cc00"]),
         ("SELECT * FROM t; SELECT 1 FROM t; CREATE TABLE select_t_2 (a INT); SELECT * FROM t_2",
          ["select_t", "select_t_3", "create_select_t_2", "select_t_2"]),
         ("SHOW TRAIN s.m", ["show_train_s_m"]),
@@ -116,7 +116,18 @@ def test_step_names(sql: str, expected: list[str]) -> None:
 
 def test_a_name_without_letters_still_is_one() -> None:
     program = compile_program("SELECT a, y FROM t TO TRAIN xgboost.gbtree LABEL y INTO 模型")
-    assert names(program) == ["train"]
+    assert names(program) == ["train_7805af"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("CREATE TABLE a.b AS SELECT 1", "CREATE TABLE a_b AS SELECT 1"), ("FROM 表", "FROM 桌")],
+    ids=["points and underscores", "letters that a name cannot have"],
+)
+def test_names_that_would_look_the_same_do_not_depend_on_the_order(one: str, other: str) -> None:
+    first, second = names(compile_program(f"{one}; {other}"))
+    assert first != second
+    assert names(compile_program(f"{other}; SELECT 1; {one}")) == [second, "select", first]
 
 
 def version(sql: str) -> str:

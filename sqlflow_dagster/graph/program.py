@@ -15,7 +15,8 @@ class Step:
 
     Attributes:
         index: Its place in the program, from 0.
-        name: Unique in the program and stable across edits, such as ``train_iris_xgb``.
+        name: Unique in the program and stable across edits, such as ``train_iris_xgb``; statements that do the same to
+            the same object are numbered.
         statement: What is run.
         effects: What it reads and writes, and how.
         waits_for: The indexes of the steps that must finish first.

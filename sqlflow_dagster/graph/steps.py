@@ -26,6 +26,8 @@ from sqlflow_dagster.lang.statements import (
     TransactionStatement,
 )
 
+_LETTER = re.compile(r"[^\W\x00-\x7f]")
+"""A letter or digit that a name cannot have."""
 _WHERE_AND_WHEN = ("resources.", "retrain.")
 
 
@@ -40,7 +42,7 @@ def make_steps(
         dialect: Its SQL dialect.
     """
     given = [item.annotations.name for item in statements]
-    names = _unique([_name(item, dialect) for item in statements], given)
+    names = _unique(_names([_words(item, dialect) for item in statements]), given)
     steps: list[Step] = []
     makers: dict[QualifiedName, Step] = {}
     for index, item in enumerate(statements):
@@ -88,9 +90,31 @@ def _unique(names: Sequence[str], given: Sequence[str | None]) -> list[str]:
     return found
 
 
-def _name(item: AnalyzedStatement, dialect: str) -> str:
-    safe = re.sub(r"[^a-z0-9]+", "_", "_".join(_words(item, dialect)).lower()).strip("_")
+def _names(words: Sequence[tuple[str, ...]]) -> list[str]:
+    """What statements do, as names of letters, digits and underscores.
+
+    A short hash keeps apart what would have one name: no number would, as it would be another one's after an edit.
+    """
+    folded = [tuple(word.lower() for word in item) for item in words]
+    safe = [_safe(item) for item in folded]
+    meanings: dict[str, set[tuple[str, ...]]] = {}
+    for name, meant in zip(safe, folded, strict=True):
+        meanings.setdefault(name, set()).add(meant)
+    return [
+        f"{name}_{_digest(meant)}"
+        if len(meanings[name]) > 1 or _LETTER.search(str(meant))
+        else name
+        for name, meant in zip(safe, folded, strict=True)
+    ]
+
+
+def _safe(words: tuple[str, ...]) -> str:
+    safe = re.sub(r"[^a-z0-9]+", "_", "_".join(words)).strip("_")
     return safe if re.match(r"[a-z]", safe) else f"step_{safe}".rstrip("_")
+
+
+def _digest(words: tuple[str, ...]) -> str:
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:6]
 
 
 def _words(item: AnalyzedStatement, dialect: str) -> tuple[str, ...]:
