@@ -95,17 +95,33 @@ def show(*, model: str, form: str, datasource: str | None, models: ModelSettings
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file; it is replaced whole.  [default: NAME-VERSION.zip]",
+    help="The file; it is replaced whole.  [default: NAME-VERSION.zip or .onnx]",
 )
+@click.option("--onnx", "as_onnx", is_flag=True, help="Write it as an ONNX graph.")
 @_store_options
 def export(
-    *, model: str, output: Path | None, datasource: str | None, models: ModelSettings
+    *,
+    model: str,
+    output: Path | None,
+    as_onnx: bool,
+    datasource: str | None,
+    models: ModelSettings,
 ) -> None:
-    """Write a model as one file, which `sqlflow models import` reads."""
+    """Write a model as one file, which `sqlflow models import` reads.
+
+    With --onnx, as a graph for programs that know nothing of sqlflow: from encoded rows to probabilities or amounts.
+    It is written only if it answers as the model does.
+    """
     store = _store(datasource, models)
     name, number = _parsed(model)
-    found, bundle = store.load(name, number)
-    _write(output or Path(f"{_file_name(found.name)}-{found.version}.zip"), bundle)
+    found, data = store.load(name, number)
+    if as_onnx:
+        from sqlflow_dagster.ml.model import Model
+        from sqlflow_dagster.ml.onnx_export import export_onnx
+
+        data = export_onnx(Model.from_bundle(data))
+    suffix = "onnx" if as_onnx else "zip"
+    _write(output or Path(f"{_file_name(found.name)}-{found.version}.{suffix}"), data)
 
 
 @models.command("import", short_help="Store a model that was exported.")

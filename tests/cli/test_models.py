@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnxruntime
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
@@ -149,6 +151,14 @@ def test_a_model_travels(sqlflow: Command, store: ModelStore, model: Model, tmp_
     assert not version.accepted
     assert version.metadata == model.manifest.to_json()
     assert bundle == model.to_bundle()
+
+
+def test_a_model_is_written_as_a_graph(sqlflow: Command, store: ModelStore, tmp_path: Path) -> None:
+    assert store.names()
+    assert sqlflow("export", "shop.buyers", "--onnx").stdout == "shop.buyers-2.onnx\n"
+    session = onnxruntime.InferenceSession(tmp_path / "shop.buyers-2.onnx")
+    (answers,) = session.run(None, {"features": np.array([[20, 0], [60, 0]], np.float32)})
+    assert answers.argmax(axis=1).tolist() == [0, 1]
 
 
 def test_a_model_that_was_changed_is_not_imported(

@@ -20,8 +20,10 @@ from sqlflow_dagster.ml.features.spec import EncodedTable, Layout
 from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 
 if TYPE_CHECKING:
+    import onnx
     from torch import nn
 
+    from sqlflow_dagster.ml.trainers.onnx_graph import GraphBuilder
     from sqlflow_dagster.ml.trainers.torch_network import Architecture
 
 DECLARATIONS = (
@@ -109,6 +111,19 @@ class TorchModel:
             values=values * self.architecture.target_std,
             base_values=self.architecture.unscaled(base_values),
         )
+
+    def to_onnx(self, slots: int) -> "onnx.ModelProto":
+        """The network as an ONNX graph."""
+        from sqlflow_dagster.ml.trainers.torch_onnx import network_graph
+
+        def finish(graph: "GraphBuilder") -> None:
+            if self.architecture.classifies:
+                graph.probabilities(self.architecture.outputs)
+                return
+            graph.apply("Mul", np.array(self.architecture.target_std))
+            graph.apply("Add", np.array(self.architecture.target_mean))
+
+        return network_graph(self.network, slots, finish)
 
     def files(self) -> dict[str, bytes]:
         """Weights as safetensors, the rest as JSON."""

@@ -29,6 +29,7 @@ from sqlflow_dagster.ml.trainers.xgboost_parameters import (
 )
 
 if TYPE_CHECKING:
+    import onnx
     import xgboost as xgb
 
 _MODEL = "model.ubj"
@@ -77,6 +78,14 @@ class XGBoostModel:
         with _without_deprecation():
             found = self.booster.predict(data, pred_contribs=True, strict_shape=True)
         return Contributions(values=found[:, :, :-1], base_values=found[:, :, -1])
+
+    def to_onnx(self, slots: int) -> "onnx.ModelProto":
+        """The booster as an ONNX graph."""
+        from sqlflow_dagster.ml.trainers.xgboost_onnx import booster_graph
+
+        name, objective = str(self.parameters["booster"]), str(self.parameters["objective"])
+        with _without_deprecation():
+            return booster_graph(self.booster, name, objective, slots)
 
     def files(self) -> dict[str, bytes]:
         """The booster as UBJSON, the rest as JSON."""
