@@ -26,7 +26,7 @@ from sqlflow_dagster.source import without_secrets
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]")
 _LETTER = re.compile(r"[A-Za-z0-9]")
 # Where the page has an icon under another name than our module's.
-_KINDS = {"torch": "pytorch"}
+_KINDS = {"": "python", "sklearn": "scikitlearn", "torch": "pytorch"}
 _trainers: Registry[object] = Registry(Group.TRAINERS, "estimator")
 
 

@@ -43,6 +43,8 @@ class Plan:
             predicts vectors; ``train.label_separator`` of the statement goes before it.
         goes_on: Whether a training may go on from the model of USING.
         in_batches: Whether it may learn from :attr:`TrainRequest.batches`.
+        label_task: What the label is to a model that learns from one, but predicts something else,
+            such as the best columns: classes or amounts. None for other models.
     """
 
     task: Task
@@ -53,6 +55,7 @@ class Plan:
     label_separator: str | None = None
     goes_on: bool = False
     in_batches: bool = False
+    label_task: Task | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

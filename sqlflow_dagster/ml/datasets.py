@@ -29,12 +29,14 @@ class RowEncoder:
     Attributes:
         prepared: The statement.
         features: How its features are encoded.
-        label: How its label is.
+        label: What the model predicts.
+        target: What its label's column is: the same, unless the plan says otherwise.
     """
 
     prepared: Preparation
     features: FeatureSpec
     label: LabelSpec
+    target: LabelSpec
 
     def dataset(self, rows: pa.Table) -> Dataset:
         """All rows at once.
@@ -55,7 +57,7 @@ class RowEncoder:
         prepared = self.prepared
         labels = np.empty(0)
         if prepared.label is not None:
-            labels = encode_label(rows, prepared.label, self.label, prepared.label_span)
+            labels = encode_label(rows, prepared.label, self.target, prepared.label_span)
         return Dataset(
             features=encode(rows, self.features),
             labels=labels,
@@ -124,7 +126,10 @@ def fit_rows(prepared: Preparation, training: pa.Table | Spool) -> RowEncoder:
     """
     rows = training.table if isinstance(training, Spool) else training
     features = _fit_features(prepared, training)
-    return RowEncoder(prepared=prepared, features=features, label=_fit_label(prepared, rows))
+    label = target = _fit_label(prepared, rows)
+    if prepared.plan.label_task is not None:
+        label = no_label(prepared.plan.task)
+    return RowEncoder(prepared=prepared, features=features, label=label, target=target)
 
 
 def _fit_label(prepared: Preparation, rows: pa.Table) -> LabelSpec:
@@ -133,7 +138,7 @@ def _fit_label(prepared: Preparation, rows: pa.Table) -> LabelSpec:
     return fit_label(
         rows.column(prepared.label),
         prepared.label,
-        task=prepared.plan.task,
+        task=prepared.plan.label_task or prepared.plan.task,
         class_count=prepared.plan.class_count,
         separator=prepared.label_separator,
         span=prepared.label_span,

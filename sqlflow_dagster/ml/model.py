@@ -19,7 +19,7 @@ from sqlflow_dagster.ml.manifest import Manifest
 from sqlflow_dagster.ml.metrics import can_judge, judge
 from sqlflow_dagster.ml.plots import check_plot_type, draw
 from sqlflow_dagster.ml.preparation import Columns, find_trainer
-from sqlflow_dagster.ml.tasks import FloatArray
+from sqlflow_dagster.ml.tasks import FloatArray, Task
 from sqlflow_dagster.source import Span
 
 _TOLERANCE = 1e-5
@@ -169,6 +169,8 @@ def _no_answers(label: LabelSpec) -> tuple[int, ...]:
     """The shape of what is predicted for no rows."""
     if label.task.predicts_classes:
         return (0, len(label.classes))
+    if label.task is Task.DECOMPOSITION:
+        return (0, 1)
     return (0, len(label.means)) if label.is_list else (0,)
 
 
@@ -211,7 +213,7 @@ def _check_golden(model: Model) -> None:
     """Refuse a model whose library now answers differently: no prediction of it can be trusted."""
     now, then = model._answers(model.golden.rows), model.golden.answers
     if now.shape == then.shape and np.allclose(
-        now, then, rtol=0, atol=_TOLERANCE * float(np.abs(then).max())
+        now, then, rtol=0, atol=_TOLERANCE * float(np.abs(then).max(initial=0.0))
     ):
         return
     trained_with = ", ".join(f"{name} {item}" for name, item in model.manifest.libraries.items())

@@ -14,7 +14,11 @@ def own_trainer(name: str) -> Trainer:
     Raises:
         PluginError: The class cannot be loaded, or no trainer knows what to do with it.
     """
-    load_class(name)
+    found = load_class(name)
+    if hasattr(found, "fit") and (hasattr(found, "predict") or hasattr(found, "transform")):
+        from sqlflow_dagster.ml.trainers.sklearn import trainer
+
+        return trainer
     raise PluginError(
         f"{name} is no model that can be trained",
         hint="give it the methods fit and predict of scikit-learn's estimators",

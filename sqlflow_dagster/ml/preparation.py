@@ -196,15 +196,16 @@ def _check_label(
 ) -> None:
     """Refuse a label that does not suit the task."""
     place = statement.estimator_span or statement.span
+    task = plan.label_task or plan.task
     if statement.label is None:
-        if plan.task.supervised:
+        if task.supervised:
             raise TerminalError(
                 f"{statement.estimator} learns from a label, but the statement has no LABEL clause",
                 place,
                 "add LABEL and the name of a column",
             )
         return
-    if not plan.task.supervised:
+    if not task.supervised:
         raise TerminalError(
             f"{statement.estimator} learns without a label, but the statement has a LABEL clause",
             statement.label.span or place,
@@ -217,7 +218,7 @@ def _check_label(
             statement.label.span,
         )
     text = label_type == "texts" or (label_type == "string" and separator is None)
-    if text and not plan.task.predicts_classes:
+    if text and not task.predicts_classes:
         raise TerminalError(
             f"{statement.estimator} predicts numbers here, "
             f"but label {expression_text(statement.label)!r} is text",

@@ -66,8 +66,9 @@ def train_model(
     if base is None:
         encoder = fit_rows(prepared, training)
     else:
+        known = base.manifest
         encoder = RowEncoder(
-            prepared=prepared, features=base.manifest.features, label=base.manifest.label
+            prepared=prepared, features=known.features, label=known.label, target=known.label
         )
     features, label = encoder.features, encoder.label
     for name in prepared.metrics:

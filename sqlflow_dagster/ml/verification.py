@@ -6,12 +6,14 @@ standard input and tells the caller what is wrong with it.
 """
 
 import json
+import os
 import subprocess
 import sys
 
 from sqlflow_dagster.errors import ExitCode, TerminalError
 from sqlflow_dagster.ml.bundle import unpack
 from sqlflow_dagster.ml.manifest import Manifest
+from sqlflow_dagster.own_classes import TRAINERS_VARIABLE, allowed
 
 
 def verify(data: bytes) -> Manifest:
@@ -26,7 +28,11 @@ def verify(data: bytes) -> Manifest:
     """
     manifest = unpack(data).manifest
     done = subprocess.run(  # noqa: S603  # this very Python, and a module of ours
-        [sys.executable, "-m", __name__], input=data, capture_output=True, check=False
+        [sys.executable, "-m", __name__],
+        input=data,
+        capture_output=True,
+        check=False,
+        env={**os.environ, TRAINERS_VARIABLE: ",".join(allowed())},
     )
     if done.returncode == ExitCode.FAILED:
         told = json.loads(done.stdout)

@@ -52,6 +52,19 @@ MODEL_STORES: dict[str, dict[str, Callable[[Path], str]]] = {
 """By plugin, the kinds of places that it is tested with: each a new, empty one, from an empty directory."""
 
 
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "sklearn.*": (
+        "sklearn.HistGradientBoostingClassifier",
+        "sklearn.linear_model.LogisticRegression",
+        "Ridge",
+        "KMeans",
+        "IsolationForest",
+        "PCA",
+    ),
+}
+"""The estimators that stand for a registered ``family.*``."""
+
+
 @contextmanager
 def _served_parser() -> Iterator[str]:
     """The address of the built-in parser behind a socket."""

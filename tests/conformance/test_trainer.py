@@ -11,20 +11,36 @@ import pyarrow as pa
 import pytest
 from _pytest.mark import ParameterSet
 
+from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.expressions import Name
 from sqlflow_dagster.lang.statements import QualifiedName, Query, TrainStatement
 from sqlflow_dagster.ml.base import trainers
+from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.model import Model, check_inputs
 from sqlflow_dagster.ml.preparation import check_statement
 from sqlflow_dagster.ml.training import train_model
+from tests.conformance.conftest import FAMILIES
 
 LABELS = ("number", "two", "three")
+NO_LABEL = ("KMeans", "IsolationForest", "PCA")
 
 
-def fits(estimator: str, label: str) -> bool:
-    """A regressor predicts no text, a classifier no fractions."""
-    kinds = {"two": "Regressor", "number": "Classifier"}
-    return label not in kinds or not estimator.endswith(kinds[label])
+def labels(estimator: str) -> tuple[str, ...]:
+    """A regressor predicts no text, a classifier no fractions, and some learn without a label."""
+    if estimator in NO_LABEL:
+        return ("",)
+    if estimator.endswith(("Classifier", "LogisticRegression")):
+        return ("two", "three")
+    return ("number", "three") if estimator.endswith(("Regressor", "Ridge")) else LABELS
+
+
+def estimators() -> list[str]:
+    """Every registered name; of a family, those that stand for it."""
+    return [
+        name
+        for registered in trainers.registered()
+        for name in FAMILIES.get(registered, [registered])
+    ]
 
 
 def marks(estimator: str) -> list[pytest.MarkDecorator]:
@@ -35,12 +51,13 @@ def parameters(estimators: Iterable[str]) -> list[ParameterSet]:
     return [pytest.param(name, marks=marks(name), id=name) for name in estimators]
 
 
-CASES = [
-    pytest.param((name, label), marks=marks(name), id=f"{name}-{label}")
-    for name in trainers.names()
-    for label in LABELS
-    if fits(name, label)
-]
+def cases(*, supervised: bool) -> list[ParameterSet]:
+    return [
+        pytest.param((name, label), marks=marks(name), id=f"{name}-{label or 'alone'}")
+        for name in estimators()
+        for label in labels(name)
+        if label or not supervised
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +81,15 @@ def rows() -> pa.Table:
     )
 
 
-@pytest.fixture(scope="module", params=parameters(trainers.names()))
+@pytest.fixture(scope="module", params=parameters(estimators()))
 def estimator(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(scope="module", params=cases(supervised=False))
 def case(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """An estimator and a label that it can predict."""
+    """An estimator and a label that it can predict; an empty one where it learns without."""
     names: tuple[str, str] = request.param
     return names
 
@@ -81,13 +98,13 @@ def statement_of(estimator: str, label: str) -> TrainStatement:
     return TrainStatement(
         query=Query(sql="SELECT * FROM t"),
         estimator=estimator,
-        label=Name(name=label),
+        label=Name(name=label) if label else None,
         into=QualifiedName(parts=("m",)),
     )
 
 
 def features_and(rows: pa.Table, label: str) -> pa.Table:
-    return rows.select(["Amount", "color", "flag", "day", label])
+    return rows.select(["Amount", "color", "flag", "day", *filter(None, [label])])
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +130,12 @@ def answers(model: Model, rows: pa.Table) -> np.ndarray:
     probabilities = model.probabilities(rows)
     if probabilities is not None:
         return probabilities
-    return np.asarray(model.predict(rows).to_numpy())
+    predicted = model.predict(rows)
+    if pa.types.is_string(predicted.type):
+        return np.array(
+            [[float(item) for item in text.split(",")] for text in predicted.to_pylist()]
+        )
+    return np.asarray(predicted.to_numpy())
 
 
 def test_a_statement_is_accepted_before_any_row_is_read(
@@ -125,6 +147,7 @@ def test_a_statement_is_accepted_before_any_row_is_read(
     check_statement(statement_of(estimator, label), schema)
 
 
+@pytest.mark.parametrize("case", cases(supervised=True), indirect=True)
 def test_the_model_is_better_than_its_baseline(model: Model) -> None:
     found = model.manifest.metrics["training"]
     assert found.values["loss"] < found.baseline["loss"]
@@ -142,9 +165,10 @@ def test_training_again_gives_the_same_model(
 
 def test_progress_counts_to_its_total(estimator: str, rows: pa.Table) -> None:
     told: list[tuple[int, int]] = []
+    label = labels(estimator)[-1]
     train_model(
-        statement=statement_of(estimator, "three"),
-        training=features_and(rows, "three"),
+        statement=statement_of(estimator, label),
+        training=features_and(rows, label),
         progress=lambda done, total, note: told.append((done, total)),
     )
     total = told[-1][1]
@@ -195,6 +219,10 @@ def test_unknown_categories_and_nulls_are_predicted(model: Model) -> None:
 
 
 def test_contributions_add_up_to_the_same_for_every_row_order(model: Model, rows: pa.Table) -> None:
+    if model.trained.contributions(encode(rows, model.manifest.features)) is None:
+        with pytest.raises(TerminalError, match="not explained yet"):
+            model.explain(rows)
+        return
     found = model.explain(rows)
     backwards = model.explain(rows.take(pa.array(range(len(rows)))[::-1]))
     assert found.rows.column_names[:5] == ["Amount", "color", "flag", "day", "base_value"]

@@ -1,0 +1,109 @@
+"""Models of the user's own: trained, stored and used where the allow-list has their class."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.lang.statements import TrainStatement
+from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.tasks import Task
+from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.verification import verify
+from sqlflow_dagster.own_classes import allowing
+
+MODELS = """
+import json
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+class Threshold(ClassifierMixin, BaseEstimator):
+    def __init__(self, quantile=0.5):
+        self.quantile = quantile
+
+    def fit(self, X, y):
+        import numpy as np
+        self.classes_ = np.unique(y)
+        self.cut_ = float(np.quantile(X[:, 0], self.quantile))
+        return self
+
+    def predict(self, X):
+        return self.classes_[(X[:, 0] > self.cut_).astype(int)]
+
+class Mean:
+    '''Knows nothing of scikit-learn.'''
+    def __init__(self, plus=0):
+        self.plus = plus
+
+    def fit(self, X, y):
+        self.mean = float(y.mean())
+
+    def predict(self, X):
+        return [self.mean + self.plus] * len(X)
+
+    def to_bytes(self):
+        return json.dumps([self.plus, self.mean]).encode()
+
+    @classmethod
+    def from_bytes(cls, data):
+        made = cls()
+        made.plus, made.mean = json.loads(data)
+        return made
+
+class Useless:
+    pass
+"""
+ROWS = pa.table({"x": [1.0, 2.0, 3.0, 4.0], "y": ["a", "a", "b", "b"], "z": [1.0, 2.0, 3.0, 6.0]})
+
+
+@pytest.fixture(autouse=True)
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / "own_models_of_a_test.py").write_text(dedent(MODELS))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    yield
+    sys.modules.pop("own_models_of_a_test", None)
+
+
+def trained(parse: Callable[[str], TrainStatement], clause: str, *columns: str) -> Model:
+    statement = parse(f"TO TRAIN own_models_of_a_test.{clause} INTO m")
+    return train_model(statement=statement, training=ROWS.select(columns))
+
+
+def test_an_estimator_of_scikit_learns_kind(parse: Callable[[str], TrainStatement]) -> None:
+    with allowing(["own_models_of_a_test.*"]):
+        model = trained(parse, "Threshold WITH quantile=0.5 LABEL y", "x", "y")
+        bundle = model.to_bundle()
+        assert Model.from_bundle(bundle).predict(ROWS).to_pylist() == ["a", "a", "b", "b"]
+        verify(bundle)
+    with pytest.raises(TerminalError, match="unknown estimator 'own_models_of_a_te"):
+        Model.from_bundle(bundle)
+
+
+def test_a_class_that_stores_itself(parse: Callable[[str], TrainStatement]) -> None:
+    with allowing(["own_models_of_a_test.Mean"]):
+        model = trained(parse, "Mean WITH plus=1 LABEL z", "x", "z")
+        assert model.manifest.task is Task.REGRESSION
+        assert model.trained.files()["model.skops"] == b"[1, 3.0]"
+        again = Model.from_bundle(model.to_bundle())
+    np.testing.assert_allclose(again.predict(ROWS).to_numpy(), 4.0)
+
+
+@pytest.mark.parametrize(
+    ("clause", "message"),
+    [
+        ("Useless LABEL y", "is no model that can be trained"),
+        ("Meen LABEL y", "own_models_of_a_test.Meen cannot be loaded"),
+        ("Mean WITH minus=1 LABEL z", "no attribute 'minus'"),
+        ("Mean LABEL y", "predicts numbers here, but label 'y' is text"),
+    ],
+)
+def test_what_is_wrong_is_told(
+    clause: str, message: str, parse: Callable[[str], TrainStatement]
+) -> None:
+    with allowing(["own_models_of_a_test.*"]), pytest.raises(TerminalError, match=message):
+        trained(parse, clause, "x", "y", "z")
