@@ -96,15 +96,16 @@ def _names(words: Sequence[tuple[str, ...]]) -> list[str]:
     A short hash keeps apart what would have one name: no number would, as it would be another one's after an edit.
     """
     folded = [tuple(word.lower() for word in item) for item in words]
-    safe = [_safe(item) for item in folded]
+    found = [
+        f"{_safe(item)}_{_digest(item)}" if any(map(_LETTER.search, item)) else _safe(item)
+        for item in folded
+    ]
     meanings: dict[str, set[tuple[str, ...]]] = {}
-    for name, meant in zip(safe, folded, strict=True):
-        meanings.setdefault(name, set()).add(meant)
+    for name, item in zip(found, folded, strict=True):
+        meanings.setdefault(name, set()).add(item)
     return [
-        f"{name}_{_digest(meant)}"
-        if len(meanings[name]) > 1 or _LETTER.search(str(meant))
-        else name
-        for name, meant in zip(safe, folded, strict=True)
+        f"{name}_{_digest(item)}" if len(meanings[name]) > 1 else name
+        for name, item in zip(found, folded, strict=True)
     ]
 
 
