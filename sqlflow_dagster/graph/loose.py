@@ -4,30 +4,31 @@ import re
 from collections.abc import Iterator
 
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
+from sqlflow_dagster.graph.loose_reads import NAME, PART, names_read
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
 from sqlflow_dagster.lang.dialects import lexis
 from sqlflow_dagster.lang.sql_text import normalized_sql
 
-_PART = r'(?:"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]|[^\W\d][\w$]*+)'
-_NAME = rf"(?P<name>{_PART}(?:\.{_PART})*+)"
 _IF_EXISTS = r"(?:\s+IF\s+EXISTS)?"
+_ONLY = r"(?:\s+ONLY(?!\s+\w+\s*\())?"
 _ENSURE = r"\s+IF\s+NOT\s+EXISTS"
 # What may stand between CREATE and TABLE: TEMPORARY, EXTERNAL, MATERIALIZED, FORCE EDITIONABLE, …; but
 # CREATE STREAM s ON TABLE t makes no table t.
 _MODIFIERS = r"(?:(?!ON\b|AS\b|TABLE\b|VIEW\b)\w+\s+){0,4}?"
 _RELATION = rf"{_MODIFIERS}(?:TABLE(?!\s+FUNCTION\b)|VIEW)"
 _WRITES = re.compile(
-    r"(?:\b(?P<append>(?:INSERT|REPLACE|MERGE|LOAD)\s(?:[^()]*?\s)??INTO(?:\s+TABLE)?)"
-    r"|\b(?P<overwrite>OVERWRITE(?:\s+INTO)?\s+TABLE)"
+    r"(?:\b(?P<overwrite>INSERT\s+OVERWRITE(?!\s+(?:LOCAL\s+)?DIRECTORY\b)(?:\s+INTO)?(?:\s+TABLE)?"
+    r"|OVERWRITE(?:\s+INTO)?\s+TABLE)"
+    r"|\b(?P<append>(?:INSERT|REPLACE|MERGE|LOAD)\s(?:(?!INSERT\b)[^()\s]+\s+){0,6}?INTO(?:\s+TABLE)?)"
     rf"|\b(?P<create>CREATE\s+{_RELATION}(?:{_ENSURE})?|UNDROP\s+TABLE)"
     rf"|\b(?P<schema>CREATE\s+(?:OR\s+REPLACE\s+)?(?:SCHEMA|DATABASE)(?:{_ENSURE})?)"
     rf"|\b(?P<drop>(?:DROP\s+{_RELATION}|UNCACHE\s+TABLE){_IF_EXISTS})"
-    r"|\b(?P<truncate>TRUNCATE\s+TABLE)"
-    rf"|\b(?P<alter>(?:ALTER|OPTIMIZE|REPAIR)\s+{_RELATION}{_IF_EXISTS}(?:\s+ONLY(?!\s+\w+\s*\())?)"
-    r"|\b(?P<delete>DELETE\s(?:[^()]*?\s)??FROM)"
+    rf"|\b(?P<truncate>TRUNCATE\s+TABLE{_IF_EXISTS}{_ONLY})"
+    rf"|\b(?P<alter>(?:ALTER|OPTIMIZE|REPAIR)\s+{_RELATION}{_IF_EXISTS}{_ONLY})"
+    rf"|\b(?P<delete>DELETE\s(?:[^()\s]+\s+){{0,6}}?FROM{_ONLY})"
     # Not ON CONFLICT DO UPDATE SET, not FOR UPDATE.
     r"|(?:\A|\)\s*)(?P<update>UPDATE(?:\s+OR\s+\w+|\s+LOW_PRIORITY|\s+IGNORE)*))"
-    rf"\s+{_NAME}",
+    rf"\s+{NAME}",
     re.IGNORECASE,
 )
 # What an ALTER TABLE says after the table's name and that changes nothing but this table.
@@ -37,22 +38,13 @@ _CHANGES = re.compile(
     r"|ZORDER\b|WHERE\b|SYNC\b)",
     re.IGNORECASE,
 )
-_RENAMES = re.compile(rf"\s*RENAME\s+(?:TO|AS)\s+{_NAME}\s*\Z", re.IGNORECASE)
-_READS = re.compile(
-    rf"(?:\b(?:FROM|JOIN)\s+(?!SELECT\b|LATERAL\b)|\(\s*TABLE\s+){_NAME}(?!\s*\()",
-    re.IGNORECASE,
-)
-_USING = re.compile(rf"\bUSING\s+{_NAME}(?!\s*\()", re.IGNORECASE)
-_COPIED = re.compile(rf"\b(?:LIKE|CLONE|COPY)\s+(?=\S+\s*\Z){_NAME}", re.IGNORECASE)
-_HAS_SOURCE = re.compile(r"\s*(?:WITH|DELETE|MERGE)\b", re.IGNORECASE)
-_NEXT_READ = re.compile(
-    rf"(?:\s+(?:AS\s+)?\w+)?\s*,\s*(?!LATERAL\b){_NAME}(?!\s*\()", re.IGNORECASE
-)
+_RENAMES = re.compile(rf"\s*RENAME\s+(?:TO|AS)\s+{NAME}\s*\Z", re.IGNORECASE)
+_COPIED = re.compile(rf"\b(?:LIKE|CLONE|COPY)\s+(?=\S+\s*\Z){NAME}", re.IGNORECASE)
 _CTES = re.compile(
-    rf"(?:\bWITH(?:\s+RECURSIVE)?|,)\s*{_NAME}\s*(?:\([^()]*\)\s*)?AS\s*(?:\w+\s*)?\(",
+    rf"(?:\bWITH(?:\s+RECURSIVE)?|,)\s*{NAME}\s*(?:\([^()]*\)\s*)?AS\s*(?:\w+\s*)?\(",
     re.IGNORECASE,
 )
-_ALIASES = re.compile(rf"\b(?:FROM|JOIN)\s+{_PART}(?:\.{_PART})*+\s+(?:AS\s+)?(\w+)", re.IGNORECASE)
+_ALIASES = re.compile(rf"\b(?:FROM|JOIN)\s+{PART}(?:\.{PART})*+\s+(?:AS\s+)?(\w+)", re.IGNORECASE)
 _MODES = {
     "append": Mode.APPEND,
     "overwrite": Mode.OVERWRITE,
@@ -64,7 +56,8 @@ _MODES = {
     "delete": Mode.MODIFY,
     "update": Mode.MODIFY,
 }
-_SPLIT = re.compile(_PART)
+_MAKING = frozenset({Mode.CREATE, Mode.ENSURE, Mode.REPLACE})
+_SPLIT = re.compile(PART)
 _STRING = r"'(?:[^'\\]|\\.|'')*'"
 _DOUBLE_QUOTED = r'"(?:[^"\\]|\\.|"")*"'
 _DOLLAR_QUOTED = r"\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"
@@ -105,6 +98,10 @@ def loose_effects(sql: str, names: Names) -> Effects:
         writes=tuple(writes.values()),
         barrier=altered or not (reads or writes),
         loose=True,
+        temporary=any(
+            write.ref.kind is ObjectKind.TEMPORARY and write.mode in _MAKING
+            for write in writes.values()
+        ),
     )
 
 
@@ -115,7 +112,9 @@ def _write(match: re.Match[str], names: Names) -> Write:
     if kind in {"create", "schema"}:
         mode = Mode.REPLACE if words[1] == "OR" else mode
         mode = Mode.ENSURE if words[-1] == "EXISTS" else mode
-    ref = _ref(match["name"], names)
+    ref = _ref(match["name"], names.without_temporary() if kind == "create" else names)
+    if kind == "create" and not {"TEMP", "TEMPORARY"}.isdisjoint(words):
+        ref = _ref(match["name"], names, temporary=True)
     if kind == "schema":
         ref = ObjectRef.of(ObjectKind.SCHEMA, [ref.parts[-1]])
     view = kind == "create" and "VIEW" in words and "MATERIALIZED" not in words
@@ -130,30 +129,25 @@ def _renamed(old: ObjectRef, new: ObjectRef) -> Effects:
 
 
 def _reads(code: str, names: Names) -> set[ObjectRef]:
-    """What follows FROM and JOIN, and in a FROM list what follows its commas."""
     aliases = {match[1].lower() for match in _ALIASES.finditer(code)}
     found: set[ObjectRef] = set()
-    for match in _sources(code):
-        read: re.Match[str] | None = match
-        while read is not None:
-            parts = _SPLIT.findall(read["name"])
-            # BigQuery's FROM d.t AS t, t.items reads an array of t.
-            if not (names.dialect == "bigquery" and len(parts) > 1 and parts[0].lower() in aliases):
-                found.add(_ref(read["name"], names))
-            read = _NEXT_READ.match(code, read.end())
+    for name in _sources(code):
+        parts = _SPLIT.findall(name)
+        # BigQuery's FROM d.t AS t, t.items reads an array of t.
+        if not (names.dialect == "bigquery" and len(parts) > 1 and parts[0].lower() in aliases):
+            found.add(_ref(name, names))
     return found
 
 
-def _sources(code: str) -> Iterator[re.Match[str]]:
-    yield from _READS.finditer(code)
+def _sources(code: str) -> Iterator[str]:
+    yield from names_read(code)
     if code[:6].upper() == "CREATE":
-        yield from _COPIED.finditer(code)
-    if _HAS_SOURCE.match(code):
-        yield from _USING.finditer(code)
+        yield from (match["name"] for match in _COPIED.finditer(code))
 
 
-def _ref(text: str, names: Names) -> ObjectRef:
+def _ref(text: str, names: Names, *, temporary: bool = False) -> ObjectRef:
     parts = _SPLIT.findall(text)
-    return names.table(
+    resolve = names.temporary_table if temporary else names.table
+    return resolve(
         [part.strip('"`[]') for part in parts], quoted=[part[0] in '"`[' for part in parts]
     )

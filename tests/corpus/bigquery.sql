@@ -113,3 +113,6 @@ CALL d.refresh()
 
 -- *
 EXECUTE IMMEDIATE 'SELECT 1'
+
+-- d.clerks d.shifts d.stores ->
+SELECT c.id FROM d.clerks AS c LEFT JOIN d.shifts AS s ON (c.id = s.clerk), d.stores UNION (SELECT id FROM d.clerks)

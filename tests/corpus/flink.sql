@@ -113,3 +113,6 @@ SHOW TABLES
 
 -- ->
 ADD JAR '/libs/x.jar'
+
+-- clerks shifts stores ->
+SELECT CASE WHEN s.hours <= 30 THEN 'short' END AS "30 hours", c.id FROM (SELECT id FROM clerks) AS c, shifts AS s, stores
