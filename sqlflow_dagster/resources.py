@@ -144,7 +144,7 @@ class OpResources:
         """
         datasource: DatasourceResource = getattr(context.resources, self.datasource_key)
         model_store: ModelStoreResource = getattr(context.resources, self.model_store_key)
-        with _failures(datasource.url):
+        with _failures(datasource.url, model_store.store):
             engine = datasource.engine()
             yield RunContext(
                 engine=engine,
@@ -165,7 +165,7 @@ class OpResources:
 
 
 @contextmanager
-def _failures(url: str) -> Iterator[None]:
+def _failures(*urls: str) -> Iterator[None]:
     try:
         yield
     except TransientError as error:
@@ -174,7 +174,9 @@ def _failures(url: str) -> Iterator[None]:
         raise dg.Failure(description=str(error), allow_retries=False) from None
     except Exception as error:
         text = "".join(traceback.format_exception(error))
-        clean = redact(text, _password(url))
+        clean = text
+        for url in urls:
+            clean = redact(clean, _password(url))
         if clean == text:
             raise
         # A driver told the password; Dagster would keep it with the run.

@@ -10,7 +10,9 @@ from sqlflow_dagster.cli.options import (
     CompileSettings,
     compile_options,
     datasource_option,
+    models_option,
 )
+from sqlflow_dagster.model_store.settings import ModelSettings
 
 if TYPE_CHECKING:
     from sqlflow_dagster.graph.columns import ColumnRef
@@ -34,9 +36,16 @@ if TYPE_CHECKING:
     help="How it is written.",
 )
 @datasource_option
+@models_option
 @compile_options
 def lineage(
-    file: Path, name: str | None, form: str, datasource: str | None, settings: CompileSettings
+    *,
+    file: Path,
+    name: str | None,
+    form: str,
+    datasource: str | None,
+    models: ModelSettings,
+    settings: CompileSettings,
 ) -> None:
     """Show what each column of each table and model of a program is computed from.
 
@@ -55,7 +64,8 @@ def lineage(
         from sqlflow_dagster.runtime.context import open_context
         from sqlflow_dagster.runtime.lineage import outside_columns
 
-        schema = outside_columns(program, open_context(datasource, program=program.name))
+        context = open_context(datasource, models=models, program=program.name)
+        schema = outside_columns(program, context)
     found = program_lineage(program, schema)
     column = _column(found, name) if name is not None else None
     write = {"text": lineage_text, "json": lineage_json, "mermaid": lineage_mermaid}[form]

@@ -7,9 +7,10 @@ knows is a store of files; a plugin's name, with ``:`` and a location where it t
 from pathlib import Path
 
 from sqlflow_dagster.engines.base import Engine, absolute_url, engines
+from sqlflow_dagster.engines.messages import redact
 from sqlflow_dagster.errors import PluginError, TerminalError, did_you_mean
 from sqlflow_dagster.model_store.base import ModelStore, model_stores
-from sqlflow_dagster.model_store.places import is_local, without_password
+from sqlflow_dagster.model_store.places import is_local
 
 DEFAULT_STORE = "database"
 _FILES = "files"
@@ -53,6 +54,6 @@ def _parse(store: str) -> tuple[str, str]:
         return _FILES, store
     hint = did_you_mean(store, model_stores.names())
     raise TerminalError(
-        f"there is no model store {without_password(store)!r}",
+        f"there is no model store {redact(store, None)!r}",
         hint=hint or f"for a folder, write ./{store}",
     )

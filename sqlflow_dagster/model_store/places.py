@@ -17,12 +17,12 @@ from typing import Any, Protocol
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from sqlflow_dagster.engines.messages import redact
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
 
 _TEMPORARY = ".new-"
 _TRASH = ".old-"
 _PERMANENT = (PermissionError, IsADirectoryError, NotADirectoryError)
-_PASSWORD = re.compile(r"(?<=//)[^/@\s]*:[^/@\s]*@")
 # The errors of S3 and Google have no base in common with those of Python.
 _TRANSIENT = re.compile(r"Connect|Timeout|Throttl|SlowDown|ServiceUnavailable")
 
@@ -59,7 +59,7 @@ def open_place(location: str) -> Place:
     Raises:
         TerminalError: Nothing here can read such a URI.
     """
-    shown = without_password(location)
+    shown = redact(location, None)
     try:
         fs, path = fsspec.url_to_fs(location)
     except ImportError as error:
@@ -77,11 +77,6 @@ def open_place(location: str) -> Place:
 def is_local(location: str) -> bool:
     """Whether a location is a path of this machine."""
     return "://" not in location
-
-
-def without_password(location: str) -> str:
-    """A location as it may be shown."""
-    return _PASSWORD.sub("***@", location)
 
 
 class Disk:
@@ -240,4 +235,4 @@ def _is_transient(error: Exception) -> bool:
 
 
 def _said(error: Any) -> str:
-    return without_password(" ".join(str(error).split())) or type(error).__name__
+    return redact(" ".join(str(error).split()), None) or type(error).__name__

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sqlflow_dagster.engines.messages import redact
 from sqlflow_dagster.ml.manifest import Manifest
 from sqlflow_dagster.model_store.base import ModelVersion
-from sqlflow_dagster.model_store.places import without_password
 
 TIMEOUT_SECONDS = 300
 _EXPERIMENT = "sqlflow"
@@ -70,7 +70,7 @@ def log_model(
         artifact.write_bytes(bundle)
         record["artifact"] = str(artifact)
         problem = _tell(record)
-    shown = without_password(tracking_uri)
+    shown = redact(tracking_uri, None)
     if problem:
         return f"warning: the training could not be logged to MLflow at {shown}: {problem}"
     return f"logged {record['name']} to MLflow at {shown}"
@@ -95,7 +95,7 @@ def _tell(record: dict[str, Any]) -> str | None:
     if done.returncode == 0:
         return None
     lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines()
-    return without_password(lines[-1]) if lines else f"exit code {done.returncode}"
+    return redact(lines[-1], None) if lines else f"exit code {done.returncode}"
 
 
 def _parameters(manifest: Manifest) -> Iterator[tuple[str, str]]:

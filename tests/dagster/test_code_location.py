@@ -54,6 +54,27 @@ def test_relative_settings_are_resolved_once(
         assert os.environ["SQLFLOW_EXECUTOR"] == "multiprocess"
 
 
+def test_models_are_kept_where_the_environment_says(tmp_path: Path) -> None:
+    train = (
+        "CREATE TABLE t AS SELECT range AS x, range > 9 AS y FROM range(20);"
+        "SELECT * FROM t TO TRAIN xgboost.gbtree WITH train.num_boost_round=1 LABEL y INTO m;"
+    )
+    home = Home.create(tmp_path / "home", {"p.sql": train})
+    done = home.execute(
+        "p",
+        SQLFLOW_EXECUTOR="in_process",
+        SQLFLOW_MODEL_STORE="./models",
+        SQLFLOW_KEEP_VERSIONS="1",
+        SQLFLOW_MLFLOW="nosuch://me:secret@h",
+    )
+    assert done.returncode == 0, done.stdout
+    assert (home.root / "models/m/accepted").read_text() == "1\n"
+    assert "could not be logged to MLflow at nosuch://me:***@h" in done.stdout
+    assert "secret" not in done.stdout
+    with home.engine.session() as session:
+        assert session.relation_kind(("sqlflow_models",)) is None
+
+
 def test_steps_can_run_in_the_process_of_the_run(tmp_path: Path) -> None:
     home = Home.create(tmp_path / "home", {"chain.sql": PROGRAM})
     done = home.execute("chain", SQLFLOW_EXECUTOR="in_process")

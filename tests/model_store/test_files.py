@@ -170,7 +170,7 @@ def test_a_lost_connection_is_worth_a_retry() -> None:
         ("s3://bucket/models", "the model store s3://bucket/models cannot be opened: .*s3fs"),
         (
             "nosuch://u:secret@h/x",
-            r"the model store nosuch://\*\*\*@h/x cannot be opened: Protocol",
+            r"the model store nosuch://u:\*\*\*@h/x cannot be opened: Protocol",
         ),
     ],
 )
