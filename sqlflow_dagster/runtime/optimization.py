@@ -68,7 +68,8 @@ def _solved(problem: LinearProblem, optimization: Optimization, context: RunCont
     limits = Limits(seconds=optimization.time_limit, gap=optimization.gap)
     solution = solve(problem, optimization.solver, limits)
     if solution.status is Status.TIME_LIMIT:
-        left = "" if solution.gap is None else f"; the best is at most {solution.gap:.2%} better"
+        known = solution.gap is not None and np.isfinite(solution.gap)
+        left = f"; the best is at most {solution.gap:.2%} better" if known else ""
         context.progress.note(f"stopped at the time limit of {limits.seconds:g} seconds{left}")
     return solution
 

@@ -60,12 +60,14 @@ class Sqlflow:
         )
         return Finished(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+    def start(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[str]":
         """Start the command in a process group of its own."""
         return subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | dict(environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -1,5 +1,6 @@
 """Solvers against problems whose answers can be counted."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -91,6 +92,34 @@ def test_a_solver_without_pyomo(monkeypatch: pytest.MonkeyPatch) -> None:
         solve(problem(*WORKSHOP), "cbc")
     assert caught.value.hint is not None
     assert "sqlflow-dagster[pyomo]" in caught.value.hint
+
+
+def market_split(markets: int = 4, products: int = 30) -> LinearProblem:
+    """Split each market in two halves: easily done badly, and hardly done well."""
+    demand = np.random.default_rng(1).integers(0, 100, (markets, products)).astype(float)
+    slack = np.eye(markets)
+    n, m = products, markets
+    half = np.floor(demand.sum(axis=1) / 2)
+    split = problem([0.0] * n + [1.0] * 2 * m, np.hstack([demand, slack, -slack]).tolist(), [*half])
+    return replace(
+        split,
+        maximize=False,
+        row_lower=half,
+        upper=np.array([1.0] * n + [INFINITY] * 2 * m),
+        integer=np.array([True] * n + [False] * 2 * m),
+        decisions=n,
+    )
+
+
+def test_the_best_so_far_is_taken_at_the_time_limit() -> None:
+    posed = market_split()
+    solution = solve(posed, limits=Limits(seconds=0.5))
+    assert solution.status is Status.TIME_LIMIT
+    assert solution.gap is not None
+    assert solution.gap > 0
+    table = np.zeros((4, len(posed.costs)))
+    table[posed.rows, posed.columns] = posed.values
+    assert table @ solution.values == pytest.approx(posed.row_upper, abs=1e-4)
 
 
 NUMBERS = st.integers(-5, 5).map(float)
