@@ -18,32 +18,10 @@ _TOKENS = re.compile(rf"{NAME}|\S")
 _STARTS = frozenset({"SELECT", "FROM", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
 # What ends a FROM list; a condition after ON does not.
 _ENDS = frozenset(
-    [
-        "SELECT",
-        "WHERE",
-        "GROUP",
-        "ORDER",
-        "HAVING",
-        "LIMIT",
-        "SET",
-        "WINDOW",
-        "QUALIFY",
-        "UNION",
-        "EXCEPT",
-        "INTERSECT",
-        "MINUS",
-        "VALUES",
-        "RETURNING",
-        "START",
-        "CONNECT",
-        "FETCH",
-        "OFFSET",
-        "DISTRIBUTE",
-        "SORT",
-        "CLUSTER",
-        "WHEN",
-    ]
-)
+    {"SELECT", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "SET", "WINDOW", "QUALIFY", "UNION", "EXCEPT",
+     "INTERSECT", "MINUS", "VALUES", "RETURNING", "START", "CONNECT", "FETCH", "OFFSET", "DISTRIBUTE", "SORT",
+     "CLUSTER", "WHEN", "VIEW"}
+)  # fmt: skip
 # Words after which FROM is none of a query: IS DISTINCT FROM x, FOR VALUES FROM (1).
 _NO_SOURCE_AFTER = frozenset({"DISTINCT", "VALUES"})
 _NOT_A_TABLE = frozenset({"LATERAL", "UNNEST", "VALUES", "TABLE"})
