@@ -69,6 +69,14 @@ def export_onnx(model: Model) -> bytes:
             f"writing ONNX needs a library that is not installed: {error}",
             hint="pip install 'sqlflow-dagster[onnx]'",
         ) from error
+    except TerminalError as error:
+        raise TerminalError(error.message, hint=_HINT) from error
+    # Each converter has errors of its own for what it cannot write, and onnxruntime for what it cannot run.
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise TerminalError(
+            f"{manifest.estimator} cannot be written as ONNX: {said}", hint=_HINT
+        ) from error
     _check(answers, model.trained.predict(features), manifest.estimator)
     return data
 

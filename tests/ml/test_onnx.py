@@ -33,6 +33,13 @@ CLAUSES = {
     "trees of three classes": "TO TRAIN xgboost.gbtree WITH train.num_boost_round=5 "
     "LABEL color INTO m",
 }
+ESTIMATORS = {
+    "forest": "TO TRAIN sklearn.RandomForestClassifier WITH n_estimators=5 LABEL bought INTO m",
+    "logistic": "TO TRAIN sklearn.LogisticRegression LABEL color INTO m",
+    "ridge": "TO TRAIN sklearn.Ridge LABEL price INTO m",
+    "boosting": "TO TRAIN sklearn.GradientBoostingRegressor WITH n_estimators=5 LABEL price INTO m",
+    "neighbours": "TO TRAIN sklearn.KNeighborsClassifier LABEL bought INTO m",
+}
 NETWORKS = {
     **{
         f"network with {name}": f"TO TRAIN DNNClassifier WITH {NETWORK}, "
@@ -67,6 +74,30 @@ def test_a_graph_answers_as_the_booster_does(clause: str, parse: Parse, people: 
     check(model, people)
     if model.manifest.label.column != "color":
         check(model, people.set_column(people.column_names.index("color"), "color", color))
+
+
+@pytest.mark.parametrize("clause", ESTIMATORS.values(), ids=ESTIMATORS)
+def test_a_graph_answers_as_the_estimator_does(clause: str, parse: Parse, people: pa.Table) -> None:
+    check(trained(clause, parse, people), people)
+
+
+@pytest.mark.parametrize(
+    ("clause", "message"),
+    [
+        pytest.param(
+            "sklearn.CategoricalNB COLUMN CATEGORY_ID(color)", "does not take the slots", id="codes"
+        ),
+        pytest.param("sklearn.LinearSVC", "would answer differently", id="no probabilities"),
+        pytest.param("sklearn.NearestCentroid", "cannot be written as ONNX", id="no converter"),
+    ],
+)
+def test_an_estimator_that_has_no_graph_is_told(
+    clause: str, message: str, parse: Parse, people: pa.Table
+) -> None:
+    rows = people.select(["color", "bought"])
+    model = train_model(statement=parse(f"TO TRAIN {clause} LABEL bought INTO m"), training=rows)
+    with pytest.raises(TerminalError, match=message):
+        export_onnx(model)
 
 
 @pytest.mark.torch

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from sqlflow_dagster.ml.trainers.sklearn_answers import answers, linear_terms
 from sqlflow_dagster.ml.trainers.sklearn_estimators import Chosen, choose, named_class
 from sqlflow_dagster.ml.trainers.sklearn_inputs import Inputs, category_slots
 from sqlflow_dagster.ml.trainers.sklearn_parameters import with_seed
+
+if TYPE_CHECKING:
+    import onnx
 
 _MODEL = "model.skops"
 _INFO = "training.json"
@@ -78,6 +81,16 @@ class SklearnModel:
             values=distances[:, None, :] * coefficients[None, :, :],
             base_values=np.tile(coefficients @ means + intercepts, (len(features), 1)),
         )
+
+    def to_onnx(self, slots: int) -> "onnx.ModelProto":
+        """The estimator as an ONNX graph, where it takes the encoded rows as they are."""
+        if self.inputs.lowest or self.inputs.categories:
+            raise TerminalError(
+                f"{self.name} cannot be written as ONNX: it does not take the slots"
+            )
+        from sqlflow_dagster.ml.trainers.sklearn_onnx import estimator_graph
+
+        return estimator_graph(self.estimator, slots)
 
     def files(self) -> dict[str, bytes]:
         """The estimator in the format of skops, the rest as JSON."""
