@@ -9,7 +9,7 @@ TORCH  := $(shell $(PYTHON) -c 'import sys; print("torch" if sys.version_info[:2
 export DAGSTER_HOME := $(CURDIR)/.dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo check test golden bench properties clean
+.PHONY: help setup browser demo check test golden bench properties tpc clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,10 +52,13 @@ golden: setup browser  ## Rewrite the expected outputs under tests/; read the di
 	SQLFLOW_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests
 
 bench: setup  ## Speed, as ratios within one run
-	for script in $(filter-out benchmarks/properties.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out $(addprefix benchmarks/,properties.py results_page.py tpc_lineage.py),$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 properties: setup  ## 10,000 random programs and 100,000 fuzzed inputs, recorded in benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/properties.py
+
+tpc: setup  ## The tables of all queries of TPC-H and TPC-DS, recorded in benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/tpc_lineage.py
 
 clean:  ## Remove the environment and everything that was made
 	rm -rf $(VENV) .dagster .coverage .coverage.* coverage.xml .pytest_cache .mypy_cache .ruff_cache sqlflow.duckdb*

@@ -16,8 +16,9 @@ import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
-HEADING = "## Properties\n"
+from results_page import record
+
+ROOT = Path(__file__).parent.parent
 
 
 def run(seed: int, report: Path) -> int:
@@ -31,9 +32,8 @@ def run(seed: int, report: Path) -> int:
             f"--junitxml={report}",
         ),
     ]
-    root = RESULTS.parent.parent
     return subprocess.run(
-        command, cwd=root, env={**os.environ, "SQLFLOW_PROPERTIES": "full"}, check=False
+        command, cwd=ROOT, env={**os.environ, "SQLFLOW_PROPERTIES": "full"}, check=False
     ).returncode
 
 
@@ -57,15 +57,12 @@ def main() -> int:
         found = table(report)
     minutes = (time.monotonic() - start) / 60
     day = datetime.datetime.now(datetime.UTC).date()
-    text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Results\n\n"
-    before, _, after = text.partition(HEADING)
-    _, mark, rest = after.partition("\n## ")
-    section = (
-        f"{HEADING}\n`make properties`, {day}, seed {seed}, {os.cpu_count()} cores, Python "
+    record(
+        "Properties",
+        f"`make properties`, {day}, seed {seed}, {os.cpu_count()} cores, Python "
         f"{platform.python_version()}, {minutes:.0f} minutes: 10,000 random programs on each engine for each "
-        f"property, 100,000 fuzzed inputs.\n\n{found}\n"
+        f"property, 100,000 fuzzed inputs.\n\n{found}",
     )
-    RESULTS.write_text(f"{before.rstrip()}\n\n{section}{mark}{rest}", encoding="utf-8")
     return code
 
 
