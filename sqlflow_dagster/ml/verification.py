@@ -28,7 +28,7 @@ def verify(data: bytes) -> Manifest:
     """
     manifest = unpack(data).manifest
     done = subprocess.run(  # noqa: S603  # this very Python, and a module of ours
-        [sys.executable, "-m", __name__],
+        [sys.executable, "-P", "-m", __name__],
         input=data,
         capture_output=True,
         check=False,

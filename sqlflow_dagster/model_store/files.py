@@ -12,11 +12,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from sqlflow_dagster.engines.base import Engine
-from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.errors import TerminalError, TransientError
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.model_store.checks import (
     accepted_stays,
@@ -32,6 +33,7 @@ _BUNDLE = "model.zip"
 _VERSION = "version.json"
 _ACCEPTED = "accepted"
 _LATEST = "latest"
+_ATTEMPTS = 100
 _NUMBER = re.compile(r"[1-9]\d{0,8}")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-.")
 # File systems take 255 bytes.
@@ -78,31 +80,20 @@ class FilesModelStore:
             StepError: The place cannot be written.
         """
         check_name(name)
-        values = json.loads(to_json(name, metadata))
         folder = folder_of(name)
-        number = max([self._pointer(folder, _LATEST) or 0, *self._numbers(folder)]) + 1
-        while True:
-            known = {
-                "name": name,
-                "version": number,
-                "created_at": datetime.now(UTC).replace(microsecond=0).isoformat(),
-                "size": len(bundle),
-                "sha256": hashlib.sha256(bundle).hexdigest(),
-                "metadata": values,
-            }
-            text = json.dumps(known, indent=1).encode()
-            try:
-                self._place.create(f"{folder}/{number}", {_BUNDLE: bundle, _VERSION: text})
-            except FileExistsError:
-                number += 1
-            else:
-                break
+        values = {
+            "size": len(bundle),
+            "sha256": hashlib.sha256(bundle).hexdigest(),
+            "metadata": json.loads(to_json(name, metadata)),
+        }
+        number = self._create(name, bundle, values)
         # Whoever took a later number may have been quicker.
         self._forward(folder, _LATEST, number)
         if accept:
             self._forward(folder, _ACCEPTED, number)
         saved = self._read(folder, number, self._pointer(folder, _ACCEPTED))
-        assert saved is not None
+        if saved is None:
+            raise TransientError(f"version {number} of model {name!r} was removed as it was saved")
         return saved
 
     def load(self, name: str, version: int | None = None) -> tuple[ModelVersion, bytes]:
@@ -163,6 +154,21 @@ class FilesModelStore:
             raise unknown_model(name, self.names())
         whole = [f"{number}/{_VERSION}" for number in self._numbers(folder)]
         self._place.remove(folder, whole)
+
+    def _create(self, name: str, bundle: bytes, values: Mapping[str, Any]) -> int:
+        """Make a version of the first number that nobody has taken; that number."""
+        folder = folder_of(name)
+        first = max([self._pointer(folder, _LATEST) or 0, *self._numbers(folder)]) + 1
+        for number in range(first, first + _ATTEMPTS):
+            now = datetime.now(UTC).replace(microsecond=0).isoformat()
+            known = {"name": name, "version": number, "created_at": now, **values}
+            text = json.dumps(known, indent=1).encode()
+            with suppress(FileExistsError):
+                self._place.create(f"{folder}/{number}", {_BUNDLE: bundle, _VERSION: text})
+                return number
+        raise TransientError(
+            f"the model store {self.location}: others took {_ATTEMPTS} versions of {name!r} meanwhile"
+        )
 
     def _known(self, name: str, version: int | None) -> ModelVersion:
         found = self.find(name, version)

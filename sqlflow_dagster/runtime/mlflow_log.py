@@ -80,7 +80,7 @@ def _tell(record: dict[str, Any]) -> str | None:
     """Run the process that logs; what went wrong."""
     try:
         done = subprocess.run(  # noqa: S603  # this very Python, and a module of ours
-            [sys.executable, "-m", _PROCESS],
+            [sys.executable, "-P", "-m", _PROCESS],
             input=json.dumps(record),
             env=_ENVIRONMENT | dict(os.environ),
             capture_output=True,
