@@ -19,6 +19,7 @@ from typing import Protocol
 from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.model_store.settings import ModelSettings
+from sqlflow_dagster.runtime.context import allowed_programs
 from sqlflow_dagster.runtime.results import StepResult
 from sqlflow_dagster.runtime.worker import Advance, Job, Message, Note, run_job
 
@@ -197,6 +198,8 @@ def _spawn(step: Step, run: _Run) -> _Running:
         program=run.program.name,
         run_id=run.run_id,
         threads=threads_per_step(run.concurrent),
+        # A fork server has the environment of the time when it was started.
+        external_programs=allowed_programs(),
     )
     process = context.Process(target=run_job, args=(job, child_end), name=step.name, daemon=True)
     with _interrupts_held_back():

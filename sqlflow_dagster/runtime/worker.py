@@ -30,6 +30,7 @@ class Job:
         program: The program's name.
         run_id: Of the run.
         threads: How many threads a library may use.
+        external_programs: What TO RUN may start.
     """
 
     step: Step
@@ -38,6 +39,7 @@ class Job:
     program: str
     run_id: str
     threads: int
+    external_programs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,7 @@ def run_job(job: Job, parent: Connection) -> None:
             run_id=job.run_id,
             threads=job.threads,
             progress=_Told(parent),
+            external_programs=job.external_programs,
         )
         outcome = execute(job.step, context)
     except StepError as error:

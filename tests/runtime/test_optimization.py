@@ -126,6 +126,15 @@ PROBLEMS = {
         solution=[("A", "A", 100), ("A", "B", 0), ("B", "A", 30), ("B", "B", 60)],
         objective=2556,
     ),
+    "another solver": CARVED(
+        clause=PROFIT,
+        constraints=WORK,
+        variables="product(product)",
+        type="NonNegativeIntegers",
+        more="USING appsi_highs",
+        solution=[("soldier", 20), ("train", 60)],
+        objective=180,
+    ),
     "sums and rows together": SHIPPED(
         clause=WAYS,
         constraints=(*TRADE, "shipment * 100 >= demand"),
