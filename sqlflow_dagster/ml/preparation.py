@@ -19,7 +19,7 @@ from sqlflow_dagster.ml.features.treatments import Treatment
 from sqlflow_dagster.ml.manifest import Manifest
 from sqlflow_dagster.ml.metrics import find_metric, metric_names
 from sqlflow_dagster.ml.own_models import own_trainer
-from sqlflow_dagster.ml.tasks import LabelType
+from sqlflow_dagster.ml.tasks import LabelType, Task
 from sqlflow_dagster.own_classes import is_allowed
 from sqlflow_dagster.source import Span
 
@@ -76,6 +76,12 @@ def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
         _named_column(statement, attribute, names)
         for attribute in ("train.weight_column", "train.group_column")
     )
+    if plan.task is Task.RANKING and group is None:
+        raise TerminalError(
+            f"{statement.estimator} ranks the rows of groups, but nothing says which rows are one",
+            statement.estimator_span,
+            "add train.group_column, and ORDER BY that column to the SELECT",
+        )
     asked = find(statement.attributes, "validation.metrics")
     metrics = metric_names(asked.value) if asked else ()
     for name in metrics:

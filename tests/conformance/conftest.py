@@ -61,6 +61,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "IsolationForest",
         "PCA",
     ),
+    "xgboost.*": ("XGBClassifier", "xgboost.XGBRFRegressor"),
 }
 """The estimators that stand for a registered ``family.*``."""
 

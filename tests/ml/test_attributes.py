@@ -136,11 +136,11 @@ def test_attributes_that_are_known_are_accepted(
         ),
         pytest.param(
             "xgboost.gbtree",
-            'objective="rank:ndcg"',
-            '"rank:ndcg"',
-            "objective rank:ndcg is not supported yet",
-            "supported: reg:",
-            id="ranking",
+            'objective="survival:aft"',
+            '"survival:aft"',
+            "objective survival:aft is not supported: its label is the two ends of an interval",
+            "survival:cox takes one time",
+            id="an interval as label",
         ),
         pytest.param(
             "xgboost.gbtree",

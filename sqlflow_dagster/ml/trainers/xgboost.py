@@ -1,4 +1,4 @@
-"""XGBoost: ``xgboost.gbtree``, ``xgboost.gblinear`` and ``xgboost.dart``.
+"""XGBoost: ``xgboost.gbtree``, ``xgboost.gblinear``, ``xgboost.dart``, and the library's own classes.
 
 Category columns reach trees as codes, by XGBoost's own categorical splits. Measured on 40,000 rows
 with columns of 10, 100 and 500 categories, 100 rounds: AUC 0.870, against 0.848 for one-hot slots,
@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from sqlflow_dagster.lang.statements import Attribute
 from sqlflow_dagster.ml.base import Contributions, Plan, TrainedModel, TrainRequest
 from sqlflow_dagster.ml.features.spec import EncodedTable, LabelSpec, Layout
 from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
+from sqlflow_dagster.ml.trainers.xgboost_data import cache_folder, to_dmatrix, training_matrix
+from sqlflow_dagster.ml.trainers.xgboost_objectives import objectives_of, task_of
 from sqlflow_dagster.ml.trainers.xgboost_parameters import (
     Settings,
     check_parameters,
@@ -45,6 +48,7 @@ class XGBoostModel:
         library: XGBoost's version at training.
         parameters: As given, with those that were derived.
         history: Evaluation metrics by data set and name, a value per round.
+        lists: Whether it predicts several classes or amounts a row.
         threads: How many threads a prediction may use.
     """
 
@@ -52,29 +56,37 @@ class XGBoostModel:
     library: Mapping[str, str]
     parameters: Mapping[str, Any]
     history: Mapping[str, list[float]]
+    lists: bool
     threads: int
 
     def predict(self, features: EncodedTable) -> FloatArray:
-        """Class probabilities, shape (n, classes), or regression values, shape (n,)."""
+        """Class probabilities, amounts, or scores of a ranking."""
         with _without_deprecation():
             return self._predict(features)
 
     def _predict(self, features: EncodedTable) -> FloatArray:
-        data = _matrix(features, self.threads)
+        data = self._matrix(features)
         objective = str(self.parameters["objective"])
         if not objective.startswith(("binary:", "multi:")):
-            return np.asarray(self.booster.predict(data)).reshape(-1)
+            found = np.asarray(self.booster.predict(data))
+            return found.reshape(len(features), -1) if self.lists else found.reshape(-1)
         # From margins, so that objectives which answer with a class have probabilities too.
         margins = np.asarray(self.booster.predict(data, output_margin=True), dtype=np.float64)
         if objective.startswith("binary:"):
-            positive = 1 / (1 + np.exp(-margins.reshape(-1)))
-            return np.stack([1 - positive, positive], axis=1)
+            positive = 1 / (1 + np.exp(-margins))
+            if self.lists:
+                return np.asarray(positive.reshape(len(features), -1))
+            return np.stack([1 - positive.reshape(-1), positive.reshape(-1)], axis=1)
         powers = np.exp(margins - margins.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
+    def _matrix(self, features: EncodedTable) -> "xgb.DMatrix":
+        missing = self.parameters.get("missing")
+        return to_dmatrix(features, threads=self.threads, missing=missing)
+
     def contributions(self, features: EncodedTable) -> Contributions:
         """SHAP values of the trees, or of the linear terms."""
-        data = _matrix(features, self.threads)
+        data = self._matrix(features)
         with _without_deprecation():
             found = self.booster.predict(data, pred_contribs=True, strict_shape=True)
         return Contributions(values=found[:, :, :-1], base_values=found[:, :, -1])
@@ -93,6 +105,7 @@ class XGBoostModel:
             "library": dict(self.library),
             "parameters": dict(self.parameters),
             "history": dict(self.history),
+            "lists": self.lists,
         }
         return {
             _MODEL: bytes(self.booster.save_raw("ubj")),
@@ -108,20 +121,25 @@ class XGBoostTrainer:
     ) -> Plan:
         """Let the library itself check every parameter; the objective says what the task is."""
         settings = read_settings(estimator, attributes)
-        objectives = _objectives(settings, label_type)
+        objectives = objectives_of(settings, label_type)
         check_parameters(settings, objectives)
         linear = settings.booster == "gblinear"
-        layout = Layout.SCALED if linear else Layout.TREES
         count = settings.attribute("num_class")
-        if _is_classifier(objectives[0]):
-            return Plan(task=Task.CLASSIFICATION, layout=layout, class_count=count, goes_on=True)
-        if count is not None:
+        task = task_of(settings, objectives[0], label_type)
+        if count is not None and not task.predicts_classes:
             raise TerminalError(
                 f"num_class is for classes, but objective {objectives[0]} predicts numbers",
                 count.span,
                 'leave it out, or write objective="multi:softprob"',
             )
-        return Plan(task=Task.REGRESSION, layout=layout, goes_on=True)
+        return Plan(
+            task=task,
+            layout=Layout.SCALED if linear else Layout.TREES,
+            class_count=count,
+            lists=not linear and task is not Task.RANKING,
+            goes_on=True,
+            in_batches=not linear,
+        )
 
     def train(self, request: TrainRequest) -> TrainedModel:
         """Boost for ``train.num_boost_round`` rounds, or until the validation metric stalls."""
@@ -129,36 +147,22 @@ class XGBoostTrainer:
 
         settings = read_settings(request.estimator, request.attributes)
         parameters = _parameters(settings, request)
-        sets = {"train": request.training, "validate": request.validation}
-        evals = [
-            (_matrix(item.features, request.threads, item.labels), name)
-            for name, item in sets.items()
-            if item is not None
-        ]
-        history: dict[str, dict[str, list[float]]] = {}
         try:
-            with _without_deprecation():
-                booster = xgb.train(
-                    {**parameters, "validate_parameters": False},
-                    evals[0][0],
-                    settings.rounds,
-                    evals=evals,
-                    evals_result=history,
-                    verbose_eval=False,
-                    callbacks=_callbacks(settings, request),
-                    xgb_model=_base_booster(request),
-                )
+            with _without_deprecation(), cache_folder(request) as folder:
+                booster, history = _boosted(settings, request, parameters, folder)
         except xgb.core.XGBoostError as error:
             raise library_error(error, settings.objective_span) from error
+        missing = {} if settings.missing is None else {"missing": settings.missing}
         return XGBoostModel(
             booster=booster,
             library={"xgboost": xgb.__version__},
-            parameters={**parameters, "num_boost_round": settings.rounds},
+            parameters={**parameters, **missing, "num_boost_round": settings.rounds},
             history={
                 f"{name}-{metric}": [float(value) for value in values]
                 for name, metrics in history.items()
                 for metric, values in metrics.items()
             },
+            lists=request.label.is_list,
             threads=request.threads,
         )
 
@@ -187,17 +191,31 @@ def _without_deprecation() -> Iterator[None]:
         yield
 
 
-def _objectives(settings: Settings, label_type: LabelType | None) -> tuple[str, ...]:
-    """The objective given; without one, those that the label suggests."""
-    if settings.objective is not None:
-        return (settings.objective,)
-    if settings.attribute("num_class") is not None or label_type in ("string", "bool"):
-        return ("multi:softprob", "binary:logistic")
-    return ("reg:squarederror",)
+def _boosted(
+    settings: Settings, request: TrainRequest, parameters: Mapping[str, Any], folder: Path | None
+) -> "tuple[xgb.Booster, dict[str, dict[str, list[float]]]]":
+    """A booster, and the metrics of its rounds by rows and name."""
+    import xgboost as xgb
 
-
-def _is_classifier(objective: str) -> bool:
-    return objective.startswith(("binary:", "multi:"))
+    history: dict[str, dict[str, list[float]]] = {}
+    training = training_matrix(settings, request, folder)
+    evals = [(training, "train")]
+    if (rows := request.validation) is not None:
+        data = to_dmatrix(
+            rows.features, threads=request.threads, missing=settings.missing, rows=rows
+        )
+        evals.append((data, "validate"))
+    booster = xgb.train(
+        {**parameters, "validate_parameters": False},
+        training,
+        settings.rounds,
+        evals=evals,
+        evals_result=history,
+        verbose_eval=False,
+        callbacks=_callbacks(settings, request),
+        xgb_model=_base_booster(request),
+    )
+    return booster, history
 
 
 def _parameters(settings: Settings, request: TrainRequest) -> dict[str, Any]:
@@ -209,45 +227,32 @@ def _parameters(settings: Settings, request: TrainRequest) -> dict[str, Any]:
     if "n_jobs" in settings.values:
         del defaults["nthread"]
     parameters = defaults | dict(settings.values) | {"booster": settings.booster}
-    parameters["objective"] = settings.objective or _objective(label)
-    if _is_classifier(parameters["objective"]):
-        parameters |= _class_parameters(parameters, settings, label)
-        if parameters["objective"].startswith("binary:"):
-            parameters.pop("num_class", None)
+    objective = settings.objective or _objective(label)
+    parameters["objective"] = objective
+    if objective.startswith("multi:"):
+        parameters["num_class"] = len(label.classes)
+    if objective.startswith("binary:"):
+        parameters.pop("num_class", None)
+        if label.task is Task.CLASSIFICATION and len(label.classes) != 2:
+            raise TerminalError(
+                f"objective {objective} wants two classes, "
+                f"but label {label.name!r} has {len(label.classes)}",
+                settings.objective_span,
+                'write objective="multi:softprob"',
+            )
     return parameters
 
 
 def _objective(label: LabelSpec) -> str:
-    if label.task is Task.REGRESSION:
-        return "reg:squarederror"
-    return "binary:logistic" if len(label.classes) == 2 else "multi:softprob"
-
-
-def _class_parameters(
-    parameters: Mapping[str, Any], settings: Settings, label: LabelSpec
-) -> dict[str, Any]:
-    if parameters["objective"].startswith("multi:"):
-        return {"num_class": len(label.classes)}
-    if len(label.classes) != 2:
-        raise TerminalError(
-            f"objective {parameters['objective']} wants two classes, "
-            f"but label {label.name!r} has {len(label.classes)}",
-            settings.objective_span,
-            'write objective="multi:softprob"',
-        )
-    return {}
-
-
-def _matrix(features: EncodedTable, threads: int, labels: Any = None) -> "xgb.DMatrix":
-    import xgboost as xgb
-
-    return xgb.DMatrix(
-        features.matrix,
-        labels,
-        feature_types=["c" if slot.category_code else "float" for slot in features.slots],
-        enable_categorical=True,
-        nthread=threads,
-    )
+    match label.task:
+        case Task.REGRESSION:
+            return "reg:squarederror"
+        case Task.RANKING:
+            return "rank:ndcg"
+        case Task.CLASSIFICATION if len(label.classes) > 2:
+            return "multi:softprob"
+        case _:
+            return "binary:logistic"
 
 
 def _base_booster(request: TrainRequest) -> "xgb.Booster | None":

@@ -17,24 +17,35 @@ from sqlflow_dagster.lang.statements import Attribute
 from sqlflow_dagster.ml.attributes import (
     Declaration,
     declared_name,
-    find,
     read,
     unknown_attribute,
     value_span,
 )
+from sqlflow_dagster.ml.tasks import Task
+from sqlflow_dagster.ml.trainers.boosted_trees import is_boosted_trees, translated
+from sqlflow_dagster.ml.trainers.xgboost_names import Variant, variant
 from sqlflow_dagster.source import Span
 
 DECLARATIONS = (
-    Declaration(name="train.num_boost_round", kind="int", default=10, minimum=1),
+    Declaration(name="train.num_boost_round", kind="int", minimum=1),
     Declaration(name="train.early_stopping_rounds", kind="int", minimum=1),
 )
-_ALIASES = {"n_estimators": "train.num_boost_round"}
+_ALIASES = {
+    "n_estimators": "train.num_boost_round",
+    "model.n_estimators": "train.num_boost_round",
+    "train.patience": "train.early_stopping_rounds",
+    "patience": "train.early_stopping_rounds",
+}
 # What other estimators call XGBoost's own parameters.
 _OWN_ALIASES = {"n_class": "num_class", "n_classes": "num_class"}
 _PREFIXES = ("model.", "xgboost.")
-_NOT_YET = ("rank:", "survival:")
+# Arguments of the library's classes that say how they are used, not what model they make.
+_WITHOUT_EFFECT = ("enable_categorical", "importance_type", "silent", "verbose")
 # These name slots, and the check is made before there are any.
 _OF_SLOTS = ("monotone_constraints", "interaction_constraints")
+_BOOSTERS = ("gbtree", "gblinear", "dart")
+# Two names that the library has for one parameter.
+_SAME = {"eta": "learning_rate", "lambda": "reg_lambda", "alpha": "reg_alpha"}
 _UNUSED = re.compile(r"Parameters: \{(.*?)\} are not used", re.DOTALL)
 _ORIGIN = re.compile(r"^\[[\d:]+\] \S+:\d+: ")
 _CANDIDATE = re.compile(r"Objective candidate: (\S+)")
@@ -46,7 +57,9 @@ class Settings:
 
     Attributes:
         estimator: As the user spelt it.
+        task: What the estimator's name says that it does; None where objective and label say.
         booster: ``gbtree``, ``gblinear`` or ``dart``.
+        missing: The number that stands for a missing one, beside NULL.
         rounds: How many rounds to boost.
         patience: Rounds without a better validation metric before training stops; None to go on.
         values: XGBoost's own parameters by its names, JSON values.
@@ -54,7 +67,9 @@ class Settings:
     """
 
     estimator: str
+    task: Task | None
     booster: str
+    missing: float | None
     rounds: int
     patience: int | None
     values: Mapping[str, Any]
@@ -81,25 +96,21 @@ def read_settings(estimator: str, attributes: Sequence[Attribute]) -> Settings:
     Raises:
         TerminalError: An attribute is given twice, has a wrong value, or is not supported.
     """
+    named = variant(estimator)
+    if is_boosted_trees(estimator):
+        attributes = translated(estimator, attributes)
+    aliases = {**_ALIASES}
+    if named.forest:
+        aliases = {name: full for name, full in aliases.items() if "n_estimators" not in name}
     of_loop = [
         item
         for item in attributes
-        if item.name.lower().startswith("train.")
-        or declared_name(item.name, DECLARATIONS, _ALIASES)
+        if item.name.lower().startswith("train.") or declared_name(item.name, DECLARATIONS, aliases)
     ]
-    loop = read(of_loop, DECLARATIONS, estimator=estimator, aliases=_ALIASES)
-    booster = estimator.split(".", 1)[1].lower()
-    given: dict[str, Attribute] = {}
-    for attribute in attributes:
-        if attribute in of_loop:
-            continue
-        name = _own_name(attribute.name)
-        if name in given:
-            raise TerminalError(
-                f"attribute {name} is given twice", attribute.span, "keep one of them"
-            )
-        given[name] = attribute
-    _refuse_booster(given, booster, estimator)
+    loop = read(of_loop, DECLARATIONS, estimator=estimator, aliases=aliases)
+    given = _own_parameters([item for item in attributes if item not in of_loop], named)
+    missing = given.pop("missing", None)
+    booster = _booster(given, named, estimator)
     objective = given.get("objective")
     if objective is not None and not isinstance(objective.value, str):
         raise TerminalError(
@@ -109,17 +120,20 @@ def read_settings(estimator: str, attributes: Sequence[Attribute]) -> Settings:
         )
     patience = loop["train.early_stopping_rounds"]
     if patience is not None and booster == "gblinear":
-        given_patience = find(of_loop, "train.early_stopping_rounds", "early_stopping_rounds")
-        span = given_patience.span if given_patience else None
+        named_so = {item.name: declared_name(item.name, DECLARATIONS, aliases) for item in of_loop}
+        span = next(i.span for i in of_loop if named_so[i.name] == "train.early_stopping_rounds")
         raise TerminalError("xgboost.gblinear cannot stop early: it keeps no earlier rounds", span)
     # The default updater of gblinear races threads against each other: no two models are the same.
     values: dict[str, Any] = {"updater": "coord_descent"} if booster == "gblinear" else {}
+    values |= {name: _json_value(name, item.value) for name, item in given.items()}
     return Settings(
         estimator=estimator,
+        task=named.task,
         booster=booster,
-        rounds=loop["train.num_boost_round"],
+        missing=_missing(missing),
+        rounds=loop["train.num_boost_round"] or named.rounds,
         patience=patience,
-        values=values | {name: _json_value(name, item.value) for name, item in given.items()},
+        values=_with_defaults(values, named),
         attributes=given,
     )
 
@@ -144,16 +158,16 @@ def check_parameters(settings: Settings, objectives: Sequence[str]) -> None:
             fixed["num_class"] = values.get("num_class", 2)
         found = _judge(fixed, values, settings)
         unused = found if unused is None else unused & found
-    for name in sorted(unused or ()):
+    for name in sorted((unused or set()) & settings.attributes.keys()):
         raise _unused_error(settings.attributes[name], name, settings, objectives[0])
 
 
 def _refuse_unsupported(settings: Settings, objective: str) -> None:
-    if objective.startswith(_NOT_YET):
+    if objective == "survival:aft":
         raise TerminalError(
-            f"objective {objective} is not supported yet: its label is more than one column",
+            "objective survival:aft is not supported: its label is the two ends of an interval",
             settings.objective_span,
-            "supported: reg:…, count:…, binary:… and multi:…",
+            "survival:cox takes one time, which is negative where it was not reached",
         )
     for name in ("quantile_alpha", "expectile_alpha"):
         value = settings.values.get(name)
@@ -219,8 +233,14 @@ def _configure(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]
 @cache
 def _known_parameters() -> frozenset[str]:
     """Every parameter that some booster of the installed library uses."""
-    names = {"eval_metric", "verbosity"}
-    objectives = ("binary:logistic", "reg:tweedie", "reg:pseudohubererror", "count:poisson")
+    names = {"eval_metric", "missing", "quantile_alpha", "verbosity"}
+    objectives = (
+        "binary:logistic",
+        "reg:tweedie",
+        "reg:pseudohubererror",
+        "count:poisson",
+        "rank:ndcg",
+    )
     for booster, methods in (
         ("gbtree", ("hist", "approx", "exact")),
         ("dart", ("hist",)),
@@ -264,6 +284,22 @@ def _unused_error(
     return unknown_attribute(attribute, settings.estimator, known)
 
 
+def _own_parameters(attributes: Sequence[Attribute], named: Variant) -> dict[str, Attribute]:
+    given: dict[str, Attribute] = {}
+    for attribute in attributes:
+        name = _own_name(attribute.name)
+        if name in _WITHOUT_EFFECT:
+            continue
+        if named.forest and name == "n_estimators":
+            name = "num_parallel_tree"
+        if name in given:
+            raise TerminalError(
+                f"attribute {name} is given twice", attribute.span, "keep one of them"
+            )
+        given[name] = attribute
+    return given
+
+
 def _own_name(name: str) -> str:
     folded = name.lower()
     prefix = next((item for item in _PREFIXES if folded.startswith(item)), "")
@@ -271,14 +307,42 @@ def _own_name(name: str) -> str:
     return _OWN_ALIASES.get(own, own)
 
 
-def _refuse_booster(given: Mapping[str, Attribute], booster: str, estimator: str) -> None:
+def _booster(given: Mapping[str, Attribute], named: Variant, estimator: str) -> str:
+    """The booster that the estimator's name or the attribute says."""
     attribute = given.get("booster")
-    if attribute is not None and attribute.value != booster:
+    if attribute is None:
+        return named.booster or "gbtree"
+    if named.booster is not None and attribute.value != named.booster:
         raise TerminalError(
             f"{estimator} says which booster is meant, but booster is {attribute.value!r}",
             attribute.span,
             f"leave it out, or write TO TRAIN xgboost.{attribute.value}",
         )
+    if attribute.value not in _BOOSTERS:
+        raise TerminalError(
+            f"booster has no choice {attribute.value!r}",
+            value_span(attribute),
+            f"known: {', '.join(_BOOSTERS)}",
+        )
+    return str(attribute.value)
+
+
+def _missing(attribute: Attribute | None) -> float | None:
+    if attribute is None:
+        return None
+    value = attribute.value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TerminalError(
+            f"missing wants a number, but its value is {value!r}", value_span(attribute)
+        )
+    return float(value)
+
+
+def _with_defaults(values: Mapping[str, Any], named: Variant) -> dict[str, Any]:
+    """The values, and the defaults of the estimator that no name of the library's overrides."""
+    given = {_SAME.get(name, name) for name in values}
+    defaults = {n: item for n, item in named.defaults.items() if _SAME.get(n, n) not in given}
+    return {**defaults, **values}
 
 
 def _json_value(name: str, value: Any) -> Any:
