@@ -258,8 +258,9 @@ class Resolver:
     ) -> None:
         """Put an item of FROM into a scope, with what it is joined with."""
         alias = item.args.get("alias")
-        if isinstance(item, exp.Subquery) and isinstance(item.this, exp.Table) and alias is None:
-            self.add(item.this, scope, ctes, shown=shown)  # (a JOIN b ON …)
+        inner = item.this if isinstance(item, exp.Subquery) and alias is None else None
+        if isinstance(inner, exp.Table | exp.Subquery):
+            self.add(inner, scope, ctes, shown=shown)  # (a JOIN b ON …)
         else:
             relation = self._relation(item, scope, ctes)
             for pivot in (*(item.args.get("pivots") or ()), *pivots):

@@ -1,5 +1,6 @@
 """Columns of tables, of queries and of models, with the columns they are computed from."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -146,5 +147,10 @@ def _stacked_unknown(first: Relation, second: Relation) -> Iterator[Column]:
 
 def united(first: Relation, second: Relation) -> Relation:
     """The rows of one relation above those of another, columns of one name together."""
-    known = [merged(item.name, (item, second.known(item.name))) for item in first.columns]
-    return Relation((*known, *(item for item in second.columns if not first.known(item.name))))
+    others: dict[str, list[Column]] = defaultdict(list)
+    for column in second.columns:
+        others[column.name.lower()].append(column)
+    known = [
+        merged(item.name, (item, *others.pop(item.name.lower(), ()))) for item in first.columns
+    ]
+    return Relation((*known, *(item for item in second.columns if item.name.lower() in others)))

@@ -39,6 +39,11 @@ SCHEMA = {
             id="union by position",
         ),
         pytest.param(
+            "SELECT o.price, c.name FROM ((shop.orders AS o JOIN customers AS c ON o.customer = c.id))",
+            {"price": ["shop.orders.price"], "name": ["customers.name"]},
+            id="a join in several parentheses",
+        ),
+        pytest.param(
             "SELECT name, (SELECT max(price) FROM shop.orders) AS top FROM customers",
             {"name": ["customers.name"], "top": ["shop.orders.price"]},
             id="scalar subquery",

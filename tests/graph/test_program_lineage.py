@@ -109,6 +109,11 @@ TABLES = [
         {"elsewhere": {"*": "", "a": "orders.id"}},
     ),
     case(
+        "insert of the columns of two tables that nobody knows",
+        "INSERT INTO elsewhere SELECT * FROM there AS t JOIN yonder AS y ON t.k = y.k",
+        {"elsewhere": {"*": "there.* yonder.*"}},
+    ),
+    case(
         "insert of an unknown number of columns",
         "CREATE TABLE t (a INT, b INT); INSERT INTO t SELECT * FROM elsewhere",
         {"t": {"a": "elsewhere.*?", "b": "elsewhere.*?"}},
