@@ -12,6 +12,7 @@ import dagster as dg
 from sqlflow_dagster.graph.columns import Lineage
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output
+from sqlflow_dagster.ml.features.spec import FeatureSpec
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.runtime.results import Artifact, StepResult, WrittenTable
 from sqlflow_dagster.translator import fenced
@@ -134,6 +135,9 @@ def _model_metadata(model: ModelVersion) -> dict[str, Any]:
     for name, value in model.metadata.items():
         if name in {"metrics", "statement"}:
             continue  # The metrics stand for themselves; the statement is under "sql".
+        if name == "features":
+            metadata[name] = _details(FeatureSpec.from_json(value).overview())
+            continue
         plain = isinstance(value, str | int | float)
         metadata[name.replace("_", " ")] = value if plain else dg.MetadataValue.json(value)
     return metadata

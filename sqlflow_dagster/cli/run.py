@@ -18,7 +18,7 @@ from sqlflow_dagster.cli.options import (
     models_option,
     required,
 )
-from sqlflow_dagster.errors import CompileError, ExitCode
+from sqlflow_dagster.errors import CompileError, Diagnostic, ExitCode, Severity
 
 if TYPE_CHECKING:
     from sqlflow_dagster.cli.display import RunDisplay
@@ -136,8 +136,8 @@ def _chosen(
         else [frozenset(range(len(program.steps))) for program in programs]
     )
     chosen: list[ChosenSteps] = []
-    problems = []
-    warnings = []
+    problems: list[Diagnostic] = []
+    warnings: list[Diagnostic] = []
     made: frozenset[ObjectRef] = frozenset()
     for program, indexes in zip(programs, selected, strict=True):
         context = open_context(url, models=models, program=program.name)
@@ -145,7 +145,8 @@ def _chosen(
             planned = plan(program, context, changed=made)
             indexes &= {item.step.index for item in planned if item.stale}
         item = ChosenSteps(program=program, indexes=indexes)
-        problems += problems_before(program, context, indexes, made=made)
+        for found in problems_before(program, context, indexes, made=made):
+            (problems if found.severity is Severity.ERROR else warnings).append(found)
         warnings += taken_over(program, context, indexes, made=made)
         made = made.union(*(step.writes for step in item.steps))
         chosen.append(item)

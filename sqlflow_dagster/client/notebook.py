@@ -204,6 +204,8 @@ def _compiled(
     problems = missing_inputs(program, context) or rehearse(program, context)
     if any(item.severity is Severity.ERROR for item in problems):
         raise CompileError(problems)
+    for warning in problems:
+        say(warning.render())
     return program
 
 

@@ -5,7 +5,7 @@ are known.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
@@ -15,7 +15,7 @@ from sqlflow_dagster.graph.analysis import AnalyzedQuery, AnalyzedStatement
 from sqlflow_dagster.graph.column_tracker import ColumnTracker
 from sqlflow_dagster.graph.columns import Relation, bare
 from sqlflow_dagster.graph.effects import Mode
-from sqlflow_dagster.graph.model_lineage import column_names, trained
+from sqlflow_dagster.graph.model_lineage import column_names, meant_columns, trained
 from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.graph.output_names import unknown_name
 from sqlflow_dagster.graph.queries import query_shape
@@ -153,20 +153,37 @@ def label_among_features(statement: TrainStatement) -> Iterator[Diagnostic]:
 
 def keys_as_features(statement: TrainStatement, rows: Relation) -> Iterator[Diagnostic]:
     """A warning about features whose names say that they are keys, and that COLUMN does not ask for."""
+    features = [column.name for column in trained(statement, rows, None).features.columns]
+    keys = derived_keys(statement, features)
+    if keys:
+        yield key_warning(statement, keys)
+
+
+def derived_keys(statement: TrainStatement, features: Iterable[str]) -> list[str]:
+    """The features whose names say that they are keys, and that COLUMN does not name."""
+    keys = [name for name in features if is_key_name(name)]
     listed = {
-        bare(name.name).lower()
+        meant
         for clause in statement.columns
         for column in clause.columns
         for name in column_names(column)
+        for meant in meant_columns(name, keys)
     }
-    features = [column.name for column in trained(statement, rows, None).features.columns]
-    keys = [name for name in features if name.lower() not in listed and _KEY.fullmatch(name)]
-    if keys:
-        yield Diagnostic(
-            code=Code.KEY_AS_FEATURE,
-            message=f"model {statement.into} learns from what looks like a key: {', '.join(keys)}; "
-            "a key tells rows apart and says nothing of new ones",
-            span=statement.query.span,
-            hint="leave it out of the SELECT, or list it in COLUMN if it is a feature",
-            severity=Severity.WARNING,
-        )
+    return [name for name in keys if name not in listed]
+
+
+def is_key_name(name: str) -> bool:
+    """Whether a column is by its name a key: ``id``, ``user_id``, ``uuid`` and the like."""
+    return _KEY.fullmatch(name) is not None
+
+
+def key_warning(statement: TrainStatement, keys: Sequence[str]) -> Diagnostic:
+    """The warning about a model that learns from keys."""
+    return Diagnostic(
+        code=Code.KEY_AS_FEATURE,
+        message=f"model {statement.into} learns from what looks like a key: {', '.join(keys)}; "
+        "a key tells rows apart and says nothing of new ones",
+        span=statement.query.span,
+        hint="leave it out of the SELECT, or list it in COLUMN if it is a feature",
+        severity=Severity.WARNING,
+    )

@@ -1,12 +1,14 @@
 """What the columns of models, and of the tables that models write, come from."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlflow_dagster.errors import CompileError
 from sqlflow_dagster.graph.columns import ANY, Column, Relation, bare, merged
 from sqlflow_dagster.graph.linear_forms import columns
 from sqlflow_dagster.graph.optimization import read_optimization
+from sqlflow_dagster.lang.column_patterns import is_pattern, matching
 from sqlflow_dagster.lang.expressions import Call, Expression, ListExpression, Literal, Name
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
@@ -56,6 +58,19 @@ def column_names(expression: Expression | None) -> Iterator[Name]:
             return
 
 
+def meant_columns(name: Name, columns: Iterable[str]) -> tuple[str, ...]:
+    """The columns that a name in COLUMN means: the one called so, else those that it matches."""
+    known = tuple(columns)
+    for wanted in (name.name.lower(), bare(name.name).lower()):
+        if found := tuple(item for item in known if item.lower() == wanted):
+            return found
+    if not is_pattern(name.name):
+        return ()
+    with suppress(ValueError):  # no regular expression: then it matches nothing
+        return matching(name.name, known)
+    return ()
+
+
 def trained(statement: TrainStatement, rows: Relation, base: ModelColumns | None) -> ModelColumns:
     """The columns of a model.
 
@@ -75,15 +90,22 @@ def trained(statement: TrainStatement, rows: Relation, base: ModelColumns | None
             for column in clause.columns
             for name in column_names(column)
         )
-        found = (rows.column(bare(name.name)) for name in named)
-        features = Relation(
-            {item.name.lower(): item for item in found if item is not None}.values()
-        )
+        found = (item for name in named for item in _columns(name, features))
+        features = Relation({item.name.lower(): item for item in found}.values())
     if base is not None:
         features = Relation(
             merged(item.name, (item, base.features.column(item.name))) for item in features.columns
         )
     return ModelColumns(features=features, label=label)
+
+
+def _columns(name: Name, rows: Relation) -> Iterator[Column]:
+    """The columns that a name in COLUMN means, be they among those that ``*`` stands for."""
+    if is_pattern(name.name) and rows.known(bare(name.name)) is None:
+        matched = {ANY, *meant_columns(name, (item.name for item in rows.columns))}
+        yield from (item for item in rows.columns if item.name in matched)
+    elif (column := rows.column(bare(name.name))) is not None:
+        yield column
 
 
 def predicted(statement: PredictStatement, rows: Relation, model: ModelColumns) -> Relation:

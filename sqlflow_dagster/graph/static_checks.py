@@ -6,8 +6,7 @@ from difflib import get_close_matches
 
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
-from sqlflow_dagster.graph.columns import bare
-from sqlflow_dagster.graph.model_lineage import column_names
+from sqlflow_dagster.graph.model_lineage import column_names, meant_columns
 from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.graph.optimization import ATTRIBUTES, hidden_columns, named_columns
 from sqlflow_dagster.lang.expressions import Name
@@ -52,7 +51,6 @@ def unknown_columns(statement: QueryStatement, columns: Sequence[str]) -> list[D
         statement: The statement.
         columns: The columns of its SELECT.
     """
-    known = {name.lower() for name in columns}
     hidden = hidden_columns(statement, columns) if isinstance(statement, OptimizeStatement) else []
     return hidden + [
         Diagnostic(
@@ -63,7 +61,7 @@ def unknown_columns(statement: QueryStatement, columns: Sequence[str]) -> list[D
             hint=did_you_mean(name.name, columns),
         )
         for name in _named_columns(statement)
-        if not {name.name.lower(), bare(name.name).lower()} & known
+        if not meant_columns(name, columns)
     ]
 
 

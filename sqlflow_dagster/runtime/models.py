@@ -74,6 +74,8 @@ def _train(
     except StepError as error:
         raise error.at(statement.estimator_span) from error
     manifest = model.manifest
+    for name in manifest.features.keys:
+        context.progress.note(f"feature {name} looks like a key: its value differs in every row")
     bundle = model.to_bundle()
     version = context.models.save(str(statement.into), bundle, manifest.to_json())
     context.progress.note(f"stored {version.name} version {version.version}")

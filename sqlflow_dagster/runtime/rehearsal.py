@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from sqlflow_dagster.engines.base import Session
 from sqlflow_dagster.errors import Diagnostic, Severity, StepError, TerminalError, TransientError
+from sqlflow_dagster.graph.column_checks import derived_keys, key_warning
 from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.optimization import read_optimization
@@ -88,7 +89,7 @@ def rehearse(
     *,
     made: frozenset[ObjectRef] = frozenset(),
 ) -> list[Diagnostic]:
-    """What stands against the statements of a program.
+    """What stands against the statements of a program; warnings that its compile gave are left out.
 
     Nothing is said of the inputs of a statement that reads what a model writes, nor where the engine cannot undo
     the creation of a table.
@@ -127,7 +128,8 @@ def rehearse(
         )
         if context.engine.transactional_ddl:
             _rehearse_all(chosen, rehearsal)
-    return [item for _, found in sorted(problems.items()) for item in found]
+    said = set(program.diagnostics)
+    return [item for _, found in sorted(problems.items()) for item in found if item not in said]
 
 
 @contextmanager
@@ -282,6 +284,9 @@ def _check_query(step: Step, statement: QueryStatement, rehearsal: _Rehearsal) -
         sources = learnt if model is None else wanted
         if sources is not None:
             rehearsal.models.learn(statement.into, sources)
+        # Which columns a * stands for is known only here.
+        if keys := derived_keys(statement, [item.column for item in learnt]):
+            rehearsal.problems[step.index] = [key_warning(statement, keys)]
 
 
 def _knows_rows(step: Step, rehearsal: _Rehearsal) -> bool:

@@ -299,6 +299,21 @@ class Feature:
             input=self.input,
         )
 
+    def overview(self) -> dict[str, str | int]:
+        """The feature for people: what it is read from and what becomes of it."""
+        bag = self.bag_slot
+        encoding = self.encoding.replace("_", "-")
+        return {
+            "feature": self.name,
+            "input": self.input,
+            "from": "COLUMN" if self.listed else "derived",
+            "type": ", ".join(item.dtype for item in self.sources),
+            "encoding": f"{bag.size} vectors of {bag.dimension}" if bag else encoding,
+            "slots": len(self.slots),
+            "NULLs": self.nulls,
+            "warning": "looks like a key" if self.looks_like_key else "",
+        }
+
     def _slot_names(self) -> Iterator[str]:
         match self.encoding:
             case Encoding.NUMBERS | Encoding.SCALED:

@@ -106,6 +106,11 @@ class FeatureSpec:
         return tuple(dict.fromkeys(item.column for item in self.sources))
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """The features that were derived from what looks like keys."""
+        return tuple(item.name for item in self.features if item.looks_like_key)
+
+    @property
     def slots(self) -> tuple[Slot, ...]:
         """The columns of the encoded matrix, in order."""
         return tuple(slot for item in self.features for slot in item.slots)
@@ -114,6 +119,10 @@ class FeatureSpec:
     def bag_slots(self) -> tuple[BagSlot, ...]:
         """The bags of an encoded table, in order."""
         return tuple(slot for item in self.features if (slot := item.bag_slot) is not None)
+
+    def overview(self) -> list[dict[str, str | int]]:
+        """A row for each feature, for people: what it is read from and what becomes of it."""
+        return [item.overview() for item in self.features]
 
     def to_json(self) -> dict[str, Any]:
         """The specification as JSON values."""
