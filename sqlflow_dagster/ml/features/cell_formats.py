@@ -50,7 +50,8 @@ def derived_format(array: pa.Array, source: SourceColumn, span: Span | None) -> 
     else:
         return _pairs_format(array, source) or source
     lists = read_lists(array, found)
-    lengths = np.unique(np.diff(lists.offsets)[~lists.nulls])
+    lengths = np.diff(lists.offsets)
+    lengths = np.unique(lengths[lengths > 0])
     if len(lengths) > 1 and not has_ids(lists.values):
         raise TerminalError(
             f"column {source.column!r} has lists of {lengths[0]} to {lengths[-1]} numbers, "
@@ -131,13 +132,18 @@ def _any_match(array: pa.Array, pattern: str) -> bool:
 
 
 def _match(array: pa.Array, pattern: str, of: Callable[..., pa.Scalar]) -> bool:
+    """Whether all or any texts match; blank ones say nothing."""
     if not pa.types.is_large_string(array.type):
         return False
-    present = array.drop_null()
-    if not len(present):
-        return False
-    first = bool(of(pc.match_substring_regex(present[:_FIRST_LOOK], pattern)).as_py())
+    first = _written(array[:_FIRST_LOOK])
+    found = bool(of(pc.match_substring_regex(first, pattern), min_count=0).as_py())
     # All is false, or any is true, as soon as the first rows tell.
-    if first is (of is pc.any) or len(present) <= _FIRST_LOOK:
-        return first
-    return bool(of(pc.match_substring_regex(present.unique(), pattern)).as_py())
+    if (len(first) and found is (of is pc.any)) or len(array) <= _FIRST_LOOK:
+        return found and len(first) > 0
+    rest = _written(array.unique())
+    return len(rest) > 0 and bool(of(pc.match_substring_regex(rest, pattern)).as_py())
+
+
+def _written(texts: pa.Array) -> pa.Array:
+    """The texts that are neither NULL nor blank."""
+    return texts.filter(pc.match_substring_regex(texts, r"\S"))

@@ -137,11 +137,17 @@ def _pairs(items: pa.Array, source: SourceColumn) -> tuple[pa.Array, npt.NDArray
     """Keys and weights; a key without a weight weighs 1."""
     delimiter = source.pair_delimiter
     alone = pc.invert(pc.match_substring(items, delimiter))
-    complete = pc.if_else(alone, pc.binary_join_element_wise(items, "1", delimiter), items)
+    complete = pc.if_else(
+        alone, pc.binary_join_element_wise(items, *_weight_of_one(delimiter)), items
+    )
     halves = pc.split_pattern(complete, delimiter, max_splits=1)
     texts = pc.utf8_trim_whitespace(halves.flatten())
     weights = read_numbers(texts.take(np.arange(1, len(texts), 2)), source)
     return texts.take(np.arange(0, len(texts), 2)), weights.astype(np.float32)
+
+
+def _weight_of_one(delimiter: str) -> tuple[pa.Scalar, pa.Scalar]:
+    return pa.scalar("1", pa.large_string()), pa.scalar(delimiter, pa.large_string())
 
 
 def _shown(value: pa.Scalar) -> str:
