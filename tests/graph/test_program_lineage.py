@@ -322,6 +322,18 @@ MODELS = [
         },
     ),
     case(
+        "only the columns that a regular expression matches",
+        f"SELECT * FROM orders {TRAIN} WITH train.columns = listed "
+        "COLUMN 'PRI.*|custom.*' LABEL amount INTO m",
+        {
+            "model m": {
+                "price": "orders.price",
+                "customer": "orders.customer",
+                "amount": "orders.amount",
+            }
+        },
+    ),
+    case(
         "a model of columns that nobody knows",
         f"SELECT * FROM elsewhere {TRAIN} LABEL y INTO m; SELECT * FROM new TO PREDICT p.y USING m",
         {

@@ -425,12 +425,12 @@ def test_each_of_several_inputs_gets_what_is_listed_for_it(parse: Parse) -> None
         "COLUMN EMBEDDING(b, 3), c FOR DNN_feature_columns"
     )
     spec = specify(parse, table, columns, Layout.NETWORK, inputs=DEEP)
-    assert [(slot.name, slot.input) for slot in (*spec.slots, *spec.bag_slots)] == [
+    assert [(slot.name, slot.input) for slot in spec.slots] == [
         ("c", "linear_feature_columns"),
         *[(f"CROSS(a, b)#{index}", "linear_feature_columns") for index in range(10)],
         ("c", "dnn_feature_columns"),
-        ("b", "dnn_feature_columns"),
     ]
+    assert [(bag.name, bag.input) for bag in spec.bag_slots] == [("b", "dnn_feature_columns")]
 
 
 def test_every_input_gets_all_columns_where_none_is_listed(parse: Parse) -> None:

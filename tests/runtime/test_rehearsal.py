@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from sqlflow_dagster.compiler import compile_program
+from sqlflow_dagster.errors import Severity
 from sqlflow_dagster.runtime.context import RunContext, open_context
 from sqlflow_dagster.runtime.execute import execute
 from sqlflow_dagster.runtime.rehearsal import rehearse
@@ -124,6 +125,25 @@ def test_what_the_engine_refuses(sql: str, message: str, place: str, context: Ru
     [(said, where)] = found(sql, context)
     assert message in said
     assert where in place.split("|")  # engines differ in how exact they are
+
+
+@pytest.mark.parametrize(
+    ("select", "warned"),
+    [
+        pytest.param(f"SELECT * FROM raw {TRAIN}", True, id="of a star"),
+        pytest.param(f"SELECT * FROM raw {TRAIN} COLUMN id", False, id="that COLUMN names"),
+        pytest.param(f'SELECT * FROM raw {TRAIN} COLUMN "i.+"', False, id="that COLUMN matches"),
+        pytest.param(f"SELECT id, size FROM raw {TRAIN}", False, id="that the compile has told"),
+    ],
+)
+def test_a_key_among_the_features_is_a_warning(
+    select: str, warned: bool, context: RunContext
+) -> None:
+    program = compile_program(f"{select} LABEL size INTO m", dialect=context.engine.dialect)
+    problems = rehearse(program, context)
+    expected = ["model m learns from what looks like a key: id"] * warned
+    assert [item.message.partition(";")[0] for item in problems] == expected
+    assert all(item.severity is Severity.WARNING for item in problems)
 
 
 def test_every_problem_is_reported(context: RunContext) -> None:
