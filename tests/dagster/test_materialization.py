@@ -138,7 +138,8 @@ def test_a_model_tells_how_good_it_is_and_what_it_was_made_of(run: Run) -> None:
     assert metadata["rows"] == 120
     assert metadata["validation rows"] == 30
     assert metadata["model size in bytes"] > 1000
-    features = str(metadata["features"])
+    features = metadata["features"]
+    assert "| feature | input | from | type | encoding |" in features
     assert [name for name in FEATURES if name not in features] == []
 
 

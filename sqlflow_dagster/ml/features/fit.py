@@ -81,8 +81,12 @@ def _fit(table: pa.Table, treatment: Treatment, layout: Layout) -> Feature:
                 pass
             case Derived(cells=cells):
                 pass
-        array = plain(table.column(cells.column))
         source = _source(cells, treatment)
+        array = table.column(cells.column)
+        # Trees take numbers as they are: nothing but NULLs is to be counted, and no copy is worth it.
+        numbers = isinstance(treatment.content, Derived | Numbers)
+        if layout is not Layout.TREES or source.type is not ColumnType.NUMBER or not numbers:
+            array = plain(array)
         match treatment.content:
             case Derived():
                 return _fit_derived(array, source, treatment, layout)
@@ -142,7 +146,6 @@ def _fit_numbers(
         numbers, nulls = moment_parts(array, names), array.null_count
     else:
         _check_single(source, shape)
-        # Trees take numbers as they are: nothing is to be measured.
         names, numbers = ("",), [_finite(array)] if scaled else []
         nulls = numbers[0].null_count if scaled else array.null_count
     parts = (

@@ -1,7 +1,6 @@
 """Measuring categories: vocabularies, boundaries of buckets, and what becomes of them."""
 
 import math
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlflow_dagster.errors import TerminalError
-from sqlflow_dagster.ml.features.arrow_types import as_categories
+from sqlflow_dagster.graph.column_checks import is_key_name
+from sqlflow_dagster.ml.features.arrow_types import as_categories, plain, plain_type
 from sqlflow_dagster.ml.features.feature import (
     CellFormat,
     Embedding,
@@ -38,7 +38,6 @@ ONE_HOT_IDS = 50
 KEY_ROWS = 100
 """In fewer rows than this, numbers may well all differ without being keys."""
 
-_KEY_NAME = re.compile(r"(?:.*_)?(?:id|uuid|guid)|rowid", re.IGNORECASE)
 _FIRST_LOOK = 1_000
 
 
@@ -166,12 +165,14 @@ def _too_many(feature: Feature, limit: int, each: str) -> TerminalError:
     )
 
 
-def looks_like_key(array: pa.Array, name: str) -> bool:
+def looks_like_key(column: pa.Array | pa.ChunkedArray, name: str) -> bool:
     """Whether every row has another value, a whole number or a text, as keys do."""
-    if array.type not in (pa.int64(), pa.large_string()) or array.null_count or len(array) < 2:
+    if plain_type(column.type) not in (pa.int64(), pa.large_string()):
         return False
-    if len(array) < KEY_ROWS and not _KEY_NAME.fullmatch(name):
+    if column.null_count or len(column) < 2:
         return False
-    first = array[:_FIRST_LOOK]
+    if len(column) < KEY_ROWS and not is_key_name(name):
+        return False
     # Nearly every column that is no key repeats itself within the first rows.
-    return all(pc.count_distinct(item).as_py() == len(item) for item in (first, array))
+    parts = (column[:_FIRST_LOOK], column)
+    return all(pc.count_distinct(plain(part)).as_py() == len(part) for part in parts)
