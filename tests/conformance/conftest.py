@@ -53,6 +53,7 @@ MODEL_STORES: dict[str, dict[str, Callable[[Path], str]]] = {
 
 
 FAMILIES: dict[str, tuple[str, ...]] = {
+    "lightgbm.*": ("LGBMClassifier", "lightgbm.LGBMRegressor"),
     "sklearn.*": (
         "sklearn.HistGradientBoostingClassifier",
         "sklearn.linear_model.LogisticRegression",
