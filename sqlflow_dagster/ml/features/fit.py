@@ -74,13 +74,9 @@ def fit_features(
 
 def _fit(table: pa.Table, treatment: Treatment, layout: Layout) -> Feature:
     try:
-        match treatment.content:
-            case Cross() as cross:
-                return _fit_cross(table, cross, treatment, layout)
-            case Buckets(cells=cells) | Numbers(cells=cells) | Categories(cells=cells):
-                pass
-            case Derived(cells=cells):
-                pass
+        if isinstance(treatment.content, Cross):
+            return _fit_cross(table, treatment.content, treatment, layout)
+        (cells,) = treatment.cells
         source = _source(cells, treatment)
         array = table.column(cells.column)
         # Trees take numbers as they are: nothing but NULLs is to be counted, and no copy is worth it.
