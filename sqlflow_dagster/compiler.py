@@ -203,20 +203,23 @@ def cut_segments(draft: Draft) -> None:
 
 def check_versions(draft: Draft) -> None:
     """No real table has the name of an earlier version of another one."""
+    made = ((segment, output) for segment in draft.segments for output in segment.outputs)
+    earlier = [(segment, output) for segment, output in made if output.version]
+    if not earlier:
+        return
     named = {(ref.kind, ref.parts) for step in draft.steps for ref in step.reads | step.writes}
-    for segment in draft.segments:
-        for output in segment.outputs:
-            if output.version and (output.ref.kind, output.parts) in named:
-                name = ".".join(output.parts)
-                message = (
-                    f"the earlier version of {output.ref} would be called {name!r}, "
-                    f"like another {output.ref.kind} of this program"
-                )
-                span = draft.steps[segment.steps[0]].statement.span
-                hint = f"rename the {output.ref.kind} {name!r}"
-                draft.diagnostics.append(
-                    Diagnostic(code=Code.VERSION_CLASH, message=message, span=span, hint=hint)
-                )
+    for segment, output in earlier:
+        if (output.ref.kind, output.parts) in named:
+            name = ".".join(output.parts)
+            message = (
+                f"the earlier version of {output.ref} would be called {name!r}, "
+                f"like another {output.ref.kind} of this program"
+            )
+            span = draft.steps[segment.steps[0]].statement.span
+            hint = f"rename the {output.ref.kind} {name!r}"
+            draft.diagnostics.append(
+                Diagnostic(code=Code.VERSION_CLASH, message=message, span=span, hint=hint)
+            )
 
 
 def check_settings(draft: Draft) -> None:

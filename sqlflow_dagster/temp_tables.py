@@ -141,6 +141,8 @@ def add_temporary_tables(
         dialect: Limits the length of names.
         program: The program's name, for tables whose user writes nothing.
     """
+    if all(item.query is None for item in statements):
+        return list(statements)
     state = _Pass(mode=mode, dialect=dialect, program=program)
     for item in statements:
         state.taken.update(item.effects.reads, (write.ref for write in item.effects.writes))

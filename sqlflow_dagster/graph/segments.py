@@ -25,11 +25,29 @@ _FRESH = frozenset({Mode.CREATE, Mode.REPLACE, Mode.OVERWRITE, Mode.TRUNCATE, Mo
 
 @dataclass(slots=True)
 class _Draft:
-    """A segment that may still grow; ``before`` is a bit set of the drafts that must come first."""
+    """A segment that may still grow.
+
+    Attributes:
+        refs: What it writes.
+        steps: The indexes of its steps.
+        modes: How they write each object, one after the other.
+        before: A bit set of the drafts that must come first.
+    """
 
     refs: tuple[ObjectRef, ...]
     steps: list[int] = field(default_factory=list)
+    modes: dict[ObjectRef, list[Mode]] = field(default_factory=dict)
     before: int = 0
+
+    def add(self, step: Step) -> None:
+        """Let a step join."""
+        self.steps.append(step.index)
+        for write in step.effects.writes:
+            self.modes.setdefault(write.ref, []).append(write.mode)
+
+    def drops(self, ref: ObjectRef) -> bool:
+        """Whether it leaves nothing of an object."""
+        return self.modes[ref][-1] is Mode.DROP
 
 
 def segments(steps: Sequence[Step], waits: Sequence[Waits]) -> tuple[Segment, ...]:
@@ -48,12 +66,13 @@ def segments(steps: Sequence[Step], waits: Sequence[Waits]) -> tuple[Segment, ..
         others = {segment_of[i] for step in draft.steps for i in waits[step].order}
         content.append(frozenset(needed - {index}))
         before.append(frozenset((needed | others) - {index}))
-    outputs = _outputs(drafts, steps)
+    outputs = _outputs(drafts)
     names = _names(drafts, outputs, steps)
-    requires = _run_together(drafts, content, steps)
+    requires = _run_together(drafts, content)
     found = []
     for index, draft in enumerate(drafts):
-        adds = any(set(drafts[i].refs) & set(draft.refs) for i in content[index])
+        refs = frozenset(draft.refs)
+        adds = any(not refs.isdisjoint(drafts[i].refs) for i in content[index])
         unmade = frozenset().union(*(waits[step].unmade for step in draft.steps))
         found.append(
             Segment(
@@ -63,7 +82,7 @@ def segments(steps: Sequence[Step], waits: Sequence[Waits]) -> tuple[Segment, ..
                 outputs=outputs[index],
                 upstream=content[index],
                 waits_for=before[index],
-                inputs=unmade - frozenset(draft.refs),
+                inputs=unmade - refs,
                 rerunnable=not adds and _starts_fresh(draft, steps),
                 requires=requires[index],
             )
@@ -72,7 +91,7 @@ def segments(steps: Sequence[Step], waits: Sequence[Waits]) -> tuple[Segment, ..
 
 
 def _run_together(
-    drafts: Sequence[_Draft], content: Sequence[frozenset[int]], steps: Sequence[Step]
+    drafts: Sequence[_Draft], content: Sequence[frozenset[int]]
 ) -> list[frozenset[int]]:
     """For each segment, those without which a run of it would leave other data than the whole program.
 
@@ -83,7 +102,7 @@ def _run_together(
     for index, draft in enumerate(drafts):
         for ref in draft.refs:
             # A generated table that is missing is computed again by whoever reads it.
-            if not (ref.parts[-1].startswith(PREFIX) and _dropped(draft, steps, ref)):
+            if not (ref.parts[-1].startswith(PREFIX) and draft.drops(ref)):
                 writers[ref].append(index)
     direct: list[set[int]] = []
     for index, draft in enumerate(drafts):
@@ -94,18 +113,18 @@ def _run_together(
         found = set()
         for ref in draft.refs:
             earlier = [i for i in writers[ref] if i < index]
-            if earlier and _needs_state(draft, ref, drafts[writers[ref][-1]], steps):
+            if earlier and _needs_state(draft, ref, drafts[writers[ref][-1]]):
                 found.add(earlier[-1])
         direct.append(superseded | later | found)
     return [reachable({index}, direct) - {index} for index in range(len(drafts))]
 
 
-def _needs_state(draft: _Draft, ref: ObjectRef, last: _Draft, steps: Sequence[Step]) -> bool:
+def _needs_state(draft: _Draft, ref: ObjectRef, last: _Draft) -> bool:
     """Whether a segment finds its table there, or not there, only after the one before."""
-    first = _modes(draft, steps, ref)[0]
+    first = draft.modes[ref][0]
     if first is Mode.CREATE:
         return True
-    return first in {Mode.TRUNCATE, Mode.OVERWRITE} and _dropped(last, steps, ref)
+    return first in {Mode.TRUNCATE, Mode.OVERWRITE} and last.drops(ref)
 
 
 def reachable(start: Iterable[int], edges: Sequence[Collection[int]]) -> frozenset[int]:
@@ -134,7 +153,7 @@ def _assign(steps: Sequence[Step], waits: Sequence[Waits]) -> list[_Draft]:
         for ref in refs:
             open_segment[ref] = target
         _put_after(target, before - {target}, drafts)
-        drafts[target].steps.append(step.index)
+        drafts[target].add(step)
         segment_of.append(target)
     return drafts
 
@@ -191,22 +210,12 @@ def _sorted(drafts: list[_Draft], waits: Sequence[Waits]) -> list[_Draft]:
     return found
 
 
-def _modes(draft: _Draft, steps: Sequence[Step], ref: ObjectRef) -> list[Mode]:
-    """How the statements of a segment write an object, one after the other."""
-    writes = (write for index in draft.steps for write in steps[index].effects.writes)
-    return [write.mode for write in writes if write.ref == ref]
-
-
-def _dropped(draft: _Draft, steps: Sequence[Step], ref: ObjectRef) -> bool:
-    return _modes(draft, steps, ref)[-1] is Mode.DROP
-
-
-def _outputs(drafts: Sequence[_Draft], steps: Sequence[Step]) -> list[tuple[Output, ...]]:
+def _outputs(drafts: Sequence[_Draft]) -> list[tuple[Output, ...]]:
     """The outputs of each segment; the last one of an object has version 0."""
     history: dict[ObjectRef, list[int]] = defaultdict(list)
     for index, draft in enumerate(drafts):
         for ref in draft.refs:
-            if not _dropped(draft, steps, ref):
+            if not draft.drops(ref):
                 history[ref].append(index)
     found: list[list[Output]] = [[] for _ in drafts]
     for ref, indexes in history.items():
@@ -243,7 +252,7 @@ def _starts_fresh(draft: _Draft, steps: Sequence[Step]) -> bool:
     if any(item.barrier for item in effects):
         return False
     for ref in draft.refs:
-        modes = _modes(draft, steps, ref)
+        modes = draft.modes[ref]
         if modes[0] not in _FRESH and set(modes) != {Mode.ENSURE}:
             return False
         if ref in effects[0].reads:

@@ -106,6 +106,15 @@ def schemas_taken_for_tables(
         statements: The statements of a program.
         used: The tables that the program reads and writes.
     """
+    suspects = [
+        statement
+        for statement in statements
+        if isinstance(statement, PredictStatement)
+        and statement.column is not None
+        and len(statement.into.parts) == 1
+    ]
+    if not suspects:
+        return []
     schemas = {ref.parts[-2].lower() for ref in used if len(ref.parts) > 1}
     return [
         Diagnostic(
@@ -116,11 +125,8 @@ def schemas_taken_for_tables(
             hint="TO PREDICT wants schema.table.column for a table of a schema",
             severity=Severity.WARNING,
         )
-        for statement in statements
-        if isinstance(statement, PredictStatement)
-        and statement.column is not None
-        and len(statement.into.parts) == 1
-        and statement.into.parts[0].lower() in schemas
+        for statement in suspects
+        if statement.into.parts[0].lower() in schemas
     ]
 
 

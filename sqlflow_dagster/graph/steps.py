@@ -28,6 +28,8 @@ from sqlflow_dagster.lang.statements import (
 
 _LETTER = re.compile(r"[^\W\x00-\x7f]")
 """A letter or digit that a name cannot have."""
+_UNSAFE = re.compile(r"[^a-z0-9]+")
+_VERB = re.compile(r"[A-Za-z]+")
 _WHERE_AND_WHEN = ("resources.", "retrain.")
 
 
@@ -110,8 +112,8 @@ def _names(words: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _safe(words: tuple[str, ...]) -> str:
-    safe = re.sub(r"[^a-z0-9]+", "_", "_".join(words)).strip("_")
-    return safe if re.match(r"[a-z]", safe) else f"step_{safe}".rstrip("_")
+    safe = _UNSAFE.sub("_", "_".join(words)).strip("_")
+    return safe if safe[:1].isalpha() else f"step_{safe}".rstrip("_")
 
 
 def _digest(words: tuple[str, ...]) -> str:
@@ -140,8 +142,8 @@ def _words(item: AnalyzedStatement, dialect: str) -> tuple[str, ...]:
             return ("transaction", *_objects(item))
         case SqlStatement(sql=sql):
             first = content_start(sql, 0, len(sql), dialect)
-            verb = re.match(r"[a-z]*", sql[first:].lower())
-            word = verb.group() if verb else ""
+            verb = _VERB.match(sql, first)
+            word = verb.group().lower() if verb else ""
             return ("select" if word in {"", "with", "from"} else word, *_objects(item))
 
 
