@@ -84,16 +84,17 @@ def test_each_prediction_has_a_check_that_its_job_runs() -> None:
     assert checks == defs.resolve_job_def("iris").asset_layer.asset_graph.asset_check_keys
 
 
-def test_a_prediction_whose_input_is_dropped_later_has_no_check(tmp_path: Path) -> None:
+def test_a_prediction_has_a_check_unless_it_is_written_again(tmp_path: Path) -> None:
     write(
         tmp_path,
+        changed="SELECT * FROM d TO PREDICT changed_out.p USING m; DELETE FROM changed_out",
         kept="SELECT * FROM a TO PREDICT kept_out.p USING m",
         dropped="SELECT * FROM b TO PREDICT lost_out.p USING m; DROP TABLE b",
         in_place="SELECT * FROM c TO PREDICT c.p USING m",
     )
     defs = definitions_from_sql(tmp_path, datasource="duckdb:///none.duckdb")
     keys = {key.asset_key.to_user_string() for key in defs.resolve_asset_graph().asset_check_keys}
-    assert keys == {"kept_out"}
+    assert keys == {"kept_out", "lost_out", "c"}
 
 
 def test_kinds_say_what_an_asset_is(iris: list[dg.AssetSpec]) -> None:
