@@ -12,6 +12,9 @@ from sqlflow_dagster.source import Span
 RESERVED_PREFIXES = ("resources.", "retrain.", "summary.", "validation.accept")
 """Attributes that other layers read (pods, schedules, plots, acceptance); training ignores them."""
 
+SEARCH_PREFIX = "search."
+"""Before the name of an attribute: its value is searched."""
+
 WITHOUT_EFFECT = (
     "train.disk_cache",
     "train.log_every_n_iter",
@@ -22,6 +25,9 @@ WITHOUT_EFFECT = (
     "validation.throttle_secs",
 )
 """Attributes of the original SQLFlow that never changed a model; accepted so its programs run."""
+
+AVERAGES = ("macro", "micro", "weighted")
+"""How metrics of each class become one number."""
 
 _OPTIONAL_PREFIXES = ("model.", "train.")
 
@@ -59,13 +65,22 @@ class Declaration:
 
 COMMON = (
     Declaration(name="seed", kind="int", minimum=0),
+    Declaration(name="search.metric", kind="text"),
+    Declaration(name="search.seconds", kind="float", minimum=1.0),
+    Declaration(name="search.trials", kind="int", default=20, minimum=1),
+    Declaration(name="train.class_weight", kind="any"),
     Declaration(name="train.columns", kind="text", default="all", choices=("all", "listed")),
     Declaration(name="train.external_memory", kind="bool", default=False),
     Declaration(name="train.group_column", kind="text"),
     Declaration(name="train.label_separator", kind="text"),
     Declaration(name="train.weight_column", kind="text"),
+    Declaration(name="validation.average", kind="text", choices=AVERAGES),
+    Declaration(name="validation.folds", kind="int", minimum=2),
     Declaration(name="validation.metrics", kind="any"),
     Declaration(name="validation.select", kind="text"),
+    Declaration(name="validation.split", kind="float", minimum=0.0, below=1.0),
+    Declaration(name="validation.split_by", kind="text"),
+    Declaration(name="validation.split_key", kind="text"),
 )
 """Attributes that mean the same for every estimator."""
 
@@ -76,7 +91,8 @@ def of_trainer(attributes: Iterable[Attribute]) -> tuple[Attribute, ...]:
     return tuple(
         item
         for item in attributes
-        if item.name.lower() not in common and not item.name.lower().startswith(RESERVED_PREFIXES)
+        if item.name.lower() not in common
+        and not item.name.lower().startswith((*RESERVED_PREFIXES, SEARCH_PREFIX))
     )
 
 

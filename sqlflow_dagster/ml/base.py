@@ -5,7 +5,7 @@ loads one from its files again; it never touches a database and never unpickles 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -215,13 +215,17 @@ class Metrics:
         baseline: The same metrics of always answering the majority class or the mean of the
             training rows.
         rows: How many rows were judged.
-        confusion: Counts by actual, then by predicted class; None for a regression.
+        confusion: Counts by actual, then by predicted class; None where a row has no one class.
+        spread: The standard deviations of ``values`` over folds; empty without folds.
+        skipped: How many rows were not judged because their label is NULL.
     """
 
     values: Mapping[str, float]
     baseline: Mapping[str, float]
     rows: int
     confusion: Mapping[str, Mapping[str, int]] | None = None
+    spread: Mapping[str, float] = field(default_factory=dict)
+    skipped: int = 0
 
 
 trainers: Registry[Trainer] = Registry(Group.TRAINERS, "estimator")

@@ -8,11 +8,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.ml.attributes import value_span
 from sqlflow_dagster.ml.base import Dataset
 from sqlflow_dagster.ml.features.arrow_types import column_index, plain
 from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.features.fit import fit_features
-from sqlflow_dagster.ml.features.labels import encode_label, fit_label, no_label
+from sqlflow_dagster.ml.features.labels import encode_label, fit_label, measured, no_label
 from sqlflow_dagster.ml.features.spec import FeatureSpec, LabelSpec
 from sqlflow_dagster.ml.preparation import Preparation
 from sqlflow_dagster.ml.spool import Spool
@@ -44,25 +45,27 @@ class RowEncoder:
         Raises:
             TerminalError: A column is missing or has values that cannot be learnt from.
         """
-        groups = None if self.prepared.group is None else _groups(rows, self.prepared.group)
-        return self._dataset(rows, groups)
+        return self._dataset(rows, self._groups(rows))
 
     def batches(self, spool: Spool) -> "EncodedBatches":
         """The rows of a spool, a part at a time."""
+        return EncodedBatches(encoder=self, spool=spool, groups=self._groups(spool.table))
+
+    def _groups(self, rows: pa.Table) -> npt.NDArray[np.int64] | None:
         group = self.prepared.group
-        groups = None if group is None else _groups(spool.table, group)
-        return EncodedBatches(encoder=self, spool=spool, groups=groups)
+        return None if group is None else _neighbours(group_numbers(rows, group), group)
 
     def _dataset(self, rows: pa.Table, groups: npt.NDArray[np.int64] | None) -> Dataset:
         prepared = self.prepared
         labels = np.empty(0)
         if prepared.label is not None:
             labels = encode_label(rows, prepared.label, self.target, prepared.label_span)
+        weights = None if prepared.weight is None else _row_weights(rows, prepared.weight)
+        by_class = class_weights(prepared, self.target)
+        if by_class is not None:
+            weights = by_class[labels] if weights is None else weights * by_class[labels]
         return Dataset(
-            features=encode(rows, self.features),
-            labels=labels,
-            weights=None if prepared.weight is None else _weights(rows, prepared.weight),
-            groups=groups,
+            features=encode(rows, self.features), labels=labels, weights=weights, groups=groups
         )
 
 
@@ -81,7 +84,7 @@ class EncodedBatches:
     groups: npt.NDArray[np.int64] | None
 
     def __len__(self) -> int:
-        return int(self.spool.table.num_rows)
+        return len(self.spool)
 
     def __iter__(self) -> Iterator[Dataset]:
         for start in range(0, len(self), BATCH_ROWS):
@@ -91,7 +94,78 @@ class EncodedBatches:
             self.spool.release()
 
 
-def _weights(rows: pa.Table, column: str) -> FloatArray:
+def fit_rows(
+    prepared: Preparation, training: pa.Table | Spool, *, labels_of: pa.Table | None = None
+) -> RowEncoder:
+    """Measure the features and the label of the rows to learn from.
+
+    Args:
+        prepared: The statement.
+        training: The rows.
+        labels_of: All rows of the SELECT, of which ``training`` is a part: a class that only the
+            others have is a class too.
+
+    Raises:
+        TerminalError: A column has values that cannot be learnt from.
+    """
+    rows = training.table if isinstance(training, Spool) else training
+    features = _fit_features(prepared, training)
+    target = label_of_rows(prepared, rows if labels_of is None else labels_of)
+    if labels_of is not None and prepared.label is not None:
+        encoded = encode_label(rows, prepared.label, target, prepared.label_span)
+        target = measured(target, encoded)
+    label = target if prepared.plan.label_task is None else no_label(prepared.plan.task)
+    return RowEncoder(prepared=prepared, features=features, label=label, target=target)
+
+
+def spread_rows(rows: pa.Table, count: int) -> pa.Table:
+    """At most so many rows, evenly from the first to the last."""
+    if rows.num_rows <= count:
+        return rows
+    return rows.take(np.linspace(0, rows.num_rows - 1, count).astype(np.int64))
+
+
+def class_weights(prepared: Preparation, label: LabelSpec) -> FloatArray | None:
+    """How much a row of each class counts, shape (classes,); None where all count the same.
+
+    ``balanced`` gives all classes the same weight together, as in scikit-learn.
+
+    Raises:
+        TerminalError: There are more or fewer weights than classes.
+    """
+    item = prepared.class_weight
+    if item is None:
+        return None
+    counts = np.array(label.counts, dtype=np.float64)
+    if isinstance(item.value, str):
+        return np.asarray(counts.sum() / (len(counts) * np.maximum(counts, 1)))
+    weights = np.array(item.value, dtype=np.float64)
+    if len(weights) != len(counts):
+        raise TerminalError(
+            f"{item.name} has {len(weights)} weights, but label {label.name!r} has "
+            f"{len(counts)} classes: {', '.join(map(repr, label.classes))}",
+            value_span(item),
+        )
+    return weights
+
+
+def group_numbers(rows: pa.Table, column: str) -> npt.NDArray[np.int64]:
+    """A number for each group that a column names, shape (n,); NULL is a group too."""
+    array = plain(rows.column(column_index(column, rows.column_names, None, "train.group_column")))
+    codes = array.dictionary_encode(null_encoding="encode").indices.to_numpy()
+    return np.asarray(codes, dtype=np.int64)
+
+
+def _neighbours(codes: npt.NDArray[np.int64], column: str) -> npt.NDArray[np.int64]:
+    if (np.diff(codes) != 0).sum() >= len(np.unique(codes)):
+        raise TerminalError(
+            f"the rows of a group of column {column!r} must be neighbours",
+            hint=f"add ORDER BY {column} to the SELECT",
+        )
+    return codes
+
+
+def _row_weights(rows: pa.Table, column: str) -> FloatArray:
     array = plain(rows.column(column_index(column, rows.column_names, None, "train.weight_column")))
     if array.type not in (pa.int64(), pa.float64()):
         raise TerminalError(
@@ -107,32 +181,12 @@ def _weights(rows: pa.Table, column: str) -> FloatArray:
     return np.asarray(weights)
 
 
-def _groups(rows: pa.Table, column: str) -> npt.NDArray[np.int64]:
-    array = plain(rows.column(column_index(column, rows.column_names, None, "train.group_column")))
-    codes = array.dictionary_encode(null_encoding="encode").indices.to_numpy()
-    if (np.diff(codes) != 0).sum() >= len(np.unique(codes)):
-        raise TerminalError(
-            f"the rows of a group of column {column!r} must be neighbours",
-            hint=f"add ORDER BY {column} to the SELECT",
-        )
-    return np.asarray(codes, dtype=np.int64)
-
-
-def fit_rows(prepared: Preparation, training: pa.Table | Spool) -> RowEncoder:
-    """Measure the features and the label of the rows to learn from.
+def label_of_rows(prepared: Preparation, rows: pa.Table) -> LabelSpec:
+    """What the label's column is, measured on some rows.
 
     Raises:
-        TerminalError: A column has values that cannot be learnt from.
+        TerminalError: The label has values that cannot be learnt from.
     """
-    rows = training.table if isinstance(training, Spool) else training
-    features = _fit_features(prepared, training)
-    label = target = _fit_label(prepared, rows)
-    if prepared.plan.label_task is not None:
-        label = no_label(prepared.plan.task)
-    return RowEncoder(prepared=prepared, features=features, label=label, target=target)
-
-
-def _fit_label(prepared: Preparation, rows: pa.Table) -> LabelSpec:
     if prepared.label is None:
         return no_label(prepared.plan.task)
     return fit_label(

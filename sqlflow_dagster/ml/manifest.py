@@ -28,15 +28,18 @@ class Manifest:
         label: What it predicts.
         parameters: In force at training, defaults and derived ones included; JSON values.
         libraries: Versions at training, by library.
-        metrics: By the rows they were computed on: ``validation`` where the statement has a
-            ``validation.select``, else ``training``.
+        metrics: By the rows they were computed on: ``validation`` where the statement has rows to
+            validate on, ``cross-validation`` for the means of its folds, else ``training``.
+        search: What was tried, with the score of each trial; None without a search. Its values are
+            among the parameters.
+        group: The column that says which rows are ranked among each other; None of other tasks.
         history: Losses per round or epoch by name.
         statement: The text of the TRAIN statement; None for one that was built, not parsed.
         created_at: When training ended, in UTC.
         seed: Of every random choice.
         threads: How many the library used; with another number, sums may round differently.
         rows: How many rows it was trained on.
-        validation_rows: How many rows of ``validation.select``; 0 without one.
+        validation_rows: How many other rows it was validated on.
         data_fingerprint: See :func:`fingerprint`, of the training rows.
     """
 
@@ -47,6 +50,8 @@ class Manifest:
     parameters: Mapping[str, Any]
     libraries: Mapping[str, str]
     metrics: Mapping[str, Metrics]
+    search: Mapping[str, Any] | None
+    group: str | None
     history: Mapping[str, list[float]]
     statement: str | None
     created_at: datetime
@@ -127,6 +132,8 @@ def _metrics(data: Mapping[str, Any]) -> Metrics:
         baseline={name: _number(item) for name, item in data["baseline"].items()},
         rows=data["rows"],
         confusion=data["confusion"],
+        spread={name: _number(item) for name, item in data["spread"].items()},
+        skipped=data["skipped"],
     )
 
 

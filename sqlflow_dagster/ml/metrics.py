@@ -1,31 +1,39 @@
 """Metrics by name: those of scikit-learn and of TensorFlow, and short ones.
 
-Of more than two classes, precision, recall and their kin are macro averages and AUC is one class
-against the rest; of two, the second class in sorted order is the positive one, as in scikit-learn.
+Of two classes, the second in sorted order is the positive one, as in scikit-learn; of more,
+precision, recall and their kin are macro averages and AUC is one class against the rest, unless
+``validation.average`` says otherwise.
 """
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from sqlflow_dagster.errors import TerminalError, did_you_mean
 from sqlflow_dagster.lang.expressions import Value
-from sqlflow_dagster.ml import metric_functions as functions
+from sqlflow_dagster.ml import amount_metrics as amounts
+from sqlflow_dagster.ml import class_metrics as classes
+from sqlflow_dagster.ml import order_metrics as orders
 from sqlflow_dagster.ml.base import Metrics
-from sqlflow_dagster.ml.features.spec import LabelSpec
-from sqlflow_dagster.ml.metric_functions import AmountAnswers, ClassAnswers
-from sqlflow_dagster.ml.tasks import FloatArray, Task
+from sqlflow_dagster.ml.tasks import Task
 from sqlflow_dagster.source import Span
 
+Function = Callable[[Any], float]
 DEFAULTS = {
     Task.CLASSIFICATION: ("accuracy_score", "log_loss"),
+    Task.MULTILABEL: ("f1_score", "hamming_loss"),
     Task.REGRESSION: ("r2_score", "root_mean_squared_error"),
+    Task.RANKING: ("ndcg_score",),
+    Task.CLUSTERING: ("silhouette_score",),
+    Task.OUTLIER_DETECTION: ("precision_score", "recall_score", "f1_score"),
 }
-MAX_CONFUSION_CLASSES = 100
+"""What models are judged by where nobody says; a decomposition is judged by nothing."""
+
+LABELLED_DEFAULTS = {
+    **DEFAULTS,
+    Task.CLUSTERING: ("adjusted_rand_score", "normalized_mutual_info_score"),
+}
+"""The same, where the rows have a label, whether the model learnt from it or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +42,18 @@ class Metric:
 
     Attributes:
         names: Every spelling, the first one being that of scikit-learn where it has the metric.
-        task: Which models it judges.
-        function: From answers to a number; NaN where it is not defined.
+        functions: By the task of the models that it judges: from answers to a number; NaN where it
+            is not defined.
         greater_is_better: Which way an acceptance rule looks.
         binary_only: Whether it has no meaning for more than two classes.
+        wants_label: Whether it compares with what is true, not only rows with each other.
     """
 
     names: tuple[str, ...]
-    task: Task
-    function: Callable[[Any], float]
+    functions: Mapping[Task, Function]
     greater_is_better: bool
     binary_only: bool = False
+    wants_label: bool = True
 
 
 def metric_names(value: Value) -> tuple[str, ...]:
@@ -81,17 +90,17 @@ def find_metric(
     """
     metric = _BY_NAME.get(name.lower())
     if metric is None:
-        known = [item for entry in _METRICS if entry.task is task for item in entry.names]
+        known = [item for entry in known_metrics(task) for item in entry.names]
         raise TerminalError(
             f"unknown metric {name!r}",
             span,
-            did_you_mean(name, known) or f"known for a {task}: {', '.join(sorted(known))}",
+            did_you_mean(name, known) or f"known for {task}: {', '.join(sorted(known))}",
         )
-    if metric.task is not task:
+    if task not in metric.functions:
         raise TerminalError(
-            f"metric {name} judges a {metric.task}, but the model is a {task}",
+            f"metric {name} is for {' or '.join(metric.functions)}, but the model does {task}",
             span,
-            f"such as {', '.join(DEFAULTS[task])}",
+            f"such as {', '.join(DEFAULTS[task])}" if task in DEFAULTS else None,
         )
     if metric.binary_only and classes is not None and classes > 2:
         raise TerminalError(
@@ -111,167 +120,151 @@ def metric_value(metrics: Metrics, name: str) -> float | None:
     return None
 
 
-def can_judge(label: LabelSpec) -> bool:
-    """Whether there are metrics for what a model predicts."""
-    return label.task in DEFAULTS and not label.is_list
+def known_metrics(task: Task) -> Iterable[Metric]:
+    """Every metric that judges models of a task."""
+    return (metric for metric in _METRICS if task in metric.functions)
 
 
-def judge(
-    actual: npt.NDArray[Any],
-    prediction: FloatArray,
-    label: LabelSpec,
-    names: Sequence[str] = (),
-    span: Span | None = None,
-) -> Metrics:
-    """Compare predictions with the truth, and with always giving the same answer.
-
-    Args:
-        actual: Class indexes or amounts, shape (n,); at least one.
-        prediction: Probabilities, shape (n, classes), or amounts, shape (n,).
-        label: What is predicted.
-        names: Metrics to compute beside ``loss``; :data:`DEFAULTS` where empty.
-        span: Where the names were written.
-
-    Raises:
-        TerminalError: A metric is unknown or does not suit the model.
-    """
-    classes = len(label.classes) or None
-    metrics = {
-        name: find_metric(name, label.task, span, classes=classes)
-        for name in names or DEFAULTS[label.task]
-    }
-    metrics = {"loss": _LOSS[label.task]} | metrics
-    answers = _answers(actual, prediction, label)
-    baseline = _answers(actual, _constant(label, len(actual)), label)
-    return Metrics(
-        values={name: _compute(item, answers) for name, item in metrics.items()},
-        baseline={name: _compute(item, baseline) for name, item in metrics.items()},
-        rows=len(actual),
-        confusion=_confusion(answers, label),
-    )
-
-
-def _compute(metric: Metric, answers: ClassAnswers | AmountAnswers) -> float:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(metric.function(answers))
-
-
-def _answers(
-    actual: npt.NDArray[Any], prediction: FloatArray, label: LabelSpec
-) -> ClassAnswers | AmountAnswers:
-    prediction = prediction.astype(np.float64)
-    if label.task is Task.CLASSIFICATION:
-        return ClassAnswers(actual=actual, probabilities=prediction)
-    return AmountAnswers(actual=actual, predicted=prediction)
-
-
-def _constant(label: LabelSpec, rows: int) -> FloatArray:
-    if label.task is Task.REGRESSION:
-        return np.full(rows, label.means[0])
-    counts = np.array(label.counts, dtype=np.float64)
-    return np.asarray(np.tile(counts / counts.sum(), (rows, 1)))
-
-
-def _confusion(
-    answers: ClassAnswers | AmountAnswers, label: LabelSpec
-) -> dict[str, dict[str, int]] | None:
-    if isinstance(answers, AmountAnswers) or len(label.classes) > MAX_CONFUSION_CLASSES:
-        return None
-    names = [str(item) for item in label.classes]
-    return {
-        name: dict(zip(names, row, strict=True))
-        for name, row in zip(names, answers.confusion.tolist(), strict=True)
-    }
-
-
-def _class(
+def _metric(
     *names: str,
-    function: Callable[[ClassAnswers], float],
     greater: bool = True,
     binary: bool = False,
+    labelled: bool = True,
+    **functions: Function,
 ) -> Metric:
+    """A metric; of a classification, ``one`` class a row and ``outlier`` share their functions."""
     return Metric(
         names=names,
-        task=Task.CLASSIFICATION,
-        function=function,
+        functions={_TASKS[key]: function for key, function in functions.items()},
         greater_is_better=greater,
         binary_only=binary,
+        wants_label=labelled,
     )
 
 
-def _amount(
-    *names: str, function: Callable[[AmountAnswers], float], greater: bool = False
-) -> Metric:
-    return Metric(names=names, task=Task.REGRESSION, function=function, greater_is_better=greater)
+_TASKS = {
+    "one": Task.CLASSIFICATION,
+    "outlier": Task.OUTLIER_DETECTION,
+    "several": Task.MULTILABEL,
+    "amount": Task.REGRESSION,
+    "rank": Task.RANKING,
+    "cluster": Task.CLUSTERING,
+}
 
 
+def _classes(*names: str, function: Function, greater: bool = True) -> Metric:
+    """A metric of everything that has classes."""
+    return _metric(*names, greater=greater, one=function, outlier=function, several=function)
+
+
+def _answers(*names: str, function: Function, greater: bool = True, binary: bool = False) -> Metric:
+    """A metric of one class a row, or of whether a row is an outlier."""
+    return _metric(*names, greater=greater, binary=binary, one=function, outlier=function)
+
+
+def _amount(*names: str, function: Function, greater: bool = False) -> Metric:
+    return _metric(*names, greater=greater, amount=amounts.of_each(function))
+
+
+def _cluster(*names: str, function: Function, greater: bool = True) -> Metric:
+    """A metric of clusters by themselves."""
+    return _metric(*names, greater=greater, labelled=False, cluster=function)
+
+
+def _agreement(name: str) -> Metric:
+    """A metric of clusters beside what rows are known to be."""
+    return _metric(name, cluster=orders.compared(name))
+
+
+_AUC = classes.against_rest(classes.auc)
+_AVERAGE_PRECISION = classes.against_rest(classes.average_precision)
 _METRICS = (
-    _class(
+    _metric(
         "accuracy_score",
         "accuracy",
-        "BinaryAccuracy",
         "CategoricalAccuracy",
         "SparseCategoricalAccuracy",
-        function=functions.accuracy,
+        one=classes.accuracy,
+        outlier=classes.accuracy,
+        several=classes.subset_accuracy,
     ),
-    _class("balanced_accuracy_score", "balanced_accuracy", function=functions.balanced_accuracy),
-    _class(
-        "precision_score",
-        "precision",
-        function=lambda a: functions.averaged(functions.precisions(a), a),
+    _metric(
+        "BinaryAccuracy",
+        one=classes.accuracy,
+        outlier=classes.accuracy,
+        several=classes.cell_accuracy,
     ),
-    _class(
-        "recall_score", "recall", function=lambda a: functions.averaged(functions.recalls(a), a)
-    ),
-    _class("f1_score", "f1", function=lambda a: functions.averaged(functions.f_betas(a, 1.0), a)),
+    _answers("balanced_accuracy_score", "balanced_accuracy", function=classes.balanced_accuracy),
+    _classes("precision_score", "precision", function=classes.precision),
+    _classes("recall_score", "recall", function=classes.recall),
+    _classes("f1_score", "f1", function=classes.f_beta(1.0)),
     # scikit-learn has no default for beta; its documentation weighs precision double.
-    _class("fbeta_score", function=lambda a: functions.averaged(functions.f_betas(a, 0.5), a)),
-    _class("roc_auc_score", "auc", function=functions.against_rest(functions.auc)),
-    _class("average_precision_score", function=functions.against_rest(functions.average_precision)),
-    _class("cohen_kappa_score", function=functions.cohen_kappa),
-    _class("matthews_corrcoef", function=functions.matthews),
-    _class("TopKCategoricalAccuracy", "top_k_accuracy_score", function=functions.top_k),
-    _class("log_loss", "logloss", function=functions.log_loss, greater=False),
-    _class("brier_score_loss", function=functions.brier, greater=False),
-    _class("hinge_loss", function=functions.hinge, greater=False),
-    _class(
-        "hamming_loss", "zero_one_loss", function=lambda a: 1 - functions.accuracy(a), greater=False
+    _classes("fbeta_score", function=classes.f_beta(0.5)),
+    _classes("jaccard_score", function=classes.jaccard),
+    _classes("roc_auc_score", "auc", function=_AUC),
+    _classes("average_precision_score", function=_AVERAGE_PRECISION),
+    _answers("cohen_kappa_score", function=classes.cohen_kappa),
+    _answers("matthews_corrcoef", function=classes.matthews),
+    _metric("TopKCategoricalAccuracy", "top_k_accuracy_score", one=classes.top_k),
+    _metric(
+        "log_loss", "logloss", greater=False, one=classes.log_loss, several=classes.cell_log_loss
     ),
-    _class("TruePositives", function=functions.cell(1, 1), binary=True),
-    _class("TrueNegatives", function=functions.cell(0, 0), binary=True),
-    _class("FalsePositives", function=functions.cell(0, 1), binary=True, greater=False),
-    _class("FalseNegatives", function=functions.cell(1, 0), binary=True, greater=False),
-    _amount("r2_score", "r2", function=functions.r2, greater=True),
-    _amount("explained_variance_score", function=functions.explained_variance, greater=True),
-    _amount("mean_squared_error", "MeanSquaredError", "mse", function=functions.mean_squared_error),
+    _metric("brier_score_loss", greater=False, one=classes.brier),
+    _metric("hinge_loss", greater=False, one=classes.hinge),
+    _metric(
+        "zero_one_loss",
+        greater=False,
+        one=lambda a: 1 - classes.accuracy(a),
+        outlier=lambda a: 1 - classes.accuracy(a),
+        several=lambda a: 1 - classes.subset_accuracy(a),
+    ),
+    _metric(
+        "hamming_loss",
+        greater=False,
+        one=lambda a: 1 - classes.accuracy(a),
+        outlier=lambda a: 1 - classes.accuracy(a),
+        several=lambda a: 1 - classes.cell_accuracy(a),
+    ),
+    _answers("TruePositives", function=classes.cell(1, 1), binary=True),
+    _answers("TrueNegatives", function=classes.cell(0, 0), binary=True),
+    _answers("FalsePositives", function=classes.cell(0, 1), binary=True, greater=False),
+    _answers("FalseNegatives", function=classes.cell(1, 0), binary=True, greater=False),
+    _amount("r2_score", "r2", function=amounts.r2, greater=True),
+    _amount("explained_variance_score", function=amounts.explained_variance, greater=True),
+    _amount("mean_squared_error", "MeanSquaredError", "mse", function=amounts.mean_squared_error),
     _amount(
         "root_mean_squared_error",
         "RootMeanSquaredError",
         "rmse",
-        function=lambda a: math.sqrt(functions.mean_squared_error(a)),
+        function=amounts.root_mean_squared_error,
     ),
     _amount(
-        "mean_absolute_error",
-        "MeanAbsoluteError",
-        "mae",
-        function=lambda a: float(np.abs(functions.errors(a)).mean()),
+        "mean_absolute_error", "MeanAbsoluteError", "mae", function=amounts.mean_absolute_error
     ),
-    _amount(
-        "median_absolute_error", function=lambda a: float(np.median(np.abs(functions.errors(a))))
-    ),
-    _amount("max_error", function=lambda a: float(np.abs(functions.errors(a)).max())),
-    _amount("mean_squared_log_error", function=functions.mean_squared_log_error),
-    _amount("mean_absolute_percentage_error", "mape", function=functions.percentage_error),
+    _amount("median_absolute_error", function=amounts.median_absolute_error),
+    _amount("max_error", function=amounts.max_error),
+    _amount("mean_squared_log_error", function=amounts.mean_squared_log_error),
+    _amount("mean_absolute_percentage_error", "mape", function=amounts.percentage_error),
     # TensorFlow counts in percent, scikit-learn in fractions.
-    _amount("MeanAbsolutePercentageError", function=lambda a: 100 * functions.percentage_error(a)),
+    _amount("MeanAbsolutePercentageError", function=lambda a: 100 * amounts.percentage_error(a)),
+    _metric("ndcg_score", "ndcg", rank=orders.ndcg()),
+    _metric("ndcg_at_10", rank=orders.ndcg(10)),
+    _cluster("silhouette_score", "silhouette", function=orders.silhouette),
+    _cluster("davies_bouldin_score", function=orders.davies_bouldin, greater=False),
+    _cluster("calinski_harabasz_score", function=orders.calinski_harabasz),
+    _agreement("adjusted_rand_score"),
+    _agreement("adjusted_mutual_info_score"),
+    _agreement("normalized_mutual_info_score"),
+    _agreement("homogeneity_score"),
+    _agreement("completeness_score"),
+    _agreement("v_measure_score"),
 )
 _BY_NAME = {name.lower(): metric for metric in _METRICS for name in metric.names}
-_LOSS = {
+LOSSES: Mapping[Task, Metric] = {
     Task.CLASSIFICATION: _BY_NAME["log_loss"],
+    Task.MULTILABEL: _BY_NAME["log_loss"],
     Task.REGRESSION: _BY_NAME["mean_squared_error"],
+    Task.RANKING: _metric("loss", greater=False, rank=lambda a: 1 - orders.ndcg()(a)),
+    Task.OUTLIER_DETECTION: _BY_NAME["zero_one_loss"],
 }
-
-
-def known_metrics(task: Task) -> Iterable[Metric]:
-    """Every metric that judges models of a task."""
-    return (metric for metric in _METRICS if metric.task is task)
+"""What is called ``loss``, the less the better; clusters have none."""

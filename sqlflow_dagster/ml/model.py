@@ -9,14 +9,14 @@ import pyarrow as pa
 from sqlflow_dagster.errors import PluginError, StepError, TerminalError
 from sqlflow_dagster.ml.base import Metrics, TrainedModel
 from sqlflow_dagster.ml.bundle import Bundle, GoldenRows, pack, unpack
+from sqlflow_dagster.ml.evaluation import evaluate
 from sqlflow_dagster.ml.explain import Explanation, by_column, rows_table, summary_table
 from sqlflow_dagster.ml.features.arrow_types import column_index, fits
 from sqlflow_dagster.ml.features.encode import encode, wrong_type
 from sqlflow_dagster.ml.features.feature import SourceColumn
-from sqlflow_dagster.ml.features.labels import decode, encode_label
+from sqlflow_dagster.ml.features.labels import decode
 from sqlflow_dagster.ml.features.spec import LabelSpec
 from sqlflow_dagster.ml.manifest import Manifest
-from sqlflow_dagster.ml.metrics import can_judge, judge
 from sqlflow_dagster.ml.plots import check_plot_type, draw
 from sqlflow_dagster.ml.preparation import Columns, find_trainer
 from sqlflow_dagster.ml.tasks import FloatArray, Task
@@ -65,26 +65,17 @@ class Model:
         return self._answers(rows) if self.manifest.task.predicts_classes else None
 
     def evaluate(
-        self, rows: pa.Table, *, label: str | None = None, metrics: Sequence[str] = ()
+        self,
+        rows: pa.Table,
+        *,
+        label: str | None = None,
+        metrics: Sequence[str] = (),
+        average: str | None = None,
     ) -> Metrics:
-        """Compare predictions with a label column.
-
-        Args:
-            rows: With the feature columns and the label.
-            label: The label's column; that of the training where None.
-            metrics: Names of metrics; those usual for the task where empty. ``loss`` is always
-                there.
-
-        Raises:
-            TerminalError: There are no rows, a column is missing, or a metric is unknown.
-        """
-        if not rows.num_rows:
-            raise TerminalError("the evaluation wants rows, but the SELECT gives none")
-        spec = self.manifest.label
-        if not can_judge(spec):
-            raise TerminalError(f"a model that does {spec.task} is not evaluated yet")
-        actual = encode_label(rows, label or spec.name, spec)
-        return judge(actual, self._answers(rows), spec, metrics)
+        """Compare predictions with a label; see :func:`~sqlflow_dagster.ml.evaluation.evaluate`."""
+        return evaluate(
+            self.manifest, self.trained, rows, label=label, metrics=metrics, average=average
+        )
 
     def explain(
         self, rows: pa.Table, *, plot_type: str = "bar", max_display: int = 20

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from sqlflow_dagster.errors import PluginError, TerminalError
 from sqlflow_dagster.lang.expressions import expression_text
-from sqlflow_dagster.lang.statements import TrainStatement
+from sqlflow_dagster.lang.statements import Attribute, TrainStatement
 from sqlflow_dagster.ml.attributes import find, of_trainer, read_common, value_span
 from sqlflow_dagster.ml.base import Plan, Trainer, trainers
 from sqlflow_dagster.ml.features.arrow_types import column_index
@@ -16,15 +16,26 @@ from sqlflow_dagster.ml.features.columns import label_column, source_columns, tr
 from sqlflow_dagster.ml.features.feature import SourceColumn
 from sqlflow_dagster.ml.features.labels import check_label_type
 from sqlflow_dagster.ml.features.treatments import Treatment
+from sqlflow_dagster.ml.judging import can_judge
 from sqlflow_dagster.ml.manifest import Manifest
 from sqlflow_dagster.ml.metrics import find_metric, metric_names
 from sqlflow_dagster.ml.own_models import own_trainer
+from sqlflow_dagster.ml.search import check_installed
+from sqlflow_dagster.ml.search_attributes import SearchPlan, read_search
+from sqlflow_dagster.ml.splitting import Splitting, Way, read_splitting
 from sqlflow_dagster.ml.tasks import LabelType, Task
 from sqlflow_dagster.own_classes import is_allowed
 from sqlflow_dagster.source import Span
 
 Columns: TypeAlias = Sequence[tuple[str, pa.DataType]]
 """Names and types that a SELECT gives."""
+_PATIENCE = (
+    "train.early_stopping_rounds",
+    "early_stopping_rounds",
+    "train.patience",
+    "patience",
+)
+_VALIDATE = 'add validation.split=0.2, or validation.select="SELECT …"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +51,12 @@ class Preparation:
         weight: The column that says how much a row counts; None where all count the same.
         group: The column that says which rows are ranked among each other.
         treatments: What becomes of which column.
+        class_weight: The attribute that says how much each class counts; None where each row does.
+        splitting: Where the rows to validate on come from.
+        search: Which attributes are searched; None where all have one value.
         metrics: The names of ``validation.metrics``; none where there is no such attribute.
         metrics_span: Where they stand.
+        average: How metrics of each class become one number; None for what is usual.
     """
 
     trainer: Trainer
@@ -52,8 +67,12 @@ class Preparation:
     weight: str | None
     group: str | None
     treatments: tuple[Treatment, ...]
+    class_weight: Attribute | None
+    splitting: Splitting
+    search: SearchPlan | None
     metrics: tuple[str, ...]
     metrics_span: Span | None
+    average: str | None
 
 
 def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
@@ -82,6 +101,11 @@ def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
             statement.estimator_span,
             "add train.group_column, and ORDER BY that column to the SELECT",
         )
+    splitting = read_splitting(statement.attributes, common, names, group=group)
+    search = read_search(statement.attributes, common)
+    _check_validation(statement, plan.task, splitting, search)
+    if search is not None:
+        _check_search(statement, trainer, search, "texts" if separator else label_type, plan)
     asked = find(statement.attributes, "validation.metrics")
     metrics = metric_names(asked.value) if asked else ()
     for name in metrics:
@@ -99,11 +123,15 @@ def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
             columns,
             label=label,
             listed_only=common["train.columns"] == "listed",
-            left_out=[name for name in (weight, group) if name is not None],
+            left_out=[name for name in (weight, group, splitting.column) if name is not None],
             inputs=plan.inputs,
         ),
+        class_weight=_class_weight(statement, plan),
+        splitting=splitting,
+        search=search,
         metrics=metrics,
         metrics_span=value_span(asked),
+        average=common["validation.average"],
     )
 
 
@@ -144,7 +172,6 @@ def check_statement(statement: TrainStatement, columns: Columns) -> tuple[Source
             COLUMN, the LABEL.
     """
     prepared = prepare(statement, columns)
-    check_patience(statement, validates=bool(find(statement.attributes, "validation.select")))
     return source_columns(prepared.treatments)
 
 
@@ -254,16 +281,100 @@ def find_trainer(estimator: str, span: Span | None) -> Trainer:
         raise TerminalError(error.message, span, error.hint) from error
 
 
-def check_patience(statement: TrainStatement, *, validates: bool) -> None:
-    """Refuse early stopping where nothing says when the model stops getting better.
-
-    Raises:
-        TerminalError: With the attribute's position.
-    """
-    patience = find(statement.attributes, "train.early_stopping_rounds", "early_stopping_rounds")
-    if patience is not None and not validates:
+def _check_validation(
+    statement: TrainStatement, task: Task, splitting: Splitting, search: SearchPlan | None
+) -> None:
+    """Refuse what wants rows to validate on where there are none."""
+    patience = find(statement.attributes, *_PATIENCE)
+    if patience is not None and not splitting.validates:
         raise TerminalError(
-            f"{patience.name} wants rows to validate on, but there is no validation.select",
+            f"{patience.name} wants rows to validate on, but "
+            + (
+                "the final model of validation.folds learns from all rows"
+                if splitting.way is Way.FOLDS
+                else "the statement names none"
+            ),
             patience.span,
-            'add validation.select="SELECT …"',
+            _VALIDATE,
         )
+    if search is not None and splitting.way is Way.NONE:
+        first = next(iter(search.attributes.values()))
+        raise TerminalError(
+            f"{first.name} wants rows to compare models on, but the statement names none",
+            first.span,
+            f"{_VALIDATE}, or validation.folds=5",
+        )
+    if search is not None and not can_judge(task, labelled=task.supervised):
+        raise TerminalError(
+            f"nothing says which of two models that do {task} is better: there is nothing to search",
+            next(iter(search.attributes.values())).span,
+        )
+    if splitting.way is Way.FOLDS and not can_judge(task, labelled=task.supervised):
+        raise TerminalError(
+            f"models that do {task} are not compared: nothing says which of them is right",
+            splitting.span,
+            "leave validation.folds out",
+        )
+    external = find(statement.attributes, "train.external_memory")
+    if external is None or not external.value:
+        return
+    if search is not None or splitting.way not in (Way.NONE, Way.SELECT):
+        raise TerminalError(
+            "with train.external_memory only validation.select says which rows validate, and "
+            "nothing is searched",
+            external.span,
+            "split the rows in the SELECT",
+        )
+
+
+def _check_search(
+    statement: TrainStatement,
+    trainer: Trainer,
+    search: SearchPlan,
+    label_type: LabelType | None,
+    plan: Plan,
+) -> None:
+    """Let the trainer judge the values that trials may give."""
+    fixed = of_trainer(statement.attributes)
+    for values in search.corners():
+        tried = trainer.plan(
+            statement.estimator, (*fixed, *search.attributes_of(values)), label_type
+        )
+        if (tried.task, tried.layout) != (plan.task, plan.layout):
+            raise TerminalError(
+                f"a search finds the best of models that do the same, but some of these do "
+                f"{plan.task} and some {tried.task}",
+                next(iter(search.attributes.values())).span,
+            )
+    if search.metric is not None:
+        find_metric(search.metric, plan.task, search.metric_span)
+    try:
+        check_installed()
+    except PluginError as error:
+        place = next(iter(search.attributes.values())).span
+        raise TerminalError(error.message, place, error.hint) from error
+
+
+def _class_weight(statement: TrainStatement, plan: Plan) -> Attribute | None:
+    """``train.class_weight``, which is ``balanced`` or a number for each class."""
+    item = find(statement.attributes, "train.class_weight")
+    if item is None:
+        return None
+    if plan.task is not Task.CLASSIFICATION:
+        raise TerminalError(
+            f"{item.name} weighs the classes of a classification, but this is {plan.task}",
+            item.span,
+        )
+    match item.value:
+        case str(word) if word.lower() == "balanced":
+            return item
+        case (_, *_) as numbers if all(
+            isinstance(number, int | float) and not isinstance(number, bool) and number >= 0
+            for number in numbers
+        ):
+            return item
+    raise TerminalError(
+        f'{item.name} wants "balanced" or a number from 0 for each class, but got {item.value!r}',
+        value_span(item),
+        "the classes count in sorted order, such as [1, 5]",
+    )

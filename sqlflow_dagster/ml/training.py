@@ -1,33 +1,32 @@
 """Training models: the face of machine learning to the runtime, beside :mod:`.model`."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
-import numpy as np
 import pyarrow as pa
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.ml.attributes import find, of_trainer, read_common
-from sqlflow_dagster.ml.base import (
-    Metrics,
-    ProgressCallback,
-    TrainedModel,
-    TrainRequest,
-    no_progress,
-)
+from sqlflow_dagster.ml.attributes import find, read_common
+from sqlflow_dagster.ml.base import ProgressCallback, TrainedModel, no_progress
 from sqlflow_dagster.ml.bundle import GoldenRows
-from sqlflow_dagster.ml.datasets import RowEncoder, fit_rows
+from sqlflow_dagster.ml.comparison import Job, cross_validated, searched
+from sqlflow_dagster.ml.datasets import spread_rows
 from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.features.spec import FeatureSpec
 from sqlflow_dagster.ml.manifest import Manifest, fingerprint
-from sqlflow_dagster.ml.metrics import can_judge, find_metric, judge
+from sqlflow_dagster.ml.metrics import find_metric
 from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.preparation import Preparation, check_base, check_patience, prepare
+from sqlflow_dagster.ml.parts import final_part, folds
+from sqlflow_dagster.ml.preparation import check_base, prepare
+from sqlflow_dagster.ml.splitting import Way
 from sqlflow_dagster.ml.spool import Spool
 
 _GOLDEN_ROWS = 20
-_JUDGED_ROWS = 1_000_000
-"""How many rows of a training in batches the metrics are computed on."""
+
+
+def no_notes(message: str) -> None:
+    """Tells nobody."""
 
 
 def train_model(
@@ -37,6 +36,7 @@ def train_model(
     validation: pa.Table | None = None,
     threads: int = 1,
     progress: ProgressCallback = no_progress,
+    note: Callable[[str], None] = no_notes,
     seed: int = 0,
     base: Model | None = None,
 ) -> Model:
@@ -50,63 +50,64 @@ def train_model(
         validation: All rows of its ``validation.select``; None without one.
         threads: How many threads the library may use.
         progress: Told after each round or epoch; an exception of it stops the training.
+        note: Told what came of the folds and of each trial, in a line each.
         seed: Of every random choice, unless the statement has an attribute ``seed``.
         base: The model of ``USING``, to go on from; its encoding is kept.
 
     Raises:
         TerminalError: The statement or the data cannot work, with the place where it is known.
     """
-    spool = training if isinstance(training, Spool) else None
     rows = training.table if isinstance(training, Spool) else training
-    columns = list(zip(rows.column_names, rows.schema.types, strict=True))
-    prepared = prepare(statement, columns)
+    prepared = prepare(statement, list(zip(rows.column_names, rows.schema.types, strict=True)))
     _check_rows(statement, rows, validation)
     if base is not None:
         check_base(statement, base.manifest)
-    if base is None:
-        encoder = fit_rows(prepared, training)
-    else:
-        known = base.manifest
-        encoder = RowEncoder(
-            prepared=prepared, features=known.features, label=known.label, target=known.label
-        )
-    features, label = encoder.features, encoder.label
-    for name in prepared.metrics:
-        find_metric(name, label.task, prepared.metrics_span, classes=len(label.classes))
     own_seed = read_common(statement.attributes)["seed"]
-    batches = None if spool is None else encoder.batches(spool)
-    request = TrainRequest(
-        estimator=statement.estimator,
-        attributes=of_trainer(statement.attributes),
-        training=encoder.dataset(rows) if batches is None else next(iter(batches)),
-        batches=batches,
-        validation=None if validation is None else encoder.dataset(validation),
-        features=features,
-        label=label,
+    seed = seed if own_seed is None else own_seed
+    encoding = None if base is None else (base.manifest.features, base.manifest.label)
+    part = final_part(prepared, training, validation, encoding)
+    for name in prepared.metrics:
+        find_metric(
+            name, prepared.plan.task, prepared.metrics_span, classes=len(part.label.classes)
+        )
+    in_folds = prepared.splitting.way is Way.FOLDS
+    job = Job(
+        statement=statement,
+        prepared=prepared,
         base=base.trained if base else None,
         threads=threads,
-        seed=seed if own_seed is None else own_seed,
-        progress=progress,
+        seed=seed,
+        note=note,
+        parts=lambda: folds(prepared, rows, encoding, seed=seed) if in_folds else (part,),
+        count=prepared.splitting.folds if in_folds else 1,
     )
-    trained = prepared.trainer.train(request)
+    plan = prepared.search
+    before = cross_validated(job, progress) if plan is None else searched(job, plan, progress)
+    trained = job.train(part, before.values, before.progress)
+    metrics = job.judged(part, trained)
+    if before.metrics is not None:
+        metrics = {"cross-validation": before.metrics}
     manifest = Manifest(
         estimator=statement.estimator,
-        task=label.task,
-        features=features,
-        label=label,
+        task=prepared.plan.task,
+        features=part.encoder.features,
+        label=part.label,
         parameters=trained.parameters,
         libraries=trained.library,
-        metrics=_judge(prepared, request, trained, encoder, rows),
+        metrics=metrics,
+        search=before.search,
+        group=prepared.group,
         history=trained.history,
         statement=statement.span.text if statement.span else None,
         created_at=datetime.now(UTC),
-        seed=request.seed,
-        threads=request.threads,
-        rows=rows.num_rows,
-        validation_rows=0 if validation is None else validation.num_rows,
+        seed=seed,
+        threads=threads,
+        rows=part.rows.num_rows,
+        validation_rows=0 if part.validation is None else len(part.validation.features),
         data_fingerprint=fingerprint(training),
     )
-    return Model(manifest=manifest, trained=trained, golden=_golden(rows, features, trained))
+    golden = _golden(part.rows, part.encoder.features, trained)
+    return Model(manifest=manifest, trained=trained, golden=golden)
 
 
 def _check_rows(statement: TrainStatement, training: pa.Table, validation: pa.Table | None) -> None:
@@ -117,36 +118,8 @@ def _check_rows(statement: TrainStatement, training: pa.Table, validation: pa.Ta
     ):
         if rows is not None and not rows.num_rows:
             raise TerminalError(f"training wants rows, but {name} gives none", span)
-    check_patience(statement, validates=validation is not None)
-
-
-def _judge(
-    prepared: Preparation,
-    request: TrainRequest,
-    trained: TrainedModel,
-    encoder: RowEncoder,
-    rows: pa.Table,
-) -> dict[str, Metrics]:
-    """The metrics of the validation rows, else of the training rows."""
-    label = request.label
-    if not can_judge(label):
-        return {}
-    name, judged = "validation", request.validation
-    if judged is None:
-        name, judged = "training", request.training
-        if request.batches is not None:
-            judged = encoder.dataset(_spread(rows, _JUDGED_ROWS))
-    answers = trained.predict(judged.features)
-    return {name: judge(judged.labels, answers, label, prepared.metrics, prepared.metrics_span)}
-
-
-def _spread(rows: pa.Table, count: int) -> pa.Table:
-    """At most so many rows, evenly from first to last."""
-    if rows.num_rows <= count:
-        return rows
-    return rows.take(np.linspace(0, rows.num_rows - 1, count).astype(np.int64))
 
 
 def _golden(rows: pa.Table, features: FeatureSpec, trained: TrainedModel) -> GoldenRows:
-    rows = _spread(rows.select(list(features.columns)), _GOLDEN_ROWS)
+    rows = spread_rows(rows.select(list(features.columns)), _GOLDEN_ROWS)
     return GoldenRows(rows=rows, answers=trained.predict(encode(rows, features)))

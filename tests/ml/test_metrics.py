@@ -10,7 +10,8 @@ from sklearn import metrics as sk
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.features.spec import LabelSpec
-from sqlflow_dagster.ml.metrics import find_metric, judge, known_metrics, metric_names
+from sqlflow_dagster.ml.judging import Truth, judge
+from sqlflow_dagster.ml.metrics import find_metric, known_metrics, metric_names
 from sqlflow_dagster.ml.tasks import Task
 
 RNG = np.random.default_rng(0)
@@ -79,7 +80,7 @@ AMOUNT_METRICS: dict[str, Callable[[Any, Any], float]] = {
 @pytest.mark.parametrize("name", CLASS_METRICS)
 def test_class_metrics_are_those_of_scikit_learn(name: str, label: LabelSpec) -> None:
     actual, probabilities = answers(label)
-    found = judge(actual, probabilities, label, [name])
+    found = judge(probabilities, label, Truth(actual=actual), [name])
     assert found.values[name] == pytest.approx(CLASS_METRICS[name](actual, probabilities))
     assert found.values["loss"] == pytest.approx(sk.log_loss(actual, probabilities))
 
@@ -87,7 +88,7 @@ def test_class_metrics_are_those_of_scikit_learn(name: str, label: LabelSpec) ->
 @pytest.mark.parametrize("name", AMOUNT_METRICS)
 def test_amount_metrics_are_those_of_scikit_learn(name: str) -> None:
     actual, predicted = answers(AMOUNT)
-    found = judge(actual, predicted, AMOUNT, [name])
+    found = judge(predicted, AMOUNT, Truth(actual=actual), [name])
     assert found.values[name] == pytest.approx(AMOUNT_METRICS[name](actual, predicted))
     assert found.values["loss"] == pytest.approx(sk.mean_squared_error(actual, predicted))
 
@@ -95,7 +96,7 @@ def test_amount_metrics_are_those_of_scikit_learn(name: str) -> None:
 def test_the_counts_of_two_classes() -> None:
     probabilities = np.eye(2)[[1, 1, 0, 1, 0]]
     names = ["TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives"]
-    found = judge(np.array([1, 1, 1, 0, 0]), probabilities, TWO, names)
+    found = judge(probabilities, TWO, Truth(actual=np.array([1, 1, 1, 0, 0])), names)
     assert [found.values[name] for name in names] == [2, 1, 1, 1]
     assert found.confusion == {"0": {"0": 1, "1": 1}, "1": {"0": 1, "1": 2}}
 
@@ -109,24 +110,24 @@ def test_the_five_likeliest_classes() -> None:
         counts=(1,) * 10,
     )
     actual, probabilities = answers(label)
-    found = judge(actual, probabilities, label, ["TopKCategoricalAccuracy"])
+    found = judge(probabilities, label, Truth(actual=actual), ["TopKCategoricalAccuracy"])
     expected = sk.top_k_accuracy_score(actual, probabilities + np.arange(10)[::-1] * 1e-9, k=5)
     assert found.values["TopKCategoricalAccuracy"] == pytest.approx(expected)
 
 
 def test_the_baseline_gives_the_answer_that_training_suggests() -> None:
     actual = np.array([0, 0, 1, 1])
-    found = judge(actual, np.eye(2)[actual], TWO, ["accuracy", "roc_auc_score"])
+    found = judge(np.eye(2)[actual], TWO, Truth(actual=actual), ["accuracy", "roc_auc_score"])
     assert found.values["accuracy"] == 1
     assert found.baseline["accuracy"] == 0.5
     assert found.baseline["roc_auc_score"] == 0.5
     assert found.baseline["loss"] == pytest.approx(-np.log([0.75, 0.25]).mean())
-    amounts = judge(np.array([1.0, 3.0]), np.array([1.0, 3.0]), AMOUNT, ["mae"])
+    amounts = judge(np.array([1.0, 3.0]), AMOUNT, Truth(actual=np.array([1.0, 3.0])), ["mae"])
     assert amounts.baseline == {"loss": 1.0, "mae": 1.0}
 
 
 def test_a_metric_that_is_not_defined_is_nan() -> None:
-    found = judge(np.array([1, 1]), np.array([[0.2, 0.8], [0.4, 0.6]]), TWO, ["auc"])
+    found = judge(np.array([[0.2, 0.8], [0.4, 0.6]]), TWO, Truth(actual=np.array([1, 1])), ["auc"])
     assert math.isnan(found.values["auc"])
 
 
@@ -155,12 +156,12 @@ def test_names_are_read_from_text_and_lists(value: Any, names: tuple[str, ...]) 
         pytest.param(
             "R2_SCORE",
             Task.CLASSIFICATION,
-            "metric R2_SCORE judges a regression, but the model is a classification",
+            "metric R2_SCORE is for regression, but the model does classification",
             "such as accuracy_score, log_loss",
             id="another task",
         ),
         pytest.param(
-            "xyz", Task.REGRESSION, "unknown metric 'xyz'", "known for a regression: ", id="unknown"
+            "xyz", Task.REGRESSION, "unknown metric 'xyz'", "known for regression: ", id="unknown"
         ),
     ],
 )
@@ -180,8 +181,8 @@ def test_every_metric_says_which_way_is_better(task: Task) -> None:
     checked = 0
     for metric in known_metrics(task):
         name = metric.names[0]
-        best = judge(actual, good, label, [name]).values[name]
-        worst = judge(actual, bad, label, [name]).values[name]
+        best = judge(good, label, Truth(actual=actual), [name]).values[name]
+        worst = judge(bad, label, Truth(actual=actual), [name]).values[name]
         if name != "TopKCategoricalAccuracy":  # always 1 where there are fewer than five classes
             assert (best > worst) is metric.greater_is_better, name
             checked += 1

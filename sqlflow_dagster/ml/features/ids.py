@@ -42,18 +42,23 @@ def bucket_ids(numbers: npt.NDArray[np.float64], rule: IdRule) -> npt.NDArray[np
 
 
 def crossed(ids: Sequence[npt.NDArray[np.int64]], size: int) -> npt.NDArray[np.int64]:
-    """One id below ``size`` for each combination of ids, each shape (n,).
+    """One id below ``size`` for each combination of ids, each shape (n,)."""
+    return (mixed(ids) % np.uint64(size)).astype(np.int64)
 
-    Each id is multiplied into the hash of those before it and the bits are mixed with the finalizer of
+
+def mixed(ids: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.uint64]:
+    """A hash of each combination of whole numbers, each shape (n,); spread over all 64 bits.
+
+    Each number is added to the hash of those before it and the bits are mixed with the finalizer of
     SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
     """
-    mixed = np.zeros(len(ids[0]), np.uint64)
+    bits = np.zeros(len(ids[0]), np.uint64)
     for item in ids:
-        mixed = (mixed ^ item.astype(np.uint64)) + np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed ^= mixed >> np.uint64(31)
-    return (mixed % np.uint64(size)).astype(np.int64)
+        bits = (bits ^ item.view(np.uint64)) + np.uint64(0x9E3779B97F4A7C15)
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        bits ^= bits >> np.uint64(31)
+    return bits
 
 
 def _places(values: pa.Array, rule: IdRule) -> npt.NDArray[np.int64]:

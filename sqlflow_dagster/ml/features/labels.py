@@ -85,11 +85,7 @@ def fit_label(
     )
     array = _complete(plain(column), name, span)
     if not task.predicts_classes:
-        values = _amounts(array, spec, name, span)
-        means, stds = values.mean(axis=0).reshape(-1), values.std(axis=0).reshape(-1)
-        # Equal values have a spread too, of rounding errors, which must not become the unit.
-        stds = np.where(stds > 1e-9 * np.abs(means), stds, 1.0)
-        return replace(spec, means=tuple(means.tolist()), stds=tuple(stds.tolist()))
+        return measured(spec, _amounts(array, spec, name, span))
     items = _items(array, spec, name, span)[0] if spec.is_list else array
     if items.type == pa.float64():
         _refuse_fractions(items, name, span)
@@ -113,9 +109,33 @@ def fit_label(
             "a classification wants two classes or more",
             span,
         )
-    return replace(
-        spec, classes=tuple(classes), counts=tuple(counts.get(item, 0) for item in classes)
-    )
+    found = tuple(counts.get(item, 0) for item in classes)
+    means = tuple(item / len(array) for item in found) if task is Task.MULTILABEL else spec.means
+    return replace(spec, classes=tuple(classes), counts=found, means=means)
+
+
+def measured(spec: LabelSpec, labels: npt.NDArray[Any]) -> LabelSpec:
+    """The specification with the counts, means and deviations of some rows.
+
+    Args:
+        spec: What is predicted; its classes stay.
+        labels: Encoded labels of at least one row.
+    """
+    match spec.task:
+        case Task.CLASSIFICATION:
+            counts = np.bincount(labels, minlength=len(spec.classes))
+            return replace(spec, counts=tuple(counts.tolist()))
+        case Task.MULTILABEL:
+            return replace(
+                spec,
+                counts=tuple(labels.sum(axis=0).tolist()),
+                means=tuple(labels.mean(axis=0).tolist()),
+            )
+        case _:
+            means, stds = labels.mean(axis=0).reshape(-1), labels.std(axis=0).reshape(-1)
+            # Equal values have a spread too, of rounding errors, which must not become the unit.
+            stds = np.where(stds > 1e-9 * np.abs(means), stds, 1.0)
+            return replace(spec, means=tuple(means.tolist()), stds=tuple(stds.tolist()))
 
 
 def encode_label(

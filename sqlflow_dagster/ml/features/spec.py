@@ -146,7 +146,8 @@ class LabelSpec:
         task: Of the model.
         classes: The label's values in index order, sorted; empty where nothing is classified.
         counts: How many training rows each class had.
-        means: Of an amount, or of each amount of a vector, over the training rows.
+        means: Of an amount, or of each amount of a vector, over the training rows; of several classes
+            a row, the share of the rows that have each.
         stds: Their population standard deviations; 1 where all are equal.
         separator: What parts the values of a text that is a list of classes or amounts.
     """
