@@ -19,6 +19,13 @@ from sqlflow_dagster.lang.statements import (
     attribute,
 )
 
+_PURPOSES = (
+    "train.weight_column",
+    "train.group_column",
+    "validation.split_by",
+    "validation.split_key",
+)
+
 BASE_VALUE = "base_value"
 """The column of TO EXPLAIN that holds what a prediction is without any feature."""
 
@@ -81,15 +88,15 @@ def trained(statement: TrainStatement, rows: Relation, base: ModelColumns | None
     """
     labels = [bare(name.name) for name in column_names(statement.label)]
     label = merged(labels[0], map(rows.column, labels)) if labels else None
-    features = rows.without(labels)
+    named = [
+        name
+        for clause in statement.columns
+        for column in clause.columns
+        for name in column_names(column)
+    ]
+    features = rows.without((*labels, *_no_features(statement, named)))
     listed = attribute(statement, "train.columns")
     if listed is not None and str(listed.value).lower() == "listed":
-        named = (
-            name
-            for clause in statement.columns
-            for column in clause.columns
-            for name in column_names(column)
-        )
         found = (item for name in named for item in _columns(name, features))
         features = Relation({item.name.lower(): item for item in found}.values())
     if base is not None:
@@ -108,13 +115,25 @@ def _columns(name: Name, rows: Relation) -> Iterator[Column]:
         yield column
 
 
+def _no_features(statement: TrainStatement, named: Iterable[Name]) -> Iterator[str]:
+    """The columns that a training reads for another purpose, unless COLUMN names them."""
+    folded = {bare(name.name).lower() for name in named}
+    for purpose in _PURPOSES:
+        item = attribute(statement, purpose)
+        if item is not None and str(item.value).lower() not in folded:
+            yield str(item.value)
+
+
 def predicted(statement: PredictStatement, rows: Relation, model: ModelColumns) -> Relation:
     """The columns of the table that TO PREDICT writes: those of the SELECT, then the prediction."""
     label = model.label.name if model.label is not None else None
     name = statement.column or label or ANY
     left_out = {name, label or name} - {ANY}
     prediction = merged(name, _inputs(rows, model), certain=not model.features.open)
-    return Relation((*rows.without(left_out).columns, prediction))
+    # The names of probabilities have the classes in them, which only the model knows.
+    extra = attribute(statement, "predict.extra_outputs")
+    more = (prediction.named(ANY),) if extra is not None and name != ANY else ()
+    return Relation((*rows.without(left_out).columns, prediction, *more))
 
 
 def _inputs(rows: Relation, model: ModelColumns) -> Iterator[Column | None]:

@@ -27,8 +27,8 @@ from sqlflow_dagster.lang.statements import (
 _EVERYWHERE = ("resources.",)
 _SLIP = 0.9
 _KNOWN: dict[type[QueryStatement], tuple[str, ...]] = {
-    PredictStatement: (),
-    EvaluateStatement: ("validation.metrics",),
+    PredictStatement: ("predict.extra_outputs",),
+    EvaluateStatement: ("validation.metrics", "validation.average"),
     ExplainStatement: (
         "explain.rows",
         "summary.plot_type",

@@ -173,6 +173,16 @@ def value_span(attribute: Attribute | None) -> Span | None:
     return attribute.expression.span or attribute.span
 
 
+def check_average(item: Attribute) -> str:
+    """The value of ``validation.average``.
+
+    Raises:
+        TerminalError: It is none of :data:`AVERAGES`.
+    """
+    declared = next(known for known in COMMON if known.name == "validation.average")
+    return str(_checked(item, declared))
+
+
 def find(attributes: Iterable[Attribute], *names: str) -> Attribute | None:
     """The first attribute that has one of these names; case does not count."""
     folded = {name.lower() for name in names}

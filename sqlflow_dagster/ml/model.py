@@ -55,14 +55,14 @@ class Model:
         Raises:
             TerminalError: A feature column is missing or has another kind of type.
         """
-        return decode(self._answers(rows), self.manifest.label)
+        return decode(self.answers(rows), self.manifest.label)
 
     def probabilities(self, rows: pa.Table) -> FloatArray | None:
         """Class probabilities, shape (n, classes), in the order of ``manifest.label.classes``.
 
         None for a model that predicts no classes.
         """
-        return self._answers(rows) if self.manifest.task.predicts_classes else None
+        return self.answers(rows) if self.manifest.task.predicts_classes else None
 
     def evaluate(
         self,
@@ -148,7 +148,15 @@ class Model:
             ) from error
         return model
 
-    def _answers(self, rows: pa.Table) -> FloatArray:
+    def answers(self, rows: pa.Table) -> FloatArray:
+        """What the library's model predicts, see :class:`~sqlflow_dagster.ml.tasks.Task`.
+
+        Args:
+            rows: With the feature columns.
+
+        Raises:
+            TerminalError: A feature column is missing or has another kind of type.
+        """
         features = encode(rows, self.manifest.features)
         if not len(features):
             # Libraries differ in what they make of no rows, down to a warning.
@@ -202,7 +210,7 @@ def check_inputs(
 
 def _check_golden(model: Model) -> None:
     """Refuse a model whose library now answers differently: no prediction of it can be trusted."""
-    now, then = model._answers(model.golden.rows), model.golden.answers
+    now, then = model.answers(model.golden.rows), model.golden.answers
     if now.shape == then.shape and np.allclose(
         now, then, rtol=0, atol=_TOLERANCE * float(np.abs(then).max(initial=0.0))
     ):

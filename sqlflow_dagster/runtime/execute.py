@@ -20,10 +20,12 @@ from sqlflow_dagster.lang.statements import (
 )
 from sqlflow_dagster.own_classes import allowing
 from sqlflow_dagster.runtime.context import RunContext
+from sqlflow_dagster.runtime.evaluations import run_evaluate
+from sqlflow_dagster.runtime.explanations import run_explain
 from sqlflow_dagster.runtime.external_programs import run_external_program
 from sqlflow_dagster.runtime.models import run_show_train, run_train
 from sqlflow_dagster.runtime.optimization import run_optimize
-from sqlflow_dagster.runtime.predictions import run_evaluate, run_explain, run_predict
+from sqlflow_dagster.runtime.predictions import run_predict
 from sqlflow_dagster.runtime.results import StepResult
 from sqlflow_dagster.runtime.sql import run_sql, run_transaction
 from sqlflow_dagster.runtime.temp_tables import rebuild_missing_tables, run_temporary_table

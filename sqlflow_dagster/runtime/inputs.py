@@ -8,7 +8,7 @@ from sqlflow_dagster.engines.base import Column, Session
 from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.graph.analysis import VALIDATION_SELECT
 from sqlflow_dagster.lang.statements import ModelReference, Query, QueryStatement, attribute
-from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.model import Model, check_inputs
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.runtime.context import RunContext
 
@@ -23,6 +23,17 @@ def query_columns(session: Session, query: Query) -> tuple[Column, ...]:
         return session.describe(query.sql)
     except StepError as error:
         raise error.at(query.span) from error
+
+
+def checked_columns(statement: QueryStatement, model: Model, session: Session) -> list[str]:
+    """The columns of a SELECT, which the engine accepts and which has what a model needs.
+
+    Raises:
+        TerminalError: The engine refuses the SELECT, or a feature column is missing.
+    """
+    columns = query_columns(session, statement.query)
+    check_inputs(model.source_columns(), column_types(columns), span=statement.query.span)
+    return [column.name for column in columns]
 
 
 def validation_query(statement: QueryStatement) -> Query | None:

@@ -1,5 +1,7 @@
 """TO TRAIN and SHOW TRAIN."""
 
+import json
+import math
 from contextlib import ExitStack
 
 import pyarrow as pa
@@ -13,6 +15,7 @@ from sqlflow_dagster.lang.statements import (
     TrainStatement,
 )
 from sqlflow_dagster.ml.attributes import read_common
+from sqlflow_dagster.ml.base import Metrics
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.ml.preparation import check_base, check_statement
 from sqlflow_dagster.ml.spool import Spool, spooled
@@ -68,6 +71,7 @@ def _train(
             validation=validation,
             threads=context.threads,
             progress=context.progress.advance,
+            note=context.progress.note,
             seed=context.seed,
             base=base,
         )
@@ -97,6 +101,7 @@ def _train(
         metrics=metrics,
         judged_on=judged_on,
         column_lineage=lineage,
+        details={} if manifest.search is None else {"trials": manifest.search["trials"]},
     )
 
 
@@ -145,6 +150,29 @@ def _check_validation(session: Session, select: Query, statement: TrainStatement
 def run_show_train(step: Step, statement: ShowTrainStatement, context: RunContext) -> StepResult:
     """The statement that trained a model, as a table of one row."""
     version, model = load_model(statement.model, context)
-    name = f"{version.name}@{version.version}"
-    rows = pa.table({"Model": [name], "Train Statement": [model.manifest.statement or ""]})
+    manifest = model.manifest
+    judged_on, metrics = next(iter(manifest.metrics.items()), (None, None))
+    rows = pa.table(
+        {
+            "Model": [version.name],
+            "Train Statement": [manifest.statement or ""],
+            "Version": [version.version],
+            "Created": [manifest.created_at],
+            "Rows": [manifest.rows],
+            "Judged On": pa.array([judged_on], pa.string()),
+            "Metrics": pa.array([_as_json(metrics)], pa.string()),
+        }
+    )
     return StepResult(rows=rows, model=version)
+
+
+def _as_json(metrics: Metrics | None) -> str | None:
+    """The values of metrics, to six digits; null for one that is not defined."""
+    if metrics is None:
+        return None
+    return json.dumps(
+        {
+            name: None if math.isnan(value) else float(f"{value:.6g}")
+            for name, value in metrics.values.items()
+        }
+    )

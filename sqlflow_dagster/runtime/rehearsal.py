@@ -27,6 +27,7 @@ from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,
     OptimizeStatement,
+    PredictStatement,
     QueryStatement,
     RunStatement,
     SqlStatement,
@@ -44,10 +45,12 @@ from sqlflow_dagster.runtime.empty_tables import (
     temporary_objects,
     without_rows,
 )
+from sqlflow_dagster.runtime.evaluations import check_evaluate
+from sqlflow_dagster.runtime.explanations import check_explain
 from sqlflow_dagster.runtime.external_programs import check_allowed
 from sqlflow_dagster.runtime.inputs import column_types, no_rows, query_columns, validation_query
 from sqlflow_dagster.runtime.model_inputs import ModelInputs, used_model
-from sqlflow_dagster.runtime.predictions import check_use
+from sqlflow_dagster.runtime.predictions import check_predict
 from sqlflow_dagster.runtime.train_attributes import attribute_problem
 from sqlflow_dagster.source import Excerpt, Span
 
@@ -154,8 +157,12 @@ def _alone(step: Step, session: Session, context: RunContext) -> Diagnostic | No
                 problem = attribute_problem(statement)
                 # Here it is to run: a library that is not installed is no mere warning.
                 return None if problem is None else replace(problem, severity=Severity.ERROR)
-            case EvaluateStatement() | ExplainStatement():
-                check_use(statement)
+            case PredictStatement():
+                check_predict(statement)
+            case EvaluateStatement():
+                check_evaluate(statement)
+            case ExplainStatement():
+                check_explain(statement)
             case RunStatement():
                 check_allowed(statement, context.external_programs)
             case _:

@@ -361,13 +361,13 @@ def test_evaluation_takes_a_label_of_another_name(parse: Parse, iris: Tables) ->
         pytest.param(
             "TO TRAIN xgboost.gbtree WITH train.early_stopping_rounds=3 LABEL class INTO m",
             "train.early_stopping_rounds",
-            "there is no validation.select",
+            "wants rows to validate on, but the statement names none",
             id="early stopping without validation",
         ),
         pytest.param(
             'TO TRAIN xgboost.gbtree WITH validation.metrics="accuracy" LABEL class INTO m',
             '"accuracy"',
-            "metric accuracy judges a classification, but the model is a regression",
+            "metric accuracy is for classification",
             id="metric of another task",
         ),
     ],

@@ -1,0 +1,115 @@
+"""TO EVALUATE: how good a model is on rows whose label is known."""
+
+import math
+
+import pyarrow as pa
+
+from sqlflow_dagster.errors import StepError, TerminalError, did_you_mean
+from sqlflow_dagster.graph.columns import ANY
+from sqlflow_dagster.graph.program import Step
+from sqlflow_dagster.lang.expressions import Literal, Name
+from sqlflow_dagster.lang.statements import Attribute, EvaluateStatement, attribute
+from sqlflow_dagster.ml.attributes import check_average
+from sqlflow_dagster.ml.base import Metrics
+from sqlflow_dagster.ml.metrics import check_metric_name, metric_names
+from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.runtime.context import RunContext
+from sqlflow_dagster.runtime.inputs import checked_columns, load_model, read_all
+from sqlflow_dagster.runtime.lineage import step_lineage
+from sqlflow_dagster.runtime.results import StepResult
+from sqlflow_dagster.runtime.sql import written_tables
+
+_METRICS = "validation.metrics"
+_AVERAGE = "validation.average"
+
+
+def check_evaluate(statement: EvaluateStatement) -> None:
+    """Refuse attributes that cannot work, before a model or a row is read.
+
+    Raises:
+        TerminalError: With the place of the attribute.
+    """
+    item = attribute(statement, _METRICS)
+    for name in _names(item):
+        check_metric_name(name, item.span if item is not None else None)
+    average = attribute(statement, _AVERAGE)
+    if average is not None:
+        check_average(average)
+
+
+def run_evaluate(step: Step, statement: EvaluateStatement, context: RunContext) -> StepResult:
+    """Judge a model on rows whose label is known; with INTO, write one row with a column a metric.
+
+    Rows whose label is NULL are skipped and counted.
+    """
+    version, model = load_model(statement.model, context)
+    label = _label(statement, model)
+    with context.engine.session(prefix=step.prefix) as session:
+        columns = checked_columns(statement, model, session)
+        if label is not None and label.lower() not in {name.lower() for name in columns}:
+            raise TerminalError(
+                f"the label {label!r} is not among the columns of the SELECT: {', '.join(columns)}",
+                statement.query.span,
+                hint=did_you_mean(label, columns),
+            )
+        lineage = step_lineage(step, session, context, model)
+        rows = read_all(session, statement.query)
+    metrics = _judged(statement, model, rows, label)
+    if metrics.skipped:
+        context.progress.note(
+            f"skipped {metrics.skipped} of {rows.num_rows} rows: their label is NULL"
+        )
+    with context.engine.session(prefix=step.prefix) as session:
+        if statement.into is not None:
+            session.replace_table(statement.into.parts, _as_row(metrics).to_reader())
+        tables = written_tables(step, session, context)
+    return StepResult(
+        tables=tables,
+        input_rows=rows.num_rows,
+        model=version,
+        metrics=metrics,
+        judged_on="evaluation",
+        column_lineage={name: lineage.get(name, lineage.get(ANY, ())) for name in metrics.values}
+        if statement.into is not None
+        else {},
+        details={"rows without a label": metrics.skipped} if metrics.skipped else {},
+    )
+
+
+def _as_row(metrics: Metrics) -> pa.Table:
+    """A column for each metric; NULL where it is not defined on these rows."""
+    values = metrics.values.items()
+    row = {name: [None if math.isnan(value) else value] for name, value in values}
+    return pa.table(row, schema=pa.schema({name: pa.float64() for name in row}))
+
+
+def _label(statement: EvaluateStatement, model: Model) -> str | None:
+    """The label's column; None of a model that learnt without one, where the statement has none."""
+    match statement.label:
+        case Name(name=name):
+            return name.rsplit(".", 1)[-1]
+        case Literal(value=str(name)):
+            return name
+        case None:
+            return model.manifest.label.column
+        case other:
+            raise TerminalError("LABEL of TO EVALUATE must be one column", other.span)
+
+
+def _judged(
+    statement: EvaluateStatement, model: Model, rows: pa.Table, label: str | None
+) -> Metrics:
+    item, average = attribute(statement, _METRICS), attribute(statement, _AVERAGE)
+    try:
+        return model.evaluate(
+            rows,
+            label=label,
+            metrics=_names(item),
+            average=None if average is None else check_average(average),
+        )
+    except StepError as error:
+        raise error.at(item.span if item is not None else statement.span) from error
+
+
+def _names(item: Attribute | None) -> tuple[str, ...]:
+    return () if item is None else metric_names(item.value)
