@@ -100,6 +100,8 @@ def _result_metadata(result: StepResult, directory: Path) -> dict[str, Any]:
     if result.metrics is not None:
         for name, value in result.metrics.values.items():
             metadata[f"{result.judged_on} {name}"] = _number(value)
+        for name, value in result.metrics.spread.items():
+            metadata[f"spread of {name} over folds"] = _number(value)
         for name, value in result.metrics.baseline.items():
             metadata[f"baseline {name}"] = _number(value)
         if result.metrics.confusion is not None:

@@ -74,14 +74,17 @@ def _cell(value: Any) -> str:
 
 def _metrics_table(step: Step, result: StepResult, metrics: Metrics) -> TextTable:
     rows = f"{result.judged_on} rows" if result.judged_on else "rows"
+    columns = [("value", metrics.values), ("baseline", metrics.baseline)]
+    if metrics.spread:
+        columns.insert(1, ("±", metrics.spread))
     return TextTable(
         title=f"{step_label(step)}: {metrics.rows} {rows}",
-        header=("metric", "value", "baseline"),
+        header=("metric", *(title for title, _ in columns)),
         rows=tuple(
-            (name, _number(value), _number(metrics.baseline.get(name, math.nan)))
-            for name, value in metrics.values.items()
+            (name, *(_number(numbers.get(name, math.nan)) for _, numbers in columns))
+            for name in metrics.values
         ),
-        right=frozenset({1, 2}),
+        right=frozenset(range(1, len(columns) + 1)),
     )
 
 

@@ -124,6 +124,8 @@ def _metrics_frame(metrics: Metrics) -> "pd.DataFrame":
     import pandas as pd
 
     columns: dict[str, list[float | None]] = {"value": list(metrics.values.values())}
+    if metrics.spread:
+        columns["±"] = [metrics.spread.get(name) for name in metrics.values]
     if metrics.baseline:
         columns["baseline"] = [metrics.baseline.get(name) for name in metrics.values]
     return pd.DataFrame(columns, index=pd.Index(list(metrics.values), name="metric"))

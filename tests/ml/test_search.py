@@ -18,7 +18,7 @@ from sqlflow_dagster.ml.training import train_model
 
 Parse = Callable[[str], TrainStatement]
 Tables = tuple[pa.Table, pa.Table]
-SPACE = {
+SPACE: dict[str, Range | Choices] = {
     "depth": Range(low=3, high=9),
     "rate": Range(low=0.001, high=1.0, logarithmic=True),
     "kind": Choices(values=("a", (1, 2), True)),

@@ -1,5 +1,6 @@
 """What each kind of statement leaves behind, on every engine that runs here."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -169,7 +170,11 @@ def test_show_train_shows_the_statement(context: RunContext) -> None:
     run(sql, context)
     [result] = run("SHOW TRAIN m", context)
     assert result.rows is not None
-    assert result.rows.to_pylist() == [{"Model": "m@1", "Train Statement": sql}]
+    [row] = result.rows.to_pylist()
+    assert list(row)[:3] == ["Model", "Train Statement", "Version"]
+    assert (row["Model"], row["Train Statement"], row["Version"]) == ("m", sql, 1)
+    assert (row["Rows"], row["Judged On"]) == (60, "training")
+    assert json.loads(row["Metrics"])["accuracy_score"] == 1.0
 
 
 @pytest.mark.parametrize(
