@@ -26,7 +26,7 @@ SPACE: dict[str, Range | Choices] = {
 
 
 def score(values: Any) -> float:
-    return (values["depth"] - 5) ** 2 + abs(math.log10(values["rate"]) + 2)
+    return float((values["depth"] - 5) ** 2 + abs(math.log10(values["rate"]) + 2))
 
 
 def test_values_are_of_the_space_and_get_better() -> None:
