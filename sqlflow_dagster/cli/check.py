@@ -83,9 +83,10 @@ def _write(found: "list[Diagnostic]", form: str, *, files: int) -> None:
 def _attribute_problems(path: Path, settings: CompileSettings, dialect: str) -> "list[Diagnostic]":
     """What trainers have against the attributes of a program, whatever else is wrong with it."""
     from sqlflow_dagster.cli.programs import read_text
-    from sqlflow_dagster.compiler import ESTIMATORS, parse_statements
+    from sqlflow_dagster.compiler import parse_statements
     from sqlflow_dagster.errors import CompileError
     from sqlflow_dagster.lang.statements import TrainStatement
+    from sqlflow_dagster.passes import ESTIMATORS
 
     try:
         text = read_text(path)
