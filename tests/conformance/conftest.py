@@ -63,6 +63,14 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "PCA",
     ),
     "xgboost.*": ("XGBClassifier", "xgboost.XGBRFRegressor"),
+    "sqlflow_models.*": (
+        "DNNClassifier",
+        "DNNRegressor",
+        "LinearClassifier",
+        "sqlflow_models.LinearRegressor",
+        "DNNLinearCombinedClassifier",
+        "DNNLinearCombinedRegressor",
+    ),
 }
 """The estimators that stand for a registered ``family.*``."""
 

@@ -44,7 +44,7 @@ def estimators() -> list[str]:
 
 
 def marks(estimator: str) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.torch] if estimator.startswith("DNN") else []
+    return [pytest.mark.torch] if estimator in FAMILIES["sqlflow_models.*"] else []
 
 
 def parameters(estimators: Iterable[str]) -> list[ParameterSet]:

@@ -1,144 +1,23 @@
-"""PyTorch: ``DNNClassifier`` and ``DNNRegressor``, fully connected networks.
+"""PyTorch: networks, from linear models to recurrent ones.
 
 Defaults differ from the original SQLFlow where its own made poor models: Adam with a learning rate
 of 0.003 (not Adagrad), batches of 32 rows (not 1), 20 epochs (not 1), layers of 64 and 32 neurons.
 """
 
-import inspect
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from sqlflow_dagster.errors import PluginError, TerminalError, did_you_mean
+from sqlflow_dagster.errors import PluginError, TerminalError
 from sqlflow_dagster.lang.statements import Attribute
-from sqlflow_dagster.ml.attributes import Declaration, declared_name, read, value_span
-from sqlflow_dagster.ml.base import Contributions, Plan, TrainedModel, TrainRequest
-from sqlflow_dagster.ml.features.spec import EncodedTable, Layout
-from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
+from sqlflow_dagster.ml.attributes import find, value_span
+from sqlflow_dagster.ml.base import Plan, TrainedModel, TrainRequest
+from sqlflow_dagster.ml.features.spec import Layout
+from sqlflow_dagster.ml.tasks import LabelType, Task
+from sqlflow_dagster.ml.trainers.networks.attributes import Values, class_count, read_values
+from sqlflow_dagster.ml.trainers.networks.estimators import ESTIMATORS, Estimator
 
 if TYPE_CHECKING:
-    import onnx
-    from torch import nn
-
-    from sqlflow_dagster.ml.trainers.onnx_graph import GraphBuilder
-    from sqlflow_dagster.ml.trainers.torch_network import Architecture
-
-DECLARATIONS = (
-    Declaration(name="model.hidden_units", kind="ints", default=(64, 32), minimum=1),
-    Declaration(
-        name="model.activation_fn",
-        kind="text",
-        default="relu",
-        choices=("relu", "tanh", "sigmoid", "elu", "gelu", "selu", "silu", "leaky_relu"),
-    ),
-    Declaration(name="model.dropout", kind="float", default=0.0, minimum=0.0, below=1.0),
-    Declaration(name="model.batch_norm", kind="bool", default=False),
-    Declaration(
-        name="model.optimizer",
-        kind="text",
-        default="Adam",
-        choices=("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RMSprop", "SGD"),
-    ),
-    Declaration(name="train.batch_size", kind="int", default=32, minimum=1),
-    Declaration(name="train.epoch", kind="int", default=20, minimum=1),
-    Declaration(name="train.max_steps", kind="int", default=0, minimum=0),
-)
-_CLASS_COUNT = Declaration(name="model.n_classes", kind="int", minimum=2)
-_ALIASES = {
-    "n_class": "model.n_classes",
-    "model.n_class": "model.n_classes",
-    "epochs": "train.epoch",
-    "train.epochs": "train.epoch",
-}
-_OPTIMIZER = "optimizer."
-_LEARNING_RATE = 0.003
-# The names of TensorFlow, which programs of the original use, for those of PyTorch.
-_OPTIMIZER_ALIASES = {
-    "learning_rate": "lr",
-    "epsilon": "eps",
-    "decay": "weight_decay",
-}
-_WEIGHTS = "network.safetensors"
-_INFO = "network.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TorchModel:
-    """A network and how it came about.
-
-    Attributes:
-        network: In evaluation mode.
-        architecture: What the network is built from.
-        baseline: The mean encoded training row, shape (slots,): where explanations start.
-        library: PyTorch's version at training.
-        parameters: In force, defaults included.
-        history: The loss by data set, a value per epoch.
-        threads: How many threads a prediction may use.
-    """
-
-    network: "nn.Sequential"
-    architecture: "Architecture"
-    baseline: FloatArray
-    library: Mapping[str, str]
-    parameters: Mapping[str, Any]
-    history: Mapping[str, list[float]]
-    threads: int
-
-    def predict(self, features: EncodedTable) -> FloatArray:
-        """Class probabilities, shape (n, classes), or regression values, shape (n,)."""
-        from sqlflow_dagster.ml.trainers import torch_network
-
-        raw = torch_network.forward(self.network, features.matrix, threads=self.threads)
-        if not self.architecture.classifies:
-            return self.architecture.unscaled(raw).reshape(-1)
-        if raw.shape[1] == 1:
-            positive = 1 / (1 + np.exp(-raw.astype(np.float64).reshape(-1)))
-            return np.stack([1 - positive, positive], axis=1)
-        powers = np.exp(raw.astype(np.float64) - raw.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-    def contributions(self, features: EncodedTable) -> Contributions:
-        """Integrated gradients from the mean training row; they add up to the prediction."""
-        from sqlflow_dagster.ml.trainers import torch_network
-
-        values, base_values = torch_network.integrated_gradients(
-            self.network, features.matrix, self.baseline, threads=self.threads
-        )
-        return Contributions(
-            values=values * self.architecture.target_std,
-            base_values=self.architecture.unscaled(base_values),
-        )
-
-    def to_onnx(self, slots: int) -> "onnx.ModelProto":
-        """The network as an ONNX graph."""
-        from sqlflow_dagster.ml.trainers.torch_onnx import network_graph
-
-        def finish(graph: "GraphBuilder") -> None:
-            if self.architecture.classifies:
-                graph.probabilities(self.architecture.outputs)
-                return
-            graph.apply("Mul", np.array(self.architecture.target_std))
-            graph.apply("Add", np.array(self.architecture.target_mean))
-
-        return network_graph(self.network, slots, finish)
-
-    def files(self) -> dict[str, bytes]:
-        """Weights as safetensors, the rest as JSON."""
-        from sqlflow_dagster.ml.trainers import torch_network
-
-        info = {
-            "architecture": self.architecture.to_json(),
-            "library": dict(self.library),
-            "parameters": dict(self.parameters),
-            "history": dict(self.history),
-        }
-        return {
-            _WEIGHTS: torch_network.to_safetensors(self.network, self.baseline),
-            _INFO: json.dumps(info).encode(),
-        }
+    from sqlflow_dagster.ml.trainers.networks.model import Architecture
 
 
 class TorchTrainer:
@@ -149,77 +28,41 @@ class TorchTrainer:
     ) -> Plan:
         """Check the attributes; the estimator's name says what the task is."""
         _require_torch(estimator)
-        _read(estimator, attributes)
-        if not _classifies(estimator):
-            return Plan(task=Task.REGRESSION, layout=Layout.SCALED, goes_on=True)
-        count = next(
-            (item for item in attributes if declared_name(item.name, [_CLASS_COUNT], _ALIASES)),
-            None,
+        known = _find(estimator)
+        read_values(estimator, known.schema, attributes)
+        task = Task.REGRESSION
+        if known.schema.classifies:
+            several = label_type in ("texts", "numbers")
+            task = Task.MULTILABEL if several else Task.CLASSIFICATION
+        return Plan(
+            task=task,
+            layout=Layout.NETWORK,
+            class_count=class_count(known.schema, attributes),
+            inputs=known.inputs,
+            lists=True,
+            label_separator=known.label_separator,
+            goes_on=True,
         )
-        return Plan(task=Task.CLASSIFICATION, layout=Layout.SCALED, class_count=count, goes_on=True)
 
     def train(self, request: TrainRequest) -> TrainedModel:
         """Train for ``train.epoch`` epochs, or ``train.max_steps`` steps where that is less."""
         _require_torch(request.estimator)
-        from sqlflow_dagster.ml.trainers import torch_network
-
-        values, optimizer = _read(request.estimator, request.attributes)
-        classes = len(request.label.classes)
-        architecture = torch_network.Architecture(
-            inputs=len(request.features.slots),
-            outputs=classes if classes > 2 else 1,
-            hidden_units=tuple(values["model.hidden_units"]),
-            activation=values["model.activation_fn"],
-            dropout=values["model.dropout"],
-            batch_norm=values["model.batch_norm"],
-            classifies=_classifies(request.estimator),
-            target_mean=request.label.means[0],
-            target_std=request.label.stds[0],
-        )
-        settings = torch_network.Settings(
-            optimizer=values["model.optimizer"],
-            optimizer_options=optimizer,
-            batch_rows=values["train.batch_size"],
-            epochs=values["train.epoch"],
-            max_steps=values["train.max_steps"],
-        )
-        base = _base_network(request, architecture)
-        network, history = torch_network.train(architecture, settings, request, base)
-        return TorchModel(
-            network=network,
-            architecture=architecture,
-            baseline=request.training.features.matrix.mean(axis=0, dtype=np.float64).astype("f4"),
-            library=torch_network.versions(),
-            parameters={
-                **{name: _json_value(value) for name, value in values.items()},
-                **{f"{_OPTIMIZER}{name}": value for name, value in optimizer.items()},
-            },
-            history=history,
-            threads=request.threads,
-        )
+        known = _find(request.estimator)
+        values = read_values(request.estimator, known.schema, request.attributes)
+        _check_width(request)
+        return _train(request, values, known.architecture(request, values))
 
     def load(self, files: Mapping[str, bytes], *, threads: int = 1) -> TrainedModel:
         """A network from its weights and its architecture, both data only."""
         _require_torch("this model")
-        from sqlflow_dagster.ml.trainers import torch_network
+        from sqlflow_dagster.ml.trainers.networks.model import model_from_files
 
-        try:
-            info = json.loads(files[_INFO])
-            architecture = torch_network.Architecture.from_json(info.pop("architecture"))
-            network, baseline = torch_network.from_safetensors(architecture, files[_WEIGHTS])
-            return TorchModel(
-                network=network,
-                architecture=architecture,
-                baseline=baseline,
-                threads=threads,
-                **info,
-            )
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise TerminalError(f"the files are no network: {error}") from error
+        return model_from_files(files, threads=threads)
 
 
-def _classifies(estimator: str) -> bool:
-    return estimator.lower().endswith("classifier")
+def _find(estimator: str) -> Estimator:
+    spelt = estimator.rpartition(".")[2].lower()
+    return next(item for name, item in ESTIMATORS.items() if name.lower() == spelt)
 
 
 def _require_torch(estimator: str) -> None:
@@ -233,73 +76,62 @@ def _require_torch(estimator: str) -> None:
         ) from error
 
 
-def _read(
-    estimator: str, attributes: tuple[Attribute, ...]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The declared attributes, and the arguments of the optimizer."""
-    of_optimizer = [item for item in attributes if item.name.lower().startswith(_OPTIMIZER)]
-    declarations = (*DECLARATIONS, _CLASS_COUNT) if _classifies(estimator) else DECLARATIONS
-    known = [*declarations, *(Declaration(name=item.name, kind="any") for item in of_optimizer)]
-    if not of_optimizer:
-        known.append(Declaration(name=f"{_OPTIMIZER}learning_rate", kind="any"))
-    values = read(attributes, known, estimator=estimator, aliases=_ALIASES)
-    values = {item.name: values[item.name] for item in declarations}
-    return values, _optimizer_options(values["model.optimizer"], of_optimizer)
-
-
-def _optimizer_options(optimizer: str, attributes: list[Attribute]) -> dict[str, Any]:
-    """Arguments of an optimizer by PyTorch's names, checked against its signature."""
-    from torch import optim
-
-    signature = inspect.signature(getattr(optim, optimizer).__init__)
-    known = {
-        name
-        for name, item in signature.parameters.items()
-        if isinstance(item.default, bool | int | float) or name == "betas"
-    } - {"foreach", "capturable", "differentiable", "fused", "maximize"}
-    if optimizer == "RMSprop":
-        aliases = {**_OPTIMIZER_ALIASES, "rho": "alpha"}
-    else:
-        aliases = _OPTIMIZER_ALIASES
-    options: dict[str, Any] = {"lr": _LEARNING_RATE}
-    betas = {"beta_1": 0.9, "beta_2": 0.999}
-    for attribute in attributes:
-        written = attribute.name[len(_OPTIMIZER) :].lower()
-        name = "betas" if written in betas else aliases.get(written, written)
-        if name not in known:
-            names = {"learning_rate", *known} - {"lr"}
-            raise TerminalError(
-                f"optimizer {optimizer} has no option {written!r}",
-                attribute.span,
-                did_you_mean(written, names) or f"known: {', '.join(sorted(names))}",
-            )
-        value = attribute.value
-        if written in betas:
-            betas[written] = _number(attribute)
-            value = tuple(betas.values())
-        elif name == "betas":
-            value = tuple(value) if isinstance(value, tuple) else value
-        elif not isinstance(value, bool):
-            value = _number(attribute)
-        options[name] = _json_value(value)
-    return options
-
-
-def _number(attribute: Attribute) -> float:
-    value = attribute.value
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+def _check_width(request: TrainRequest) -> None:
+    """Refuse a number of amounts that the label does not have."""
+    declared = find(
+        request.attributes, *(f"{prefix}{name}" for prefix in ("", "model.") for name in _WIDTHS)
+    )
+    found = len(request.label.means)
+    if declared is not None and declared.value != found and not request.label.classes:
         raise TerminalError(
-            f"attribute {attribute.name} wants a number from 0, but its value is {value!r}",
-            value_span(attribute),
+            f"{declared.name} is {declared.value}, but label {request.label.name!r} has {found} "
+            + ("amount" if found == 1 else "amounts"),
+            value_span(declared),
+            f"write {declared.name}={found}, or leave it out",
         )
-    return float(value)
 
 
-def _json_value(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+_WIDTHS = ("label_dimension", "n_out")
 
 
-def _base_network(request: TrainRequest, architecture: "Architecture") -> "nn.Sequential | None":
+def _train(request: TrainRequest, values: Values, architecture: "Architecture") -> TrainedModel:
+    from sqlflow_dagster.ml.trainers.networks import explanation, heads, loop, model
+    from sqlflow_dagster.ml.trainers.networks.rows import Rows
+
+    head = heads.Head.of(request.label)
+    settings = loop.Settings(
+        optimizers=values.optimizers,
+        batch_rows=values["train.batch_size"],
+        epochs=values["train.epoch"],
+        max_steps=values["train.max_steps"],
+        patience=values["train.early_stopping_rounds"],
+        clip_norm=values["train.clip_norm"],
+        device=values["train.device"],
+    )
+    loss = heads.row_loss(head, values.loss, values.loss_options)
+    base = _base_network(request, architecture)
+    with loop.seeded(request.seed, request.threads, loop.find_device(settings.device)):
+        network: Any = architecture.build()
+        if base is not None:
+            network.load_state_dict(base.state_dict())
+        history = loop.fit(network, head, loss, settings, request)
+        baseline = explanation.mean_points(network, Rows.of(request.training.features))
+    return model.TorchModel(
+        network=network,
+        architecture=architecture,
+        head=head,
+        baseline=baseline,
+        library=model.versions(),
+        parameters=values.parameters(),
+        history=history,
+        threads=request.threads,
+    )
+
+
+def _base_network(request: TrainRequest, architecture: "Architecture") -> Any:
+    """The network of USING; None without one."""
+    from sqlflow_dagster.ml.trainers.networks.model import TorchModel
+
     match request.base:
         case None:
             return None

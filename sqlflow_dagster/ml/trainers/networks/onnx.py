@@ -1,4 +1,4 @@
-"""Fully connected networks as ONNX graphs.
+"""Feed-forward networks as ONNX graphs.
 
 PyTorch's own exporter needs two more libraries and seconds, and makes a graph of many nodes of what is a handful.
 """
@@ -6,11 +6,13 @@ PyTorch's own exporter needs two more libraries and seconds, and makes a graph o
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import onnx
 from torch import Tensor, nn
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.tasks import FloatArray
+from sqlflow_dagster.ml.trainers.networks.feed_forward import FeedForwardNetwork
 from sqlflow_dagster.ml.trainers.onnx_graph import GraphBuilder
 
 # The name of an activation's operator, and how its attributes are called in PyTorch.
@@ -26,12 +28,12 @@ _ACTIVATIONS: dict[type[nn.Module], tuple[str, dict[str, str]]] = {
 
 
 def network_graph(
-    network: nn.Module, slots: int, finish: Callable[[GraphBuilder], None]
+    network: FeedForwardNetwork, slots: int, finish: Callable[[GraphBuilder], None]
 ) -> onnx.ModelProto:
-    """A network as a graph.
+    """A network without tables as a graph.
 
     Args:
-        network: Layers, one after the other.
+        network: Deep, linear, or both.
         slots: How many numbers a row has.
         finish: Turns the raw outputs into answers.
 
@@ -39,18 +41,31 @@ def network_graph(
         TerminalError: A layer has no counterpart here.
     """
     graph = GraphBuilder()
-    width = slots
-    for layer in network.children():
-        _add(graph, layer)
-        width = getattr(layer, "out_features", width)
+    start, found, width = graph.last, [], 0
+    if network.linear is not None:
+        weights = _spread(_values(network.linear.weight), network.linear.slots, slots)
+        graph.apply("Gemm", weights, _values(network.linear.bias), transB=1)
+        found.append(graph.last)
+        width = len(weights)
+    if network.deep is not None:
+        graph.last = start
+        for index, layer in enumerate(network.deep.layers):
+            _add(graph, layer, network.deep.slots if index == 0 else None, slots)
+            width = getattr(layer, "out_features", width)
+        found.append(graph.last)
+    if len(found) > 1:
+        graph.last = graph.node("Add", *found)
     finish(graph)
     return graph.finish(slots, 2 if width == 1 and graph.last.startswith("concat") else width)
 
 
-def _add(graph: GraphBuilder, layer: nn.Module) -> None:
+def _add(graph: GraphBuilder, layer: nn.Module, read: tuple[int, ...] | None, slots: int) -> None:
     match layer:
         case nn.Linear():
-            graph.apply("Gemm", _values(layer.weight), _values(layer.bias), transB=1)
+            weights = _values(layer.weight)
+            if read is not None:
+                weights = _spread(weights, read, slots)
+            graph.apply("Gemm", weights, _values(layer.bias), transB=1)
         case nn.BatchNorm1d():
             statistics = (layer.weight, layer.bias, layer.running_mean, layer.running_var)
             graph.apply("BatchNormalization", *map(_values, statistics), epsilon=layer.eps)
@@ -65,6 +80,13 @@ def _add(graph: GraphBuilder, layer: nn.Module) -> None:
             raise TerminalError(
                 f"a network with a layer {type(layer).__name__} cannot be written as ONNX"
             )
+
+
+def _spread(weights: FloatArray, read: tuple[int, ...], slots: int) -> FloatArray:
+    """Weights of some slots as weights of all, those of the others 0."""
+    spread = np.zeros((len(weights), slots), np.float32)
+    spread[:, list(read)] = weights
+    return spread
 
 
 def _values(tensor: Any) -> FloatArray:

@@ -1,0 +1,11 @@
+"""The names of the networks, known without importing PyTorch."""
+
+ESTIMATORS: tuple[str, ...] = (
+    "DNNClassifier",
+    "DNNLinearCombinedClassifier",
+    "DNNLinearCombinedRegressor",
+    "DNNRegressor",
+    "LinearClassifier",
+    "LinearRegressor",
+)
+"""What a program may write after TO TRAIN, alone or as ``sqlflow_models.Name``."""
