@@ -1,6 +1,6 @@
 """What the statements that define tables read and write, from their syntax trees."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlglot import exp
@@ -24,11 +24,17 @@ def _kind(tree: exp.Expression) -> str:
     return str(tree.args.get("kind") or "").upper()
 
 
-def _schema_ref(table: exp.Expression, names: Names) -> ObjectRef:
-    """The schema of CREATE or DROP SCHEMA, whose name stands in a Table node."""
-    part = table.args.get("this") or table.args.get("db")
-    assert isinstance(part, exp.Identifier)
-    return ObjectRef.of(ObjectKind.SCHEMA, [names.folded(part.name, quoted=bool(part.quoted))])
+def _schemas(tables: Sequence[exp.Expression], mode: Mode, names: Names) -> Effects:
+    """CREATE or DROP SCHEMA, whose names stand in Table nodes; nobody knows what a variable names."""
+    parts = [table.args.get("this") or table.args.get("db") for table in tables]
+    known = [part for part in parts if isinstance(part, exp.Identifier)]
+    refs = (
+        ObjectRef.of(ObjectKind.SCHEMA, [names.folded(part.name, quoted=bool(part.quoted))])
+        for part in known
+    )
+    return Effects(
+        writes=tuple(Write(ref=ref, mode=mode) for ref in refs), barrier=len(known) < len(parts)
+    )
 
 
 def _create(tree: exp.Expression, names: Names) -> Effects:
@@ -36,7 +42,7 @@ def _create(tree: exp.Expression, names: Names) -> Effects:
     mode = Mode.REPLACE if tree.args.get("replace") else Mode.CREATE
     mode = Mode.ENSURE if tree.args.get("exists") else mode
     if kind in _SCHEMAS:
-        return Effects(writes=(Write(ref=_schema_ref(tree.this, names), mode=mode),))
+        return _schemas([tree.this], mode, names)
     if kind == "INDEX":
         return Effects(writes=written([tree.this.args.get("table")], Mode.MODIFY, names))
     if kind not in _RELATIONS:
@@ -116,8 +122,7 @@ def _drop(tree: exp.Expression, names: Names) -> Effects:
     kind = _kind(tree)
     tables = [node for node in (tree.args.get("tables") or [tree.this]) if node is not None]
     if kind in _SCHEMAS:
-        refs = [_schema_ref(node, names) for node in tables]
-        return Effects(writes=tuple(Write(ref=ref, mode=Mode.DROP) for ref in refs))
+        return _schemas(tables, Mode.DROP, names)
     place = tree.args.get("cluster")
     if kind == "INDEX" and isinstance(place, exp.OnProperty):
         return Effects(writes=written([place.this], Mode.MODIFY, names))

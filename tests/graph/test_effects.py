@@ -212,6 +212,8 @@ def test_in_its_own_dialect(dialect: str, sql: str, reads: str, writes: str) -> 
         ("postgres", "REFRESH MATERIALIZED VIEW mv"),
         ("postgres", "GRANT SELECT ON t TO run"),
         ("postgres", "ALTER TABLE a SET SCHEMA s2"),
+        ("bigquery", "CREATE SCHEMA IF NOT EXISTS @project"),
+        ("bigquery", "DROP SCHEMA @project"),
         ("postgres", "COMMENT ON SCHEMA s IS 'x'"),
         ("duckdb", "CREATE MACRO f(x) AS x + 1"),
         ("duckdb", "CREATE SEQUENCE s"),
