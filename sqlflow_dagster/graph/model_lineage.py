@@ -26,6 +26,8 @@ _PURPOSES = (
     "validation.split_key",
 )
 
+KEY_COLUMNS = "explain.key_columns"
+"""The attribute of TO EXPLAIN that names the columns to keep."""
 BASE_VALUE = "base_value"
 """The column of TO EXPLAIN that holds what a prediction is without any feature."""
 
@@ -163,13 +165,34 @@ def _metrics(statement: EvaluateStatement) -> Iterable[str]:
     return [str(name).strip() for name in listed if str(name).strip()]
 
 
+def key_columns(statement: ExplainStatement) -> list[Name] | None:
+    """The columns that ``explain.key_columns`` names; None without it."""
+    item = attribute(statement, KEY_COLUMNS)
+    if item is None:
+        return None
+    listed = item.value if isinstance(item.value, tuple) else str(item.value).split(",")
+    span = item.expression.span or item.span
+    return [Name(name=text, span=span) for name in listed if (text := str(name).strip())]
+
+
 def explained(statement: ExplainStatement, rows: Relation, model: ModelColumns) -> Relation:
-    """The columns of the table that TO EXPLAIN writes: what each feature adds, and what there is without."""
+    """The columns of the table that TO EXPLAIN writes: keys, what each feature adds, and what there is without."""
+    keys = key_columns(statement)
+    kept: list[Column] = []
+    if keys is not None:
+        kept = [column for key in keys if (column := rows.column(bare(key.name))) is not None]
+    elif not model.features.open:
+        kept = list(rows.without(item.name for item in model.features.columns).columns)
+    taken = {column.name.lower() for column in kept}
     added = [
-        merged(item.name, (item, rows.column(item.name)), certain=item.name != ANY)
+        merged(
+            f"{item.name}_contribution" if item.name.lower() in taken else item.name,
+            (item, rows.column(item.name)),
+            certain=item.name != ANY,
+        )
         for item in model.features.columns
     ]
-    return Relation((*added, merged(BASE_VALUE, model.features.columns)))
+    return Relation((*kept, *added, merged(BASE_VALUE, model.features.columns)))
 
 
 def optimized(statement: OptimizeStatement, rows: Relation) -> Relation | None:

@@ -6,7 +6,12 @@ from difflib import get_close_matches
 
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
-from sqlflow_dagster.graph.model_lineage import column_names, meant_columns
+from sqlflow_dagster.graph.model_lineage import (
+    KEY_COLUMNS,
+    column_names,
+    key_columns,
+    meant_columns,
+)
 from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.graph.optimization import ATTRIBUTES, hidden_columns, named_columns
 from sqlflow_dagster.lang.expressions import Name
@@ -31,8 +36,12 @@ _KNOWN: dict[type[QueryStatement], tuple[str, ...]] = {
     EvaluateStatement: ("validation.metrics", "validation.average"),
     ExplainStatement: (
         "explain.rows",
-        "summary.plot_type",
-        "summary.max_display",
+        KEY_COLUMNS,
+        *(
+            f"{prefix}.{name}"
+            for prefix in ("summary", "shap_summary")
+            for name in ("plot_type", "max_display", "sort", "alpha")
+        ),
         # SQLFlow wanted to be told the label; the model knows it.
         "label_col",
         "label_column",
@@ -76,7 +85,9 @@ def _named_columns(statement: QueryStatement) -> Iterator[Name]:
             yield from column_names(label)
         case OptimizeStatement():
             yield from named_columns(statement)
-        case PredictStatement() | ExplainStatement() | RunStatement():
+        case ExplainStatement():
+            yield from key_columns(statement) or ()
+        case PredictStatement() | RunStatement():
             return
 
 

@@ -6,6 +6,7 @@ loads one from its files again; it never touches a database and never unpickles 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 import numpy as np
@@ -123,6 +124,19 @@ class TrainRequest:
     progress: ProgressCallback = no_progress
 
 
+class Method(StrEnum):
+    """How contributions come about, by the name that ``USING`` gives it."""
+
+    TREES = "TreeExplainer"
+    """Shapley values by the paths that a row takes and does not take in each tree."""
+    LINEAR = "LinearExplainer"
+    """Coefficients times the distance from the mean row."""
+    GRADIENTS = "GradientExplainer"
+    """Integrated gradients from the mean row."""
+    SAMPLING = "PermutationExplainer"
+    """Shapley values of any model, sampled; no library has them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contributions:
     """What each slot and each bag of the encoding added to each raw prediction.
@@ -133,10 +147,14 @@ class Contributions:
     Attributes:
         values: shape (n, outputs, slots + bags): the slots, then a column for each bag.
         base_values: shape (n, outputs).
+        method: How they came about.
+        probabilities: Whether raw predictions of classes are probabilities.
     """
 
     values: FloatArray
     base_values: FloatArray
+    method: Method
+    probabilities: bool = False
 
 
 class TrainedModel(Protocol):

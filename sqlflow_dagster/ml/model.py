@@ -10,14 +10,13 @@ from sqlflow_dagster.errors import PluginError, StepError, TerminalError
 from sqlflow_dagster.ml.base import Metrics, TrainedModel
 from sqlflow_dagster.ml.bundle import Bundle, GoldenRows, pack, unpack
 from sqlflow_dagster.ml.evaluation import evaluate
-from sqlflow_dagster.ml.explain import Explanation, by_column, rows_table, summary_table
+from sqlflow_dagster.ml.explanation.explain import ExplainRequest, Explanation, explain
 from sqlflow_dagster.ml.features.arrow_types import column_index, fits
 from sqlflow_dagster.ml.features.encode import encode, wrong_type
 from sqlflow_dagster.ml.features.feature import SourceColumn
 from sqlflow_dagster.ml.features.labels import decode
 from sqlflow_dagster.ml.features.spec import LabelSpec
 from sqlflow_dagster.ml.manifest import Manifest
-from sqlflow_dagster.ml.plots import check_plot_type, draw
 from sqlflow_dagster.ml.preparation import Columns, find_trainer
 from sqlflow_dagster.ml.tasks import FloatArray, Task
 from sqlflow_dagster.source import Span
@@ -77,41 +76,13 @@ class Model:
             self.manifest, self.trained, rows, label=label, metrics=metrics, average=average
         )
 
-    def explain(
-        self, rows: pa.Table, *, plot_type: str = "bar", max_display: int = 20
-    ) -> Explanation:
+    def explain(self, rows: pa.Table, request: ExplainRequest | None = None) -> Explanation:
         """Tell what each source column added to each prediction.
 
-        Trees are explained by SHAP values (about a second for 1,000 rows and 200 trees), networks
-        by integrated gradients.
-
-        Args:
-            rows: With the feature columns.
-            plot_type: ``bar``, ``dot`` or ``violin``.
-            max_display: How many columns the plot shows, from 1.
-
-        Raises:
-            TerminalError: There are no rows, a column is missing, or the plot type is unknown.
+        See :func:`~sqlflow_dagster.ml.explanation.explain.explain`.
         """
-        check_plot_type(plot_type)
-        if max_display < 1:
-            raise TerminalError(f"a plot shows one column or more, not {max_display}")
-        if not rows.num_rows:
-            raise TerminalError("the explanation wants rows, but the SELECT gives none")
-        features = encode(rows, self.manifest.features)
-        contributions = self.trained.contributions(features)
-        if contributions is None:
-            raise TerminalError(f"models of {self.manifest.estimator} are not explained yet")
-        answers = chosen = None
-        if contributions.values.shape[1] > 1:
-            answers = self.trained.predict(features)
-            chosen = answers.argmax(axis=1)
-        found = by_column(contributions, features, self.manifest.features, chosen)
-        title = f"What drives {self.manifest.label.name}"
-        return Explanation(
-            rows=rows_table(found, answers, self.manifest.label),
-            summary=summary_table(found),
-            png=draw(found, plot_type=plot_type, max_display=max_display, title=title),
+        return explain(
+            self.manifest, self.trained, self.golden.rows, rows, request or ExplainRequest()
         )
 
     def to_bundle(self) -> bytes:

@@ -1,78 +1,154 @@
 """TO EXPLAIN: why a model predicts what it predicts."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from sqlflow_dagster.engines.base import Session
 from sqlflow_dagster.errors import StepError, TerminalError
+from sqlflow_dagster.graph.model_lineage import key_columns
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.statements import Attribute, ExplainStatement, attribute
-from sqlflow_dagster.ml.plots import check_plot_type
+from sqlflow_dagster.ml.explanation.explain import ExplainRequest, Explanation
+from sqlflow_dagster.ml.explanation.explainers import check_explainer, is_of_splits, method_of
+from sqlflow_dagster.ml.explanation.plots import PlotSettings, check_plot_type, draw_splits
+from sqlflow_dagster.ml.explanation.splits import splits_table
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import checked_columns, load_model, read_all
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import Artifact, StepResult
 from sqlflow_dagster.runtime.sql import written_tables
 
-DEFAULT_EXPLAINED_ROWS = 10_000
-DEFAULT_SHOWN_FEATURES = 20
-_EXPLAINED_ROWS = "explain.rows"
-_PLOT_TYPE = "summary.plot_type"
-_SHOWN_FEATURES = "summary.max_display"
+_ROWS = "explain.rows"
+_PLOT_PREFIXES = ("summary.", "shap_summary.")
 
 
 def check_explain(statement: ExplainStatement) -> None:
-    """Refuse attributes that cannot work, before a model or a row is read.
+    """Refuse attributes and explainers that cannot work, before a model or a row is read.
 
     Raises:
         TerminalError: With the place of the attribute.
     """
-    for name in (_EXPLAINED_ROWS, _SHOWN_FEATURES):
-        if (count := attribute(statement, name)) is not None:
-            _count(count)
-    if (kind := attribute(statement, _PLOT_TYPE)) is not None:
-        check_plot_type(str(kind.value), kind.span)
+    if statement.explainer is not None:
+        check_explainer(statement.explainer, statement.span)
+    if (count := attribute(statement, _ROWS)) is not None:
+        _count(count)
+    _plot_settings(statement)
 
 
 def run_explain(step: Step, statement: ExplainStatement, context: RunContext) -> StepResult:
-    """Say how much each feature adds to each prediction: a plot and, with INTO, a table of rows."""
+    """Say how much each column adds to each prediction: a plot and, with INTO, a table of rows."""
+    check_explain(statement)
     version, model = load_model(statement.model, context)
+    of_splits = is_of_splits(statement.explainer)
     with context.engine.session(prefix=step.prefix) as session:
         checked_columns(statement, model, session)
         lineage = step_lineage(step, session, context, model)
-        rows = read_all(session, statement.query)
-    limit = attribute(statement, _EXPLAINED_ROWS)
-    limited = rows.slice(0, _count(limit) if limit else DEFAULT_EXPLAINED_ROWS)
-    if limited.num_rows < rows.num_rows:
-        context.progress.note(
-            f"explaining the first {limited.num_rows} of {rows.num_rows} rows; "
-            "WITH explain.rows=… changes how many"
-        )
-    kind = attribute(statement, _PLOT_TYPE)
-    display = attribute(statement, _SHOWN_FEATURES)
+        rows = None if of_splits else read_all(session, statement.query)
     try:
-        explanation = model.explain(
-            limited,
-            plot_type=str(kind.value) if kind else "bar",
-            max_display=_count(display) if display else DEFAULT_SHOWN_FEATURES,
-        )
+        if rows is None:
+            table = splits_table(model.trained, model.manifest.features, model.manifest.estimator)
+            png = draw_splits(table, _plot_settings(statement), label=model.manifest.label.name)
+            details: Mapping[str, Any] = {"gain of splits": table.to_pylist()}
+        else:
+            explanation = model.explain(rows, _request(statement, context))
+            table, png = explanation.rows, explanation.png
+            details = _details(explanation)
+            _note_limit(explanation, rows, context)
     except StepError as error:
-        raise error.at(kind.span if kind else statement.span) from error
+        raise error.at(statement.span) from error
     with context.engine.session(prefix=step.prefix) as session:
-        if statement.into is not None:
-            session.replace_table(statement.into.parts, explanation.rows.to_reader())
-        tables = written_tables(step, session, context)
-    plot = Artifact(name="explanation", media_type="image/png", data=explanation.png)
+        tables = _write(table, statement, step, session, context)
     return StepResult(
         tables=tables,
-        input_rows=rows.num_rows,
+        input_rows=None if rows is None else rows.num_rows,
         model=version,
-        artifacts=(plot,),
+        artifacts=(Artifact(name="explanation", media_type="image/png", data=png),),
         column_lineage=lineage,
-        details={"mean absolute contribution": explanation.summary.to_pylist()},
+        details=details,
     )
+
+
+def _write(
+    table: pa.Table,
+    statement: ExplainStatement,
+    step: Step,
+    session: Session,
+    context: RunContext,
+) -> tuple[Any, ...]:
+    if statement.into is not None:
+        session.replace_table(statement.into.parts, table.to_reader())
+    return written_tables(step, session, context)
+
+
+def _request(statement: ExplainStatement, context: RunContext) -> ExplainRequest:
+    limit = attribute(statement, _ROWS)
+    keys = key_columns(statement)
+    return ExplainRequest(
+        method=method_of(statement.explainer),
+        keys=None if keys is None else [key.name for key in keys],
+        limit=None if limit is None else _count(limit),
+        plot=_plot_settings(statement),
+        seed=context.seed,
+        progress=context.progress.advance,
+    )
+
+
+def _details(explanation: Explanation) -> dict[str, Any]:
+    return {
+        "explainer": str(explanation.method),
+        "contributions add up to": explanation.total,
+        "mean absolute contribution": explanation.summary.to_pylist(),
+    }
+
+
+def _note_limit(explanation: Explanation, rows: pa.Table, context: RunContext) -> None:
+    if explanation.explained < rows.num_rows:
+        context.progress.note(
+            f"explained the first {explanation.explained} of {rows.num_rows} rows; "
+            "WITH explain.rows=… changes how many"
+        )
+
+
+def _plot_settings(statement: ExplainStatement) -> PlotSettings:
+    """What ``summary.*`` says."""
+    settings: dict[str, Any] = {}
+    for name, read in _PLOT.items():
+        for prefix in _PLOT_PREFIXES:
+            if (item := attribute(statement, prefix + name)) is not None:
+                settings[name] = read(item)
+    return PlotSettings(**settings)
+
+
+def _plot_type(item: Attribute) -> str:
+    check_plot_type(str(item.value), item.expression.span or item.span)
+    return str(item.value)
 
 
 def _count(item: Attribute) -> int:
     """The value of an attribute that counts something."""
     value = item.value
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        message = f"{item.name} must be a whole number from 1, and is {value!r}"
-        raise TerminalError(message, item.span)
+        raise _wrong(item, "a whole number from 1")
     return value
+
+
+def _truth(item: Attribute) -> bool:
+    if not isinstance(item.value, bool):
+        raise _wrong(item, "true or false")
+    return item.value
+
+
+def _share(item: Attribute) -> float:
+    value = item.value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise _wrong(item, "a number from 0 to 1")
+    return float(value)
+
+
+def _wrong(item: Attribute, wanted: str) -> TerminalError:
+    return TerminalError(f"{item.name} must be {wanted}, and is {item.value!r}", item.span)
+
+
+_PLOT = {"plot_type": _plot_type, "max_display": _count, "sort": _truth, "alpha": _share}

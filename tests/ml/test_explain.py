@@ -5,11 +5,20 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
+from sqlflow_dagster.ml.base import Method
+from sqlflow_dagster.ml.explanation.explain import ExplainRequest
+from sqlflow_dagster.ml.explanation.explainers import is_of_splits, method_of
+from sqlflow_dagster.ml.explanation.plots import PlotSettings
+from sqlflow_dagster.ml.explanation.sampling import sampled
+from sqlflow_dagster.ml.explanation.splits import splits_table
+from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.tasks import Task
 from sqlflow_dagster.ml.training import train_model
 
 Parse: TypeAlias = Callable[[str], TrainStatement]
@@ -47,7 +56,7 @@ def test_contributions_add_up_to_a_regression(
     model = train(parse, estimator, training, "target")
     found = model.explain(test)
     names = training.column_names[:-1]
-    assert found.rows.column_names == [*names, "base_value"]
+    assert found.rows.column_names == ["target", *names, "base_value"]
     predicted = model.predict(test).to_numpy()
     np.testing.assert_allclose(totals(found.rows, names), predicted, rtol=1e-3, atol=1e-2)
 
@@ -59,7 +68,7 @@ def test_contributions_add_up_to_the_log_odds_of_two_classes(
     model = train(parse, estimator, people, "bought", classes=2)
     found = model.explain(people)
     names = people.column_names[:-1]
-    assert found.rows.column_names == [*names, "base_value"]
+    assert found.rows.column_names == ["bought", *names, "base_value"]
     probabilities = model.probabilities(people)
     assert probabilities is not None
     expected = np.log(probabilities[:, 1] / probabilities[:, 0])
@@ -68,17 +77,171 @@ def test_contributions_add_up_to_the_log_odds_of_two_classes(
 
 
 @estimators
-def test_of_many_classes_the_predicted_one_is_explained(
-    estimator: str, parse: Parse, iris: Tables
-) -> None:
+def test_of_many_classes_each_is_explained(estimator: str, parse: Parse, iris: Tables) -> None:
     training, test = iris
     model = train(parse, estimator, training, "class", classes=3)
     found = model.explain(test)
-    assert found.rows.column_names[-2:] == ["base_value", "explained_class"]
-    assert found.rows.column("explained_class").combine_chunks().equals(model.predict(test))
-    assert found.rows.num_rows == 40
+    names = training.column_names[:-1]
+    assert found.rows.column_names == [
+        "class", "explained_class", "is_predicted", *names, "base_value",
+    ]  # fmt: skip
+    assert found.rows.column("explained_class").to_pylist() == [0, 1, 2] * 40
+    chosen = found.rows.filter(found.rows.column("is_predicted"))
+    assert chosen.column("explained_class").combine_chunks().equals(model.predict(test))
+    scores = totals(found.rows, names).reshape(40, 3)
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probabilities, model.probabilities(test), atol=1e-4)
     best = found.summary.column("feature").to_pylist()[0]
     assert best.startswith("petal") or estimator == "DNN"
+
+
+OTHERS = [
+    pytest.param("KNeighborsClassifier", "class", id="probabilities of three classes"),
+    pytest.param("SVC", "class", id="pairs of classes"),
+    pytest.param("KNeighborsRegressor", "petal_width", id="amounts"),
+    pytest.param("KMeans WITH n_clusters=3", "", id="clusters"),
+    pytest.param("IsolationForest WITH n_estimators=10", "", id="outliers"),
+]
+
+
+@pytest.mark.parametrize(("estimator", "label"), OTHERS)
+def test_what_no_library_explains_is_sampled_and_adds_up(
+    estimator: str, label: str, parse: Parse, iris: Tables
+) -> None:
+    rows = iris[0].slice(0, 30)
+    model = train_model(
+        statement=parse(f"TO TRAIN {estimator} {f'LABEL {label}' if label else ''} INTO m"),
+        training=rows,
+    )
+    found = model.explain(rows, ExplainRequest(keys=[]))
+    assert found.method is Method.SAMPLING
+    names = list(model.manifest.features.columns)
+    answers = model.answers(rows)
+    if model.manifest.task is Task.CLUSTERING:
+        answers = answers[:, None] == np.arange(3)
+    np.testing.assert_allclose(totals(found.rows, names), answers.reshape(-1), atol=1e-9)
+    again = model.explain(rows, ExplainRequest(keys=[]))
+    assert again.rows.equals(found.rows)
+
+
+def test_sampled_contributions_are_shapley_values() -> None:
+    """Of a product of two columns and a third, known exactly: each of the two gets a half."""
+    rng = np.random.default_rng(0)
+    rows, background = (pa.table(dict(zip("abc", rng.normal(size=(3, 8)), strict=True))),) * 2
+
+    def predict(table: pa.Table) -> np.ndarray:
+        a, b, c = (table.column(name).to_numpy() for name in "abc")
+        return np.asarray(a * b + 2 * c)[:, None]
+
+    values, _ = sampled(predict, rows, background, "abc", seed=0)
+    a, b, c = (rows.column(name).to_numpy() for name in "abc")
+    expected_a = [np.mean((x - a) * (y + b) / 2) for x, y in zip(a, b, strict=True)]
+    np.testing.assert_allclose(values[:, 0, 0], expected_a, atol=1e-12)
+    np.testing.assert_allclose(values[:, 0, 2], 2 * (c - c.mean()), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "label"),
+    [
+        ("DecisionTreeClassifier", "class"),
+        ("RandomForestClassifier WITH n_estimators=5", "large"),
+        ("ExtraTreesRegressor WITH n_estimators=5", "petal_width"),
+        ("GradientBoostingClassifier WITH n_estimators=5", "class"),
+        ("GradientBoostingRegressor WITH n_estimators=5", "petal_width"),
+        ("HistGradientBoostingClassifier WITH max_iter=5", "large"),
+        ("HistGradientBoostingRegressor WITH max_iter=5", "petal_width"),
+    ],
+)
+def test_trees_of_scikit_learn_have_exact_contributions(
+    estimator: str, label: str, parse: Parse, iris: Tables
+) -> None:
+    rows = iris[0].append_column("large", pc.greater(iris[0].column("petal_width"), 1.0))
+    rows = rows.select([*rows.column_names[:3], label])
+    model = train_model(
+        statement=parse(f"TO TRAIN {estimator} LABEL {label} INTO m"), training=rows
+    )
+    found = model.explain(rows)
+    assert found.method is Method.TREES
+    answers = model.answers(rows)
+    if "GradientBoostingClassifier" in estimator:
+        matrix = model.trained.inputs.matrix(encode(rows, model.manifest.features))  # type: ignore[attr-defined]
+        answers = model.trained.estimator.decision_function(matrix)  # type: ignore[attr-defined]
+    elif label == "large":
+        answers = answers[:, 1]
+    added = totals(found.rows, rows.column_names[:3])
+    np.testing.assert_allclose(added, answers.reshape(-1), atol=1e-4)
+
+
+def test_columns_that_are_no_features_stay_beside_the_contributions(
+    parse: Parse, people: pa.Table
+) -> None:
+    model = train(parse, "xgboost.gbtree", people, "bought")
+    rows = people.append_column("ID", pa.array(range(200)))
+    features = people.column_names[:-1]
+    found = model.explain(rows).rows
+    assert found.column_names == ["bought", "ID", *features, "base_value"]
+    assert found.column("ID").to_pylist() == list(range(200))
+    found = model.explain(rows, ExplainRequest(keys=["id", "age"])).rows
+    contributions = ["color", "age_contribution", *features[2:], "base_value"]
+    assert found.column_names == ["ID", "age", *contributions]
+    assert found.column("age").equals(people.column("age"))
+    with pytest.raises(TerminalError, match="'idd'"):
+        model.explain(rows, ExplainRequest(keys=["idd"]))
+
+
+def test_a_cross_is_shared_by_its_columns(parse: Parse) -> None:
+    a, b = np.meshgrid([0, 1], [0, 1])
+    rows = pa.table({"a": np.tile(a.reshape(-1), 20), "b": np.tile(b.reshape(-1), 20)})
+    rows = rows.append_column("y", pa.array(pc.bit_wise_xor(rows["a"], rows["b"]).cast("double")))
+    statement = parse(
+        "TO TRAIN Ridge WITH train.columns=listed "
+        "COLUMN CROSS([CATEGORY_ID(a, 2), CATEGORY_ID(b, 2)], 50) LABEL y INTO m"
+    )
+    model = train_model(statement=statement, training=rows)
+    found = model.explain(rows)
+    assert found.rows.column_names == ["y", "a", "b", "base_value"]
+    assert found.rows["a"].equals(found.rows["b"])
+    added = totals(found.rows, ["a", "b"])
+    np.testing.assert_allclose(added, model.predict(rows).to_numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "explainer", "message"),
+    [
+        ("xgboost.gbtree", "LinearExplainer", "LinearExplainer does not know models of xgboost"),
+        ("xgboost.gblinear", "TreeExplainer", "TreeExplainer does not know"),
+        ("xgboost.gblinear", "XGBoostExplainer", "has no splits"),
+    ],
+)
+def test_an_explainer_of_other_models_is_refused(
+    estimator: str, explainer: str, message: str, parse: Parse, people: pa.Table
+) -> None:
+    model = train(parse, estimator, people, "bought")
+    with pytest.raises(TerminalError, match=message):
+        if is_of_splits(explainer):
+            splits_table(model.trained, model.manifest.features, estimator)
+        else:
+            model.explain(people, ExplainRequest(method=method_of(explainer)))
+
+
+def test_gains_of_splits_are_those_of_the_library(parse: Parse, people: pa.Table) -> None:
+    model = train(parse, "xgboost.gbtree", people, "bought")
+    found = splits_table(model.trained, model.manifest.features, "xgboost.gbtree")
+    assert found.column_names == ["feature", "fscore", "gain", "cover"]
+    place = model.manifest.features.columns.index("age")
+    booster = model.trained.booster  # type: ignore[attr-defined]
+    [row] = [row for row in found.to_pylist() if row["feature"] == "age"]
+    for name, kind in (("fscore", "weight"), ("gain", "gain"), ("cover", "cover")):
+        score = booster.get_score(importance_type=kind)[f"f{place}"]
+        assert row[name] == pytest.approx(score, rel=1e-5)
+
+
+def test_components_are_not_explained(parse: Parse, iris: Tables) -> None:
+    rows = iris[0].drop(["class"])
+    model = train_model(statement=parse("TO TRAIN PCA INTO m"), training=rows)
+    with pytest.raises(TerminalError, match="decomposition predicts nothing"):
+        model.explain(rows)
 
 
 def test_the_summary_is_sorted_by_size(parse: Parse, diabetes: Tables) -> None:
@@ -94,11 +257,12 @@ def model(parse: Parse, people: pa.Table) -> Model:
     return train(parse, "xgboost.gbtree", people, "bought")
 
 
-@pytest.mark.parametrize("plot_type", ["bar", "dot", "violin", "BAR"])
+@pytest.mark.parametrize("plot_type", ["bar", "dot", "beeswarm", "violin", "decision", "BAR"])
 def test_plots_are_small_pictures(plot_type: str, model: Model, people: pa.Table) -> None:
     many = pa.concat_tables([people] * 20)
     for rows in (many, people.slice(0, 1)):
-        png = model.explain(rows, plot_type=plot_type, max_display=3).png
+        plot = PlotSettings(plot_type=plot_type, max_display=3)
+        png = model.explain(rows, ExplainRequest(plot=plot)).png
         assert png.startswith(PNG)
         assert 2_000 < len(png) < 100_000
 
@@ -115,7 +279,8 @@ def test_an_explanation_that_cannot_be_is_refused(
     plot_type: str, max_display: int, size: int, message: str, *, model: Model, people: pa.Table
 ) -> None:
     with pytest.raises(TerminalError, match=message):
-        model.explain(people.slice(0, size), plot_type=plot_type, max_display=max_display)
+        plot = PlotSettings(plot_type=plot_type, max_display=max_display)
+        model.explain(people.slice(0, size), ExplainRequest(plot=plot))
 
 
 def test_a_column_named_as_a_result_keeps_its_name(parse: Parse) -> None:

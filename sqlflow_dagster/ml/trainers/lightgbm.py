@@ -13,7 +13,7 @@ import numpy as np
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import Attribute
-from sqlflow_dagster.ml.base import Contributions, Dataset, Plan, TrainedModel, TrainRequest
+from sqlflow_dagster.ml.base import Contributions, Dataset, Method, Plan, TrainedModel, TrainRequest
 from sqlflow_dagster.ml.features.spec import EncodedTable, Layout
 from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 from sqlflow_dagster.ml.trainers.lightgbm_parameters import (
@@ -67,7 +67,16 @@ class LightGBMModel:
         """SHAP values of the trees."""
         found = np.asarray(self._predict(features, pred_contrib=True))
         found = found.reshape(len(features), -1, len(features.slots) + 1)
-        return Contributions(values=found[:, :, :-1], base_values=found[:, :, -1])
+        values, base_values = found[:, :, :-1], found[:, :, -1]
+        return Contributions(values=values, base_values=base_values, method=Method.TREES)
+
+    def splits(self) -> Mapping[str, FloatArray]:
+        """See :class:`~sqlflow_dagster.ml.explanation.splits.HasSplits`."""
+        kinds = {"fscore": "split", "total_gain": "gain"}
+        return {
+            name: np.asarray(self.booster.feature_importance(kind), dtype=np.float64)
+            for name, kind in kinds.items()
+        }
 
     def _predict(self, features: EncodedTable, **options: Any) -> Any:
         return self.booster.predict(features.matrix, num_threads=self.threads, **options)

@@ -17,7 +17,7 @@ import numpy as np
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import Attribute
-from sqlflow_dagster.ml.base import Contributions, Plan, TrainedModel, TrainRequest
+from sqlflow_dagster.ml.base import Contributions, Method, Plan, TrainedModel, TrainRequest
 from sqlflow_dagster.ml.features.spec import EncodedTable
 from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 from sqlflow_dagster.ml.trainers import sklearn_storage
@@ -70,16 +70,20 @@ class SklearnModel:
                 raise TerminalError(f"{self.name} refuses the rows: {error}") from error
 
     def contributions(self, features: EncodedTable) -> Contributions | None:
-        """Coefficients times the distance from the mean row; None of what is not linear."""
+        """SHAP values of trees, linear terms of linear models; None of others."""
         terms = linear_terms(self.estimator, len(features.slots))
         if terms is None:
-            return None
+            from sqlflow_dagster.ml.trainers.sklearn_trees import tree_contributions
+
+            matrix = self.inputs.matrix(features)
+            return tree_contributions(self.estimator, matrix, threads=self.threads)
         coefficients, intercepts = terms
         means = np.array(self.means)
         distances = self.inputs.matrix(features) - means
         return Contributions(
             values=distances[:, None, :] * coefficients[None, :, :],
             base_values=np.tile(coefficients @ means + intercepts, (len(features), 1)),
+            method=Method.LINEAR,
         )
 
     def to_onnx(self, slots: int) -> "onnx.ModelProto":

@@ -55,6 +55,9 @@ def linear_terms(estimator: Any, slots: int) -> tuple[FloatArray, FloatArray] | 
     intercepts = np.asarray(getattr(estimator, "intercept_", 0.0), dtype=np.float64).reshape(-1)
     if coefficients.shape[1] != slots or len(intercepts) not in (1, len(coefficients)):
         return None
+    # One coefficient a pair of classes says nothing of the classes.
+    if type(estimator).__name__ in ("SVC", "NuSVC") and len(coefficients) > 1:
+        return None
     return coefficients, np.broadcast_to(intercepts, (len(coefficients),))
 
 

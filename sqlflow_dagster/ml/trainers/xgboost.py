@@ -18,7 +18,7 @@ import numpy as np
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import Attribute
-from sqlflow_dagster.ml.base import Contributions, Plan, TrainedModel, TrainRequest
+from sqlflow_dagster.ml.base import Contributions, Method, Plan, TrainedModel, TrainRequest
 from sqlflow_dagster.ml.features.spec import EncodedTable, LabelSpec, Layout
 from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 from sqlflow_dagster.ml.trainers.xgboost_data import cache_folder, to_dmatrix, training_matrix
@@ -89,7 +89,23 @@ class XGBoostModel:
         data = self._matrix(features)
         with _without_deprecation():
             found = self.booster.predict(data, pred_contribs=True, strict_shape=True)
-        return Contributions(values=found[:, :, :-1], base_values=found[:, :, -1])
+        linear = self.parameters["booster"] == "gblinear"
+        return Contributions(
+            values=found[:, :, :-1],
+            base_values=found[:, :, -1],
+            method=Method.LINEAR if linear else Method.TREES,
+        )
+
+    def splits(self) -> Mapping[str, FloatArray]:
+        """See :class:`~sqlflow_dagster.ml.explanation.splits.HasSplits`."""
+        if self.parameters["booster"] == "gblinear":
+            return {}
+        kinds = {"fscore": "weight", "total_gain": "total_gain", "total_cover": "total_cover"}
+        found = {name: np.zeros(self.booster.num_features()) for name in kinds}
+        for name, kind in kinds.items():
+            for slot, value in self.booster.get_score(importance_type=kind).items():
+                found[name][int(slot.removeprefix("f"))] = value
+        return found
 
     def to_onnx(self, slots: int) -> "onnx.ModelProto":
         """The booster as an ONNX graph."""

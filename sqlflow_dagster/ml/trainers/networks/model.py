@@ -13,7 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from sqlflow_dagster.errors import TerminalError
-from sqlflow_dagster.ml.base import Contributions
+from sqlflow_dagster.ml.base import Contributions, Method
 from sqlflow_dagster.ml.features.spec import EncodedTable
 from sqlflow_dagster.ml.tasks import FloatArray
 from sqlflow_dagster.ml.trainers.networks.explanation import integrated_gradients
@@ -88,7 +88,9 @@ class TorchModel:
             )
         stds = 1.0 if self.head.task.predicts_classes else np.array(self.head.stds)[:, None]
         return Contributions(
-            values=values.numpy() * stds, base_values=self.head.amounts(base_values.numpy())
+            values=values.numpy() * stds,
+            base_values=self.head.amounts(base_values.numpy()),
+            method=Method.GRADIENTS,
         )
 
     def to_onnx(self, slots: int) -> "onnx.ModelProto":

@@ -1,0 +1,1 @@
+"""Why models predict what they predict."""
