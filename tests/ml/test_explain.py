@@ -12,7 +12,7 @@ from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.base import Method
 from sqlflow_dagster.ml.explanation.explain import ExplainRequest
-from sqlflow_dagster.ml.explanation.explainers import is_of_splits, method_of
+from sqlflow_dagster.ml.explanation.explainers import method_of
 from sqlflow_dagster.ml.explanation.plots import PlotSettings
 from sqlflow_dagster.ml.explanation.sampling import sampled
 from sqlflow_dagster.ml.explanation.splits import splits_table
@@ -91,7 +91,7 @@ def test_of_many_classes_each_is_explained(estimator: str, parse: Parse, iris: T
     scores = totals(found.rows, names).reshape(40, 3)
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     probabilities = powers / powers.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(probabilities, model.probabilities(test), atol=1e-4)
+    np.testing.assert_allclose(probabilities, model.answers(test), atol=1e-4)
     best = found.summary.column("feature").to_pylist()[0]
     assert best.startswith("petal") or estimator == "DNN"
 
@@ -211,7 +211,6 @@ def test_a_cross_is_shared_by_its_columns(parse: Parse) -> None:
     [
         ("xgboost.gbtree", "LinearExplainer", "LinearExplainer does not know models of xgboost"),
         ("xgboost.gblinear", "TreeExplainer", "TreeExplainer does not know"),
-        ("xgboost.gblinear", "XGBoostExplainer", "has no splits"),
     ],
 )
 def test_an_explainer_of_other_models_is_refused(
@@ -219,10 +218,13 @@ def test_an_explainer_of_other_models_is_refused(
 ) -> None:
     model = train(parse, estimator, people, "bought")
     with pytest.raises(TerminalError, match=message):
-        if is_of_splits(explainer):
-            splits_table(model.trained, model.manifest.features, estimator)
-        else:
-            model.explain(people, ExplainRequest(method=method_of(explainer)))
+        model.explain(people, ExplainRequest(method=method_of(explainer)))
+
+
+def test_a_model_without_splits_has_no_gains(parse: Parse, people: pa.Table) -> None:
+    model = train(parse, "xgboost.gblinear", people, "bought")
+    with pytest.raises(TerminalError, match="has no splits"):
+        splits_table(model.trained, model.manifest.features, "xgboost.gblinear")
 
 
 def test_gains_of_splits_are_those_of_the_library(parse: Parse, people: pa.Table) -> None:
@@ -278,12 +280,12 @@ def test_plots_are_small_pictures(plot_type: str, model: Model, people: pa.Table
 def test_an_explanation_that_cannot_be_is_refused(
     plot_type: str, max_display: int, size: int, message: str, *, model: Model, people: pa.Table
 ) -> None:
+    plot = PlotSettings(plot_type=plot_type, max_display=max_display)
     with pytest.raises(TerminalError, match=message):
-        plot = PlotSettings(plot_type=plot_type, max_display=max_display)
         model.explain(people.slice(0, size), ExplainRequest(plot=plot))
 
 
 def test_a_column_named_as_a_result_keeps_its_name(parse: Parse) -> None:
     rows = pa.table({"base_value": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 3.0]})
     model = train(parse, "xgboost.gbtree", rows, "y")
-    assert model.explain(rows).rows.column_names == ["base_value", "base_value_"]
+    assert model.explain(rows).rows.column_names == ["y", "base_value", "base_value_"]

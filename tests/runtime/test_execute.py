@@ -126,7 +126,44 @@ def test_train_predict_evaluate_explain(context: RunContext) -> None:
     assert plot.data.startswith(b"\x89PNG")
     told = rows("SELECT * FROM told", context)
     assert list(told[0]) == ["x", "y", "base_value"]
+    assert explain.details["contributions add up to"] == "the log-odds of 'right'"
     assert sum(abs(row["x"]) for row in told) > sum(abs(row["y"]) for row in told)  # type: ignore[arg-type]
+
+
+def test_an_explanation_keeps_the_keys_of_its_rows(context: RunContext) -> None:
+    sql = f"""
+        SELECT x, y, kind FROM points {TRAIN} LABEL kind INTO m;
+        SELECT * FROM points TO EXPLAIN m
+            WITH explain.rows=5, summary.plot_type="decision", shap_summary.sort=False INTO told;
+        SELECT * FROM points TO EXPLAIN m WITH explain.key_columns="ID, x" INTO keyed;
+        SELECT * FROM points TO EXPLAIN m USING XGBoostExplainer INTO gains;
+        SELECT * FROM points TO EXPLAIN m USING kernelexplainer;
+    """
+    _, explain, _, gains, sampled = run(sql, context)
+    told = rows("SELECT * FROM told ORDER BY id", context)
+    assert len(told) == 5
+    assert list(told[0]) == ["id", "kind", "x", "y", "base_value"]
+    assert explain.column_lineage["id"][0].column == "id"
+    keyed = rows("SELECT * FROM keyed", context)
+    assert list(keyed[0]) == ["id", "x", "x_contribution", "y", "base_value"]
+    assert [row["feature"] for row in rows("SELECT * FROM gains", context)] == ["x", "y"]
+    assert gains.artifacts[0].data.startswith(b"\x89PNG")
+    assert sampled.details["explainer"] == "PermutationExplainer"
+
+
+@pytest.mark.parametrize(
+    ("clause", "message"),
+    [
+        ("USING TreeExplaner", "unknown explainer 'TreeExplaner'"),
+        ("WITH summary.alpha=2", "summary.alpha must be a number from 0 to 1"),
+        ("WITH summary.sort=1", "summary.sort must be true or false"),
+    ],
+)
+def test_a_wrong_explanation_is_refused_before_anything_is_read(
+    clause: str, message: str, context: RunContext
+) -> None:
+    with pytest.raises(TerminalError, match=message):
+        run(f"SELECT * FROM points TO EXPLAIN nothing {clause}", context)
 
 
 def test_a_second_training_is_a_second_version(context: RunContext) -> None:
@@ -217,7 +254,7 @@ def test_show_train_shows_the_statement(context: RunContext) -> None:
         pytest.param(
             "SELECT * FROM points TO EXPLAIN m WITH summary.plot_type='pie' INTO e",
             "pie",
-            "summary.plot_type",
+            "'pie'",
             id="unknown plot",
         ),
         pytest.param(
