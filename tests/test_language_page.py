@@ -77,8 +77,9 @@ def test_runs(context: RunContext) -> None:
         if not example.needs_torch:
             run(example, context)
     with context.engine.session() as session:
-        for table in ("iris.predict", "guesses", "iris.explanation", "old_guesses"):
+        for table in ("iris.predict", "guesses", "old_guesses"):
             assert session.count(f"SELECT * FROM {table}") == 30
+        assert session.count("SELECT * FROM iris.explanation") == 90
         assert session.count("SELECT * FROM iris.features") == 5
         plan = session.read("SELECT * FROM plan ORDER BY product").read_all()
         assert plan.to_pydict() == {"product": ["soldier", "train"], "product_value": [20, 60]}
