@@ -7,5 +7,7 @@ ESTIMATORS: tuple[str, ...] = (
     "DNNRegressor",
     "LinearClassifier",
     "LinearRegressor",
+    "RNNBasedTimeSeriesModel",
+    "StackedRNNClassifier",
 )
 """What a program may write after TO TRAIN, alone or as ``sqlflow_models.Name``."""

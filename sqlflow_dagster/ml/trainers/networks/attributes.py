@@ -131,6 +131,18 @@ def deep_declarations(prefix: str = "") -> tuple[Declaration, ...]:
     )
 
 
+def recurrent_declarations(units: tuple[int, ...]) -> tuple[Declaration, ...]:
+    """The attributes of recurrent layers, of these widths by default."""
+    return (
+        Declaration(name="model.stack_units", kind="ints", default=units, minimum=1),
+        Declaration(
+            name="model.model_type", kind="text", default="gru", choices=("rnn", "lstm", "gru")
+        ),
+        Declaration(name="model.bidirectional", kind="bool", default=False),
+        Declaration(name="model.dropout", kind="float", default=0.0, minimum=0.0, below=1.0),
+    )
+
+
 def combiner(prefix: str) -> Declaration:
     """How a linear model makes one weight of those of a row's ids; None as COLUMN says."""
     return Declaration(

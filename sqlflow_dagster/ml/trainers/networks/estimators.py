@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.ml.attributes import Declaration
 from sqlflow_dagster.ml.base import TrainRequest
 from sqlflow_dagster.ml.features.feature import DEFAULT_INPUT, Combiner
 from sqlflow_dagster.ml.features.spec import FeatureSpec
@@ -14,12 +16,16 @@ from sqlflow_dagster.ml.trainers.networks.attributes import (
     Values,
     combiner,
     deep_declarations,
+    recurrent_declarations,
     schema,
 )
 
 if TYPE_CHECKING:
     from sqlflow_dagster.ml.trainers.networks.feed_forward import FeedForward, Layers, Part
     from sqlflow_dagster.ml.trainers.networks.model import Architecture
+    from sqlflow_dagster.ml.trainers.networks.recurrent import Recurrent
+    from sqlflow_dagster.ml.trainers.networks.steps import Steps
+    from sqlflow_dagster.ml.trainers.networks.tables import Table
 
 LINEAR_INPUT = "linear_feature_columns"
 DEEP_INPUT = "dnn_feature_columns"
@@ -81,6 +87,71 @@ def deep_and_wide(request: TrainRequest, values: Values) -> "FeedForward":
         ),
         deep=_part(request.features, DEEP_INPUT),
         layers=_layers(values, "dnn_"),
+    )
+
+
+def classifying_sequences(request: TrainRequest, values: Values) -> "Recurrent":
+    """Recurrent layers over number vectors and ids in order; other columns join their last state.
+
+    Raises:
+        TerminalError: No column is a sequence.
+    """
+    from sqlflow_dagster.ml.trainers.networks.steps import vector_steps
+    from sqlflow_dagster.ml.trainers.networks.tables import Table
+
+    slots = vector_steps(request.features, request.estimator)
+    bags = request.features.bag_slots
+    sequences = tuple(Table.of(i, slot) for i, slot in enumerate(bags) if slot.sequence)
+    if not (slots.steps or sequences):
+        raise TerminalError(
+            f"{request.estimator} wants a sequence, but every column has one value a row",
+            hint="name it in COLUMN: DENSE(c, shape) of numbers, SEQ_CATEGORY_ID(c) of categories",
+        )
+    others = tuple(Table.of(i, slot) for i, slot in enumerate(bags) if not slot.sequence)
+    return _recurrent(request, values, slots, sequences, others)
+
+
+def predicting_series(request: TrainRequest, values: Values) -> "Recurrent":
+    """Recurrent layers over windows of one or several series.
+
+    Raises:
+        TerminalError: The columns do not have as many numbers as the window.
+    """
+    from sqlflow_dagster.ml.trainers.networks.steps import series_steps
+    from sqlflow_dagster.ml.trainers.networks.tables import Table
+
+    count, width = values["model.n_in"], values["model.n_features"]
+    slots = series_steps(request.features, request.estimator, count, width)
+    others = tuple(Table.of(i, slot) for i, slot in enumerate(request.features.bag_slots))
+    return _recurrent(request, values, slots, (), others)
+
+
+def _recurrent(
+    request: TrainRequest,
+    values: Values,
+    slots: "Steps",
+    sequences: "tuple[Table, ...]",
+    others: "tuple[Table, ...]",
+) -> "Recurrent":
+    from sqlflow_dagster.ml.trainers.networks.feed_forward import Part
+    from sqlflow_dagster.ml.trainers.networks.recurrent import Recurrent
+
+    if not values["model.stack_units"]:
+        raise TerminalError(
+            f"{request.estimator} wants a recurrent layer, but model.stack_units is empty",
+            hint="write model.stack_units=[32]",
+        )
+    return Recurrent(
+        outputs=_outputs(request),
+        cell=values["model.model_type"],
+        stack_units=tuple(values["model.stack_units"]),
+        hidden_size=values.given.get("model.hidden_size", 0),
+        bidirectional=values["model.bidirectional"],
+        dropout=values["model.dropout"],
+        steps=slots.steps,
+        sequences=sequences,
+        others=Part(slots=slots.others, tables=others),
+        direct="model.n_in" in values.given,
     )
 
 
@@ -150,5 +221,37 @@ def _feed_forward() -> dict[str, Estimator]:
     return found
 
 
-ESTIMATORS: dict[str, Estimator] = _feed_forward()
+def _recurrent_ones() -> dict[str, Estimator]:
+    clipped = {"train.clip_norm": 1.0}
+    return {
+        "StackedRNNClassifier": Estimator(
+            schema=schema(
+                (
+                    *recurrent_declarations((32,)),
+                    Declaration(name="model.hidden_size", kind="int", default=64, minimum=0),
+                    CLASS_COUNT,
+                ),
+                classifies=True,
+                training=clipped,
+            ),
+            architecture=classifying_sequences,
+        ),
+        "RNNBasedTimeSeriesModel": Estimator(
+            schema=schema(
+                (
+                    *recurrent_declarations((64,)),
+                    Declaration(name="model.n_in", kind="int", default=7, minimum=1),
+                    Declaration(name="model.n_out", kind="int", minimum=1),
+                    Declaration(name="model.n_features", kind="int", default=1, minimum=1),
+                ),
+                classifies=False,
+                training=clipped,
+            ),
+            architecture=predicting_series,
+            label_separator=",",
+        ),
+    }
+
+
+ESTIMATORS: dict[str, Estimator] = {**_feed_forward(), **_recurrent_ones()}
 """By name, as :data:`sqlflow_dagster.ml.trainers.torch_names.ESTIMATORS` has it."""

@@ -95,8 +95,8 @@ class FeedForward:
         layers = data["layers"]
         return cls(
             outputs=data["outputs"],
-            linear=_part(data["linear"]),
-            deep=_part(data["deep"]),
+            linear=data["linear"] and read_part(data["linear"]),
+            deep=data["deep"] and read_part(data["deep"]),
             layers=layers and Layers(**{**layers, "hidden_units": tuple(layers["hidden_units"])}),
         )
 
@@ -201,9 +201,8 @@ def _tables(part: "_Linear | _Deep") -> list[LookupTable]:
     return list(part.tables)  # type: ignore[arg-type]
 
 
-def _part(data: Mapping[str, Any] | None) -> Part | None:
-    if data is None:
-        return None
+def read_part(data: Mapping[str, Any]) -> Part:
+    """A part from its fields as JSON values."""
     return Part(
         slots=tuple(data["slots"]), tables=tuple(Table(**table) for table in data["tables"])
     )

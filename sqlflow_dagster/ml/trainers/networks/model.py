@@ -20,6 +20,7 @@ from sqlflow_dagster.ml.trainers.networks.explanation import integrated_gradient
 from sqlflow_dagster.ml.trainers.networks.feed_forward import FeedForward
 from sqlflow_dagster.ml.trainers.networks.heads import Head
 from sqlflow_dagster.ml.trainers.networks.loop import PREDICT_ROWS, at_most
+from sqlflow_dagster.ml.trainers.networks.recurrent import Recurrent
 from sqlflow_dagster.ml.trainers.networks.rows import Rows
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Architecture(Protocol):
         """A network with random weights, see :class:`.explanation.Explainable`."""
 
 
-ARCHITECTURES: Mapping[str, Any] = {"feed-forward": FeedForward}
+ARCHITECTURES: Mapping[str, Any] = {"feed-forward": FeedForward, "recurrent": Recurrent}
 """The kinds of networks by the name that is stored with them."""
 
 
