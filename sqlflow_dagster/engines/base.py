@@ -102,6 +102,9 @@ class Session(Protocol):
     def transaction(self) -> AbstractContextManager[None]:
         """A block whose statements are kept together or undone together."""
 
+    def saving_memory(self) -> AbstractContextManager[None]:
+        """A block in which an engine that runs in this process keeps little of what it reads."""
+
     def drop(self, table: TableName) -> None:
         """Drop a table or a view; nothing happens where nothing has the name."""
 

@@ -46,6 +46,8 @@ _HINTS = (
         r"create the directory of the file first",
     ),
 )
+_LITTLE_MEMORY = 1024**3
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 _INCOMING_ROWS = "sqlflow_incoming_rows"
 
 
@@ -56,6 +58,12 @@ def _holder(message: str) -> str:
     """Who has a file, as DuckDB's error tells it."""
     found = _LOCK_HOLDER.search(message)
     return f"process {found[2]} ({found[1]})" if found else "another process"
+
+
+def _bytes(text: str) -> float:
+    """What DuckDB writes as ``18.6 GiB``."""
+    number, _, unit = text.partition(" ")
+    return float(number) * float(1024 ** _UNITS.index(unit))
 
 
 class DuckDBSession(SQLAlchemySession):
@@ -81,6 +89,22 @@ class DuckDBSession(SQLAlchemySession):
         """Let the engine's own parser read a statement, which is not run."""
         with self._raw() as connection:
             connection.extract_statements(sql)
+
+    @contextmanager
+    def saving_memory(self) -> Iterator[None]:
+        """A block in which DuckDB takes at most a gibibyte, or what the program has SET.
+
+        By itself it would keep the file's blocks until they fill most of the machine.
+        """
+        with self._raw() as connection:
+            (before,) = connection.execute("SELECT current_setting('memory_limit')").fetchone()
+            if _bytes(before) > _LITTLE_MEMORY:
+                connection.execute(f"SET memory_limit = '{_LITTLE_MEMORY}B'")
+        try:
+            yield
+        finally:
+            with self._raw() as connection:
+                connection.execute(f"SET memory_limit = '{before}'")
 
     def describe(self, query: str) -> tuple[Column, ...]:
         """The columns of a SELECT, which the engine itself checks; no row is computed."""

@@ -10,7 +10,7 @@ A new engine is a subclass of :class:`SQLAlchemyEngine`, which says what an erro
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -174,6 +174,10 @@ class SQLAlchemySession(ABC):
 
     def check_syntax(self, sql: str) -> None:  # noqa: B027  # not every engine can be asked
         """Let the engine's own parser read a statement, which is not run."""
+
+    def saving_memory(self) -> AbstractContextManager[None]:
+        """A block in which an engine that runs in this process keeps little of what it reads."""
+        return nullcontext()
 
     @abstractmethod
     def describe(self, query: str) -> tuple[Column, ...]:

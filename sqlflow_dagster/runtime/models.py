@@ -126,7 +126,8 @@ def _read(session: Session, statement: TrainStatement, spools: ExitStack) -> pa.
     if not read_common(statement.attributes)["train.external_memory"]:
         return read_all(session, statement.query)
     try:
-        spool = spools.enter_context(spooled(session.read(statement.query.sql)))
+        with session.saving_memory():
+            spool = spools.enter_context(spooled(session.read(statement.query.sql)))
     except StepError as error:
         raise error.at(statement.query.span) from error
     if not len(spool):

@@ -375,3 +375,19 @@ def _write(engine: Engine) -> None:
 def _count(engine: Engine) -> int:
     with engine.session() as session:
         return session.count("SELECT 1 AS n")
+
+
+# -- memory
+
+
+@pytest.mark.parametrize(("given", "meant"), [("8GiB", "1.0 GiB"), ("100MiB", "100.0 MiB")])
+def test_a_session_that_saves_memory(engine: Engine, given: str, meant: str) -> None:
+    def limit() -> str:
+        reader = session.read("SELECT current_setting('memory_limit') AS memory")
+        return str(reader.read_all().column("memory")[0])
+
+    with engine.session(prefix=[f"SET memory_limit = '{given}'"]) as session:
+        before = limit()
+        with session.saving_memory():
+            assert limit() == meant
+        assert limit() == before

@@ -21,7 +21,12 @@ from sqlflow_dagster.lang.statements import Attribute
 from sqlflow_dagster.ml.base import Contributions, Method, Plan, TrainedModel, TrainRequest
 from sqlflow_dagster.ml.features.spec import EncodedTable, LabelSpec, Layout
 from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
-from sqlflow_dagster.ml.trainers.xgboost_data import cache_folder, to_dmatrix, training_matrix
+from sqlflow_dagster.ml.trainers.xgboost_data import (
+    cache_folder,
+    to_dmatrix,
+    training_matrix,
+    with_missing,
+)
 from sqlflow_dagster.ml.trainers.xgboost_objectives import objectives_of, task_of
 from sqlflow_dagster.ml.trainers.xgboost_parameters import (
     Settings,
@@ -65,13 +70,12 @@ class XGBoostModel:
             return self._predict(features)
 
     def _predict(self, features: EncodedTable) -> FloatArray:
-        data = self._matrix(features)
         objective = str(self.parameters["objective"])
         if not objective.startswith(("binary:", "multi:")):
-            found = np.asarray(self.booster.predict(data))
+            found = self._raw(features, margin=False)
             return found.reshape(len(features), -1) if self.lists else found.reshape(-1)
         # From margins, so that objectives which answer with a class have probabilities too.
-        margins = np.asarray(self.booster.predict(data, output_margin=True), dtype=np.float64)
+        margins = self._raw(features, margin=True).astype(np.float64)
         if objective.startswith("binary:"):
             positive = 1 / (1 + np.exp(-margins))
             if self.lists:
@@ -79,6 +83,18 @@ class XGBoostModel:
             return np.stack([1 - positive.reshape(-1), positive.reshape(-1)], axis=1)
         powers = np.exp(margins - margins.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+    def _raw(self, features: EncodedTable, *, margin: bool) -> FloatArray:
+        if self.parameters["booster"] == "gblinear":
+            return np.asarray(self.booster.predict(self._matrix(features), output_margin=margin))
+        # No copy of the rows is made.
+        return np.asarray(
+            self.booster.inplace_predict(
+                with_missing(features.matrix, self.parameters.get("missing")),
+                predict_type="margin" if margin else "value",
+                validate_features=False,
+            )
+        )
 
     def _matrix(self, features: EncodedTable) -> "xgb.DMatrix":
         missing = self.parameters.get("missing")

@@ -31,7 +31,7 @@ def to_dmatrix(
     import xgboost as xgb
 
     return xgb.DMatrix(
-        _with_missing(features.matrix, missing),
+        with_missing(features.matrix, missing),
         feature_types=_types(features),
         enable_categorical=True,
         nthread=threads,
@@ -70,7 +70,7 @@ def training_matrix(
         and settings.values.get("tree_method", "auto") in _HISTOGRAMS
     ):
         return xgb.QuantileDMatrix(
-            _with_missing(rows.features.matrix, settings.missing),
+            with_missing(rows.features.matrix, settings.missing),
             feature_types=_types(rows.features),
             **_information(rows),
             **options,
@@ -94,7 +94,7 @@ def _iterator(batches: Batches, missing: float | None, prefix: str) -> "xgb.Data
             if part is None:
                 return False
             input_data(
-                data=_with_missing(part.features.matrix, missing),
+                data=with_missing(part.features.matrix, missing),
                 feature_types=_types(part.features),
                 **_information(part),
             )
@@ -123,5 +123,6 @@ def _types(features: EncodedTable) -> list[str]:
     return ["c" if slot.category_code else "float" for slot in features.slots]
 
 
-def _with_missing(matrix: FloatArray, missing: float | None) -> FloatArray:
+def with_missing(matrix: FloatArray, missing: float | None) -> FloatArray:
+    """The numbers with NaN for the one that stands for missing ones; None where there is no such."""
     return matrix if missing is None else np.where(matrix == np.float32(missing), np.nan, matrix)
