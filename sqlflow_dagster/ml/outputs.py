@@ -10,7 +10,7 @@ import pyarrow as pa
 from sqlflow_dagster.errors import TerminalError, did_you_mean
 from sqlflow_dagster.lang.expressions import Value
 from sqlflow_dagster.ml.features.labels import decode
-from sqlflow_dagster.ml.features.spec import LabelSpec
+from sqlflow_dagster.ml.features.spec import Class, LabelSpec
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.ml.tasks import FloatArray, Task
 from sqlflow_dagster.source import Span
@@ -111,9 +111,13 @@ def _extra(extra: str, target: str, label: LabelSpec) -> list[_Column]:
         return [(f"{target}_decision", lambda answers: _log_odds(answers[:, 1]))]
     name = "probability" if extra == PROBABILITIES else "decision"
     return [
-        (f"{target}_{name}_{item}", _of_class(place, odds=extra == DECISION))
+        (f"{target}_{name}_{_spelt(item)}", _of_class(place, odds=extra == DECISION))
         for place, item in enumerate(label.classes)
     ]
+
+
+def _spelt(item: Class) -> str:
+    return str(item).lower() if isinstance(item, bool) else str(item)
 
 
 def _score(answers: FloatArray) -> FloatArray:

@@ -315,3 +315,73 @@ def test_lineage_follows_the_columns_of_the_tables(context: RunContext) -> None:
     assert train == {"x": ["t.x"], "total": ["t.total"], "kind": ["t.kind"]}
     assert predict["id"] == ["t.id"]
     assert predict["kind"] == ["model m.total", "model m.x", "t.total", "t.x"]
+
+
+def test_a_prediction_with_all_that_the_model_knows(context: RunContext) -> None:
+    sql = f"""
+        SELECT x, y, kind FROM points {TRAIN} LABEL kind INTO m;
+        SELECT id, x, y, id AS guess_score FROM points
+        TO PREDICT guessed.guess WITH predict.extra_outputs="probabilities, score" USING m;
+    """
+    _, predict = run(sql, context)
+    names = [column.name for column in predict.tables[0].columns]
+    added = ["guess", "guess_probability_left", "guess_probability_right", "guess_score_2"]
+    assert names == ["id", "x", "y", "guess_score", *added]
+    for row in rows("SELECT * FROM guessed", context):
+        left, right = row["guess_probability_left"], row["guess_probability_right"]
+        assert isinstance(left, float)
+        assert isinstance(right, float)
+        assert left + right == pytest.approx(1)
+        assert row["guess_score_2"] == max(left, right)
+        assert row["guess"] == ("left" if left > right else "right")
+
+
+def test_an_evaluation_skips_rows_without_a_label(context: RunContext) -> None:
+    sql = f"""
+        SELECT x, y, kind FROM points {TRAIN} LABEL kind INTO m;
+        SELECT x, y, CASE WHEN id >= 5 THEN kind END AS kind FROM points
+        TO EVALUATE m WITH validation.metrics="recall, accuracy", validation.average=macro
+        INTO judged;
+    """
+    *_, evaluate = run(sql, context)
+    assert evaluate.metrics is not None
+    assert (evaluate.metrics.rows, evaluate.metrics.skipped) == (55, 5)
+    assert evaluate.details == {"rows without a label": 5}
+    [row] = rows("SELECT * FROM judged", context)
+    assert list(row) == ["loss", "recall", "accuracy"]
+
+
+def test_a_metric_that_is_not_defined_is_null(context: RunContext) -> None:
+    sql = f"""
+        SELECT x, y, kind FROM points {TRAIN} LABEL kind INTO m;
+        SELECT * FROM points WHERE kind = 'left'
+        TO EVALUATE m WITH validation.metrics=AUC INTO judged;
+    """
+    run(sql, context)
+    assert rows("SELECT AUC FROM judged", context) == [{"AUC": None}]
+
+
+def test_trials_are_told(context: RunContext) -> None:
+    sql = """
+        SELECT x, y, kind FROM points TO TRAIN xgboost.gbtree
+        WITH num_boost_round=2, search.max_depth=[1, 3], search.trials=2, validation.split=0.3
+        LABEL kind INTO m;
+    """
+    [train] = run(sql, context)
+    assert train.judged_on == "validation"
+    assert [set(item) for item in train.details["trials"]] == [{"trial", "loss", "max_depth"}] * 2
+
+
+def test_rows_in_a_file_train_as_those_in_memory(context: RunContext) -> None:
+    sql = """
+        SELECT x, y, kind FROM points TO TRAIN xgboost.gbtree
+        WITH train.external_memory=true, num_boost_round=3 LABEL kind INTO m;
+        SELECT x, y, kind FROM points TO TRAIN xgboost.gbtree
+        WITH num_boost_round=3 LABEL kind INTO n;
+    """
+    spooled, plain = run(sql, context)
+    assert spooled.input_rows == plain.input_rows == 60
+    assert spooled.model is not None
+    assert plain.model is not None
+    for name in ("rows", "data_fingerprint", "metrics"):
+        assert spooled.model.metadata[name] == plain.model.metadata[name]
