@@ -205,9 +205,9 @@ def test_clusters_by_themselves() -> None:
     clusters[::7] = -1
     for name in ("silhouette_score", "davies_bouldin_score", "calinski_harabasz_score"):
         expected = getattr(sk, name)(matrix, clusters)
-        found = value(clusters, CLUSTERS, name, actual=None, matrix=matrix)
-        assert found == pytest.approx(expected), name
-    found = judge(clusters, CLUSTERS, Truth(actual=None, matrix=matrix))
+        one = value(clusters, CLUSTERS, name, actual=None, matrix=matrix)
+        assert one == pytest.approx(expected), name
+    found = judge(clusters.astype(float), CLUSTERS, Truth(actual=None, matrix=matrix))
     assert list(found.values) == ["silhouette_score"]
     assert math.isnan(found.baseline["silhouette_score"])
     with pytest.raises(TerminalError, match="there is no label"):
@@ -226,10 +226,10 @@ def test_clusters_beside_what_rows_are_known_to_be() -> None:
         "v_measure_score",
     )
     truth = Truth(actual=actual, matrix=np.zeros((50, 1)))
-    found = judge(clusters, CLUSTERS, truth, names)
+    found = judge(clusters.astype(float), CLUSTERS, truth, names)
     for name in names:
         assert found.values[name] == pytest.approx(getattr(sk, name)(actual, clusters)), name
-    assert list(judge(clusters, CLUSTERS, truth).values) == list(names[:3:2])
+    assert list(judge(clusters.astype(float), CLUSTERS, truth).values) == list(names[:3:2])
 
 
 def test_outliers() -> None:

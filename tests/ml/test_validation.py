@@ -165,6 +165,7 @@ def test_classes_have_weights(written: str, expected: list[float], parse: Parse)
     wanted = [0.6, 3.0] if written == "balanced" else expected
     np.testing.assert_allclose(weights, wanted)
     found = encoder.dataset(table).weights
+    assert found is not None
     np.testing.assert_allclose(found, [2 * wanted[0]] * 10 + [2 * wanted[1]] * 2)
     assert "w" not in encoder.features.columns
 
