@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sqlflow_dagster.graph.objects import ObjectRef
 
@@ -10,8 +11,8 @@ ANY = "*"
 """The name of a column that stands for columns nobody has named."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ColumnRef:
+# A tuple for the speed of its hash, as the reference to the table is.
+class ColumnRef(NamedTuple):
     """A column of a table, a file or a model.
 
     Attributes:

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output, Program, Segment, Step
-from sqlflow_dagster.graph.segments import reachable
+from sqlflow_dagster.graph.reachability import reachable
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
     ExplainStatement,

@@ -8,8 +8,9 @@ The rule is greedy, in program order: a statement joins the open segment of the 
 also comes after that segment by another way, through some reader of it.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -18,6 +19,7 @@ from sqlflow_dagster.graph.effects import Effects, Mode
 from sqlflow_dagster.graph.generated_names import PREFIX
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output, Segment, Step
+from sqlflow_dagster.graph.reachability import closure
 
 _ASSETS = frozenset({ObjectKind.TABLE, ObjectKind.MODEL})
 _FRESH = frozenset({Mode.CREATE, Mode.REPLACE, Mode.OVERWRITE, Mode.TRUNCATE, Mode.DROP})
@@ -109,14 +111,16 @@ def _run_together(
         superseded = {
             i for i in content[index] if any(writers[ref][-1:] != [i] for ref in drafts[i].refs)
         }
-        later = {i for ref in draft.refs for i in writers[ref] if i > index}
         found = set()
         for ref in draft.refs:
-            earlier = [i for i in writers[ref] if i < index]
-            if earlier and _needs_state(draft, ref, drafts[writers[ref][-1]]):
-                found.add(earlier[-1])
-        direct.append(superseded | later | found)
-    return [reachable({index}, direct) - {index} for index in range(len(drafts))]
+            history = writers[ref]
+            # The next writer needs the one after it, and so on.
+            found.update(history[(after := bisect_right(history, index)) : after + 1])
+            earlier = bisect_left(history, index)
+            if earlier and _needs_state(draft, ref, drafts[history[-1]]):
+                found.add(history[earlier - 1])
+        direct.append(superseded | found)
+    return [reached - {index} for index, reached in enumerate(closure(direct))]
 
 
 def _needs_state(draft: _Draft, ref: ObjectRef, last: _Draft) -> bool:
@@ -125,17 +129,6 @@ def _needs_state(draft: _Draft, ref: ObjectRef, last: _Draft) -> bool:
     if first is Mode.CREATE:
         return True
     return first in {Mode.TRUNCATE, Mode.OVERWRITE} and last.drops(ref)
-
-
-def reachable(start: Iterable[int], edges: Sequence[Collection[int]]) -> frozenset[int]:
-    """Some nodes and all that can be reached from them."""
-    found = set(start)
-    ahead = list(found)
-    while ahead:
-        new = set(edges[ahead.pop()]) - found
-        found |= new
-        ahead += new
-    return frozenset(found)
 
 
 def _assign(steps: Sequence[Step], waits: Sequence[Waits]) -> list[_Draft]:

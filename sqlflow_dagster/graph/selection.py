@@ -8,7 +8,7 @@ from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.generated_names import PREFIX
 from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.graph.program import Program, Segment
-from sqlflow_dagster.graph.segments import reachable
+from sqlflow_dagster.graph.reachability import reachable
 
 
 def select_steps(program: Program, selectors: Iterable[str]) -> frozenset[int]:
