@@ -228,24 +228,11 @@ class Resolver:
 
     def _add_join(self, join: exp.Join, scope: Scope, ctes: CommonTables) -> None:
         shown = join.kind not in {"SEMI", "ANTI"} and join.side not in {"SEMI", "ANTI"}
-        before = list(scope.sources)
+        before = len(scope.sources)
         self.add(join.this, scope, ctes, shown=shown, pivots=join.args.get("pivots") or ())
-        new = scope.sources[len(before) :]
+        natural = str(join.args.get("method") or "").upper() == "NATURAL"
         using = [identifier.name for identifier in join.args.get("using") or []]
-        if str(join.args.get("method") or "").upper() == "NATURAL":
-            there = {item.name.lower() for source in before for item in source.relation.columns}
-            using = [
-                item.name
-                for source in new
-                for item in source.relation.columns
-                if item.name.lower() in there and item.name != ANY
-            ]
-        for name in using:
-            left = scope.merged.get(name.lower()) or [
-                source for source in before if source.relation.column(name) is not None
-            ]
-            right = [source for source in new if source.relation.column(name) is not None]
-            scope.merged[name.lower()] = [*left, *right]
+        scope.merge(scope.common(before) if natural else using, before)
 
     def add(
         self,
@@ -356,7 +343,8 @@ class Resolver:
         left_out = {item.name.lower() for item in star.args.get("except_") or []}
         replaced = {item.alias.lower(): item.this for item in star.args.get("replace") or []}
         renamed = {item.this.name.lower(): item.alias for item in star.args.get("rename") or []}
-        for column in self._starred(scope, of):
+        in_place = self._names.dialect in _USING_IN_PLACE
+        for column in scope.starred(of, in_place=in_place):
             folded = column.name.lower()
             if folded in left_out:
                 continue
@@ -365,27 +353,6 @@ class Resolver:
                 yield column.named(name)
             else:
                 yield self.value(name, expression, scope, ctes)
-
-    def _starred(self, scope: Scope, of: str | None) -> Iterator[Column]:
-        if of is not None:
-            source = scope.source(of)
-            yield from source.relation.columns if source is not None else ()
-            return
-        once: set[str] = set()
-        if self._names.dialect not in _USING_IN_PLACE:
-            once |= set(scope.merged)
-            for name in scope.merged:
-                column = scope.column(name)
-                yield from () if column is None else (column,)
-        for source in scope.sources:
-            for column in source.relation.columns if source.shown else ():
-                folded = column.name.lower()
-                if folded in scope.merged:
-                    if folded not in once:
-                        once.add(folded)
-                        yield scope.column(column.name) or column
-                else:
-                    yield column
 
     def value(self, name: str, tree: exp.Expr, scope: Scope, ctes: CommonTables) -> Column:
         """The column that an expression computes."""
@@ -412,14 +379,7 @@ class Resolver:
     def _column(self, node: exp.Column, scope: Scope) -> Column:
         parts = [node.args.get(key) for key in ("catalog", "db", "table", "this")]
         names = [part.name for part in parts if part is not None]
-        # Of `a.b.c`, b may be the table or a the table and c a field of b.
-        for place in range(len(names) - 2, -1, -1):
-            source = scope.source(names[place].lower())
-            if source is not None:
-                column = source.relation.column(names[place + 1])
-                if column is not None:
-                    return column
-        column = scope.column(names[0], row=len(names) == 1)
+        column = scope.dotted(names)
         if column is None:
             if self._unknown is not None:
                 self._unknown.append(node)
