@@ -24,6 +24,7 @@ from sqlflow_dagster.graph.columns import (
 from sqlflow_dagster.graph.objects import Names, ObjectRef
 from sqlflow_dagster.graph.output_names import Naming, engine_name
 from sqlflow_dagster.graph.pivots import pivoted
+from sqlflow_dagster.graph.select_list import SelectList
 from sqlflow_dagster.graph.tables import identifier_parts, read_refs, table_ref
 from sqlflow_dagster.lang.standard import parse_sql
 
@@ -33,13 +34,7 @@ Tables: TypeAlias = Callable[[ObjectRef], Relation]
 QUERIES = (exp.Query, exp.Values, exp.Pivot)
 """The kinds of syntax trees that give rows."""
 
-_NAMED = (exp.Column, exp.Dot, exp.Subquery)
-
 CommonTables: TypeAlias = Mapping[str, Relation]
-
-_LATERAL_ALIASES = frozenset({"duckdb", "snowflake", "spark"})
-# Elsewhere the columns of USING come first.
-_USING_IN_PLACE = frozenset({"duckdb", "sqlite"})
 
 
 def query_lineage(
@@ -97,7 +92,7 @@ class Resolver:
     ) -> None:
         self._names = names
         self._tables = tables
-        self._naming = naming
+        self._list = SelectList(dialect=names.dialect, naming=naming)
         self._unknown = unknown
 
     def query(self, tree: exp.Expr, ctes: CommonTables, outer: Scope | None) -> Relation:
@@ -126,7 +121,7 @@ class Resolver:
                 # TABLE t, and DuckDB's PIVOT t.
                 scope = Scope(outer=outer)
                 self.add(tree, scope, ctes)
-                return Relation(self._star(exp.Star(), scope, ctes))
+                return Relation(self._list.everything(scope))
 
     def common_tables(self, tree: exp.Expr) -> CommonTables:
         """The common table expressions of a statement that is no query."""
@@ -189,7 +184,7 @@ class Resolver:
         width = len(rows[0]) if rows else 0
         return Relation(
             merged(
-                self._naming(None, index, self._names.dialect),
+                self._list.naming(None, index, self._names.dialect),
                 (self.value("", row[index], scope, ctes) for row in rows if index < len(row)),
             )
             for index in range(width)
@@ -269,7 +264,7 @@ class Resolver:
             case exp.Pivot():
                 inner = Scope(outer=scope)
                 self.add(item.this, inner, ctes)
-                return self._pivoted(Relation(self._star(exp.Star(), inner, ctes)), item, ctes)
+                return self._pivoted(Relation(self._list.everything(inner)), item, ctes)
             case exp.Query():
                 return self.query(item, ctes, scope.outer)
             case _:
@@ -309,50 +304,9 @@ class Resolver:
     def _outputs(
         self, items: Iterable[exp.Expr], scope: Scope, ctes: CommonTables
     ) -> Iterator[Column]:
-        for index, item in enumerate(items):
-            for column in self._output(index, item, scope, ctes):
-                if self._names.dialect in _LATERAL_ALIASES and isinstance(item, exp.Alias):
-                    scope.aliases[column.name.lower()] = column
-                yield column
-
-    def _output(
-        self, index: int, item: exp.Expr, scope: Scope, ctes: CommonTables
-    ) -> Iterator[Column]:
-        match item:
-            case exp.Star():
-                yield from self._star(item, scope, ctes)
-            case exp.Column(this=exp.Star() as star):
-                yield from self._star(star, scope, ctes, of=item.table.lower())
-            case exp.Columns():
-                # DuckDB's COLUMNS('…') picks some of them.
-                everything = merged(ANY, self._star(exp.Star(), scope, ctes), certain=False)
-                yield everything
-            case exp.Aliases():
-                value = self.value("", item.this, scope, ctes)
-                yield from (value.named(alias.name) for alias in item.aliases)
-            case exp.Alias():
-                yield self.value(item.alias, item.this, scope, ctes)
-            case _:
-                given = item.output_name if isinstance(item, _NAMED) else ""
-                name = given or self._naming(item, index, self._names.dialect)
-                yield self.value(name, item, scope, ctes)
-
-    def _star(
-        self, star: exp.Star, scope: Scope, ctes: CommonTables, *, of: str | None = None
-    ) -> Iterator[Column]:
-        left_out = {item.name.lower() for item in star.args.get("except_") or []}
-        replaced = {item.alias.lower(): item.this for item in star.args.get("replace") or []}
-        renamed = {item.this.name.lower(): item.alias for item in star.args.get("rename") or []}
-        in_place = self._names.dialect in _USING_IN_PLACE
-        for column in scope.starred(of, in_place=in_place):
-            folded = column.name.lower()
-            if folded in left_out:
-                continue
-            name, expression = renamed.get(folded, column.name), replaced.get(folded)
-            if expression is None:
-                yield column.named(name)
-            else:
-                yield self.value(name, expression, scope, ctes)
+        return self._list.columns(
+            items, scope, lambda name, tree: self.value(name, tree, scope, ctes)
+        )
 
     def value(self, name: str, tree: exp.Expr, scope: Scope, ctes: CommonTables) -> Column:
         """The column that an expression computes."""
