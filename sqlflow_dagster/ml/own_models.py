@@ -19,7 +19,12 @@ def own_trainer(name: str) -> Trainer:
         from sqlflow_dagster.ml.trainers.sklearn import trainer
 
         return trainer
+    if any(item.__module__ == "torch.nn.modules.module" for item in found.__mro__):
+        from sqlflow_dagster.ml.trainers.torch import trainer as torch_trainer
+
+        return torch_trainer
     raise PluginError(
         f"{name} is no model that can be trained",
-        hint="give it the methods fit and predict of scikit-learn's estimators",
+        hint="give it the methods fit and predict of scikit-learn's estimators, "
+        "or make it a torch.nn.Module",
     )

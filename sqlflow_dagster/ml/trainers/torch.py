@@ -1,10 +1,12 @@
-"""PyTorch: networks, from linear models to recurrent ones.
+"""PyTorch: networks, from linear models to recurrent ones and those of the user's own.
 
 Defaults differ from the original SQLFlow where its own made poor models: Adam with a learning rate
 of 0.003 (not Adagrad), batches of 32 rows (not 1), 20 epochs (not 1), layers of 64 and 32 neurons.
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlflow_dagster.errors import PluginError, TerminalError
@@ -15,6 +17,7 @@ from sqlflow_dagster.ml.features.spec import Layout
 from sqlflow_dagster.ml.tasks import LabelType, Task
 from sqlflow_dagster.ml.trainers.networks.attributes import Values, class_count, read_values
 from sqlflow_dagster.ml.trainers.networks.estimators import ESTIMATORS, Estimator
+from sqlflow_dagster.own_classes import is_allowed
 
 if TYPE_CHECKING:
     from sqlflow_dagster.ml.trainers.networks.model import Architecture
@@ -28,7 +31,12 @@ class TorchTrainer:
     ) -> Plan:
         """Check the attributes; the estimator's name says what the task is."""
         _require_torch(estimator)
-        known = _find(estimator)
+        if _clusters(estimator):
+            from sqlflow_dagster.ml.trainers.networks.clustering import read_settings
+
+            read_settings(estimator, attributes)
+            return Plan(task=Task.CLUSTERING, layout=Layout.SCALED)
+        known = _find(estimator, label_type)
         read_values(estimator, known.schema, attributes)
         task = Task.REGRESSION
         if known.schema.classifies:
@@ -36,7 +44,7 @@ class TorchTrainer:
             task = Task.MULTILABEL if several else Task.CLASSIFICATION
         return Plan(
             task=task,
-            layout=Layout.NETWORK,
+            layout=known.layout,
             class_count=class_count(known.schema, attributes),
             inputs=known.inputs,
             lists=True,
@@ -47,7 +55,11 @@ class TorchTrainer:
     def train(self, request: TrainRequest) -> TrainedModel:
         """Train for ``train.epoch`` epochs, or ``train.max_steps`` steps where that is less."""
         _require_torch(request.estimator)
-        known = _find(request.estimator)
+        if _clusters(request.estimator):
+            from sqlflow_dagster.ml.trainers.networks.clustering import find_clusters, read_settings
+
+            return find_clusters(request, *read_settings(request.estimator, request.attributes))
+        known = _find(request.estimator, request.label.type)
         values = read_values(request.estimator, known.schema, request.attributes)
         _check_width(request)
         return _train(request, values, known.architecture(request, values))
@@ -55,14 +67,39 @@ class TorchTrainer:
     def load(self, files: Mapping[str, bytes], *, threads: int = 1) -> TrainedModel:
         """A network from its weights and its architecture, both data only."""
         _require_torch("this model")
-        from sqlflow_dagster.ml.trainers.networks.model import model_from_files
+        from sqlflow_dagster.ml.trainers.networks.clustering import KIND, ClusterModel
+        from sqlflow_dagster.ml.trainers.networks.model import INFO, TorchModel
 
-        return model_from_files(files, threads=threads)
+        try:
+            info = json.loads(files[INFO])
+            if info["kind"] == KIND:
+                return ClusterModel.from_files(info, files, threads)
+            return TorchModel.from_files(info, files, threads)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise TerminalError(f"the files are no network: {error}") from error
 
 
-def _find(estimator: str) -> Estimator:
-    spelt = estimator.rpartition(".")[2].lower()
-    return next(item for name, item in ESTIMATORS.items() if name.lower() == spelt)
+def _clusters(estimator: str) -> bool:
+    return estimator.rpartition(".")[2].lower() == "deepembeddingclustermodel"
+
+
+def _find(estimator: str, label_type: LabelType | None) -> Estimator:
+    """What a name stands for; of a class of the user's own also by the type of its label."""
+    if not is_allowed(estimator):
+        spelt = estimator.rpartition(".")[2].lower()
+        return next(item for name, item in ESTIMATORS.items() if name.lower() == spelt)
+    from sqlflow_dagster.ml.trainers.networks.own_modules import (
+        own_module,
+        own_schema,
+        predicts_classes,
+    )
+
+    classifies = predicts_classes(estimator, label_type)
+    return Estimator(
+        schema=own_schema(estimator, classifies=classifies),
+        architecture=own_module,
+        layout=Layout.SCALED,
+    )
 
 
 def _require_torch(estimator: str) -> None:
@@ -98,7 +135,7 @@ def _train(request: TrainRequest, values: Values, architecture: "Architecture") 
     from sqlflow_dagster.ml.trainers.networks import explanation, heads, loop, model
     from sqlflow_dagster.ml.trainers.networks.rows import Rows
 
-    head = heads.Head.of(request.label)
+    head = replace(heads.Head.of(request.label), outputs=architecture.outputs)
     settings = loop.Settings(
         optimizers=values.optimizers,
         batch_rows=values["train.batch_size"],

@@ -5,6 +5,7 @@ ESTIMATORS: tuple[str, ...] = (
     "DNNLinearCombinedClassifier",
     "DNNLinearCombinedRegressor",
     "DNNRegressor",
+    "DeepEmbeddingClusterModel",
     "LinearClassifier",
     "LinearRegressor",
     "RNNBasedTimeSeriesModel",

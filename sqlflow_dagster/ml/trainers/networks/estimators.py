@@ -8,7 +8,7 @@ from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.attributes import Declaration
 from sqlflow_dagster.ml.base import TrainRequest
 from sqlflow_dagster.ml.features.feature import DEFAULT_INPUT, Combiner
-from sqlflow_dagster.ml.features.spec import FeatureSpec
+from sqlflow_dagster.ml.features.spec import FeatureSpec, Layout
 from sqlflow_dagster.ml.trainers.networks.attributes import (
     CLASS_COUNT,
     LABEL_DIMENSION,
@@ -39,12 +39,14 @@ class Estimator:
         schema: Its attributes.
         architecture: Its network, from the training and the values of the attributes.
         inputs: The names that ``COLUMN … FOR`` may give.
-        label_separator: See :class:`~sqlflow_dagster.ml.base.Plan`.
+        layout: See :class:`~sqlflow_dagster.ml.base.Plan`.
+        label_separator: As there.
     """
 
     schema: Schema
     architecture: "Callable[[TrainRequest, Values], Architecture]"
     inputs: tuple[str, ...] = (DEFAULT_INPUT,)
+    layout: Layout = Layout.NETWORK
     label_separator: str | None = None
 
 

@@ -20,6 +20,7 @@ from sqlflow_dagster.ml.trainers.networks.explanation import integrated_gradient
 from sqlflow_dagster.ml.trainers.networks.feed_forward import FeedForward
 from sqlflow_dagster.ml.trainers.networks.heads import Head
 from sqlflow_dagster.ml.trainers.networks.loop import PREDICT_ROWS, at_most
+from sqlflow_dagster.ml.trainers.networks.own_modules import OwnModule
 from sqlflow_dagster.ml.trainers.networks.recurrent import Recurrent
 from sqlflow_dagster.ml.trainers.networks.rows import Rows
 
@@ -36,6 +37,10 @@ _BASELINE = "explain.baseline."
 class Architecture(Protocol):
     """What a network is built from: frozen data."""
 
+    @property
+    def outputs(self) -> int:
+        """How many numbers the network says of a row."""
+
     def to_json(self) -> dict[str, Any]:
         """The architecture as JSON values."""
 
@@ -46,7 +51,11 @@ class Architecture(Protocol):
         """A network with random weights, see :class:`.explanation.Explainable`."""
 
 
-ARCHITECTURES: Mapping[str, Any] = {"feed-forward": FeedForward, "recurrent": Recurrent}
+ARCHITECTURES: Mapping[str, Any] = {
+    "feed-forward": FeedForward,
+    "recurrent": Recurrent,
+    "own": OwnModule,
+}
 """The kinds of networks by the name that is stored with them."""
 
 
@@ -132,6 +141,33 @@ class TorchModel:
         starts = {f"{_BASELINE}{index}": item for index, item in enumerate(self.baseline)}
         return {WEIGHTS: save({**weights, **starts}), INFO: json.dumps(info).encode()}
 
+    @classmethod
+    def from_files(
+        cls, info: dict[str, Any], files: Mapping[str, bytes], threads: int
+    ) -> "TorchModel":
+        """A model from :meth:`files`, ``info`` being the JSON of one of them.
+
+        Raises:
+            KeyError: A file or a field is missing, or the kind is unknown.
+            PluginError: The allow-list has not the class of the user's own.
+            RuntimeError: The weights do not fit.
+            TypeError: There is another field.
+            ValueError: The weights are no safetensors.
+        """
+        architecture = ARCHITECTURES[info.pop("kind")].from_json(info.pop("architecture"))
+        head = Head.from_json(info.pop("head"))
+        tensors = read_tensors(files[WEIGHTS])
+        count = sum(name.startswith(_BASELINE) for name in tensors)
+        baseline = [tensors.pop(f"{_BASELINE}{index}") for index in range(count)]
+        return cls(
+            network=_filled(architecture, tensors),
+            architecture=architecture,
+            head=head,
+            baseline=baseline,
+            threads=threads,
+            **info,
+        )
+
 
 def versions() -> dict[str, str]:
     """The libraries at work."""
@@ -151,36 +187,7 @@ def read_tensors(data: bytes) -> dict[str, Tensor]:
     return found
 
 
-def model_from_files(files: Mapping[str, bytes], *, threads: int) -> TorchModel:
-    """A model from :meth:`TorchModel.files`; nothing of it is run as code.
-
-    Raises:
-        TerminalError: The files are not such a model.
-    """
-    try:
-        info = json.loads(files[INFO])
-        architecture = ARCHITECTURES[info.pop("kind")].from_json(info.pop("architecture"))
-        head = Head.from_json(info.pop("head"))
-        tensors = read_tensors(files[WEIGHTS])
-        starts = sorted(
-            (name for name in tensors if name.startswith(_BASELINE)),
-            key=lambda name: int(name.removeprefix(_BASELINE)),
-        )
-        baseline = [tensors.pop(name) for name in starts]
-        network = filled(architecture, tensors)
-        return TorchModel(
-            network=network,
-            architecture=architecture,
-            head=head,
-            baseline=baseline,
-            threads=threads,
-            **info,
-        )
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise TerminalError(f"the files are no network: {error}") from error
-
-
-def filled(architecture: Architecture, tensors: Mapping[str, Tensor]) -> nn.Module:
+def _filled(architecture: Architecture, tensors: Mapping[str, Tensor]) -> nn.Module:
     """A network with these weights, in evaluation mode.
 
     Raises:
