@@ -7,7 +7,8 @@ generated tables are dropped, ``keep`` (default), ``drop_after_run`` or ``ttl=7d
 decides what is SQL, ``engine``, ``sqlglot`` or ``grpc://host:port``; default the data source, when it runs a
 statement. ``SQLFLOW_MODEL_STORE``: where models are kept, a folder or a URI; default the data source.
 ``SQLFLOW_KEEP_VERSIONS``: how many versions of each model are kept; default all. ``SQLFLOW_MLFLOW``: the tracking
-URI of an MLflow server that is told about each training; default none.
+URI of an MLflow server that is told about each training; default none. ``SQLFLOW_TRAINERS``: the models of your
+own that programs may name, ``package.Class`` or ``package.*``; default none.
 """
 
 import os
