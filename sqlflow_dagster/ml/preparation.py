@@ -16,26 +16,23 @@ from sqlflow_dagster.ml.features.columns import label_column, source_columns, tr
 from sqlflow_dagster.ml.features.feature import SourceColumn
 from sqlflow_dagster.ml.features.labels import check_label_type
 from sqlflow_dagster.ml.features.treatments import Treatment
-from sqlflow_dagster.ml.judging import can_judge
 from sqlflow_dagster.ml.manifest import Manifest
 from sqlflow_dagster.ml.metrics import find_metric, metric_names
 from sqlflow_dagster.ml.own_models import own_trainer
-from sqlflow_dagster.ml.search import check_installed
 from sqlflow_dagster.ml.search_attributes import SearchPlan, read_search
-from sqlflow_dagster.ml.splitting import Splitting, Way, read_splitting
+from sqlflow_dagster.ml.splitting import Splitting, read_splitting
 from sqlflow_dagster.ml.tasks import LabelType, Task
+from sqlflow_dagster.ml.training_checks import (
+    check_search,
+    check_validation,
+    check_way,
+    read_class_weight,
+)
 from sqlflow_dagster.own_classes import is_allowed
 from sqlflow_dagster.source import Span
 
 Columns: TypeAlias = Sequence[tuple[str, pa.DataType]]
 """Names and types that a SELECT gives."""
-_PATIENCE = (
-    "train.early_stopping_rounds",
-    "early_stopping_rounds",
-    "train.patience",
-    "patience",
-)
-_VALIDATE = 'add validation.split=0.2, or validation.select="SELECT …"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +72,23 @@ class Preparation:
     average: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    """What is predicted, and what the trainer makes of that.
+
+    Attributes:
+        column: The label as the SELECT spells it; None without one.
+        type: What the trainer is told of it.
+        separator: What parts the values of a text that is a list.
+        plan: The trainer's plan.
+    """
+
+    column: str | None
+    type: LabelType | None
+    separator: str | None
+    plan: Plan
+
+
 def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
     """Check a TRAIN statement against the columns of its SELECT.
 
@@ -84,28 +98,19 @@ def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
     trainer = find_trainer(statement.estimator, statement.estimator_span)
     names = [name for name, _ in columns]
     common = read_common(statement.attributes)
-    label, label_type = _label(statement, columns)
-    separator = common["train.label_separator"] if label_type == "string" else None
-    plan = _plan(trainer, statement, "texts" if separator else label_type)
-    if label_type == "string":
-        separator = separator or plan.label_separator
-    _check_label(statement, plan, label_type, separator)
-    _check_way(statement, plan)
+    target = _target(statement, columns, trainer, common["train.label_separator"])
+    plan = target.plan
+    check_way(statement, plan)
     weight, group = (
         _named_column(statement, attribute, names)
         for attribute in ("train.weight_column", "train.group_column")
     )
-    if plan.task is Task.RANKING and group is None:
-        raise TerminalError(
-            f"{statement.estimator} ranks the rows of groups, but nothing says which rows are one",
-            statement.estimator_span,
-            "add train.group_column, and ORDER BY that column to the SELECT",
-        )
+    _check_groups(statement, plan, group)
     splitting = read_splitting(statement.attributes, common, names, group=group)
     search = read_search(statement.attributes, common)
-    _check_validation(statement, plan.task, splitting, search)
+    check_validation(statement, plan, splitting, search)
     if search is not None:
-        _check_search(statement, trainer, search, "texts" if separator else label_type, plan)
+        check_search(statement, trainer, search, target.type, plan)
     asked = find(statement.attributes, "validation.metrics")
     metrics = metric_names(asked.value) if asked else ()
     for name in metrics:
@@ -113,26 +118,49 @@ def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
     return Preparation(
         trainer=trainer,
         plan=plan,
-        label=label,
+        label=target.column,
         label_span=statement.label.span if statement.label else None,
-        label_separator=separator,
+        label_separator=target.separator,
         weight=weight,
         group=group,
         treatments=treatments(
             statement,
             columns,
-            label=label,
+            label=target.column,
             listed_only=common["train.columns"] == "listed",
             left_out=[name for name in (weight, group, splitting.column) if name is not None],
             inputs=plan.inputs,
         ),
-        class_weight=_class_weight(statement, plan),
+        class_weight=read_class_weight(statement, plan),
         splitting=splitting,
         search=search,
         metrics=metrics,
         metrics_span=value_span(asked),
         average=common["validation.average"],
     )
+
+
+def _target(
+    statement: TrainStatement, columns: Columns, trainer: Trainer, separator: str | None
+) -> _Target:
+    column, type_ = _label(statement, columns)
+    if type_ != "string":
+        separator = None
+    told: LabelType | None = "texts" if separator else type_
+    plan = _plan(trainer, statement, told)
+    if type_ == "string":
+        separator = separator or plan.label_separator
+    _check_label(statement, plan, type_, separator)
+    return _Target(column=column, type=told, separator=separator, plan=plan)
+
+
+def _check_groups(statement: TrainStatement, plan: Plan, group: str | None) -> None:
+    if plan.task is Task.RANKING and group is None:
+        raise TerminalError(
+            f"{statement.estimator} ranks the rows of groups, but nothing says which rows are one",
+            statement.estimator_span,
+            "add train.group_column, and ORDER BY that column to the SELECT",
+        )
 
 
 def check_attributes(statement: TrainStatement) -> None:
@@ -142,16 +170,22 @@ def check_attributes(statement: TrainStatement) -> None:
         TerminalError: With the place of what is wrong.
     """
     trainer = find_trainer(statement.estimator, statement.estimator_span)
-    read_common(statement.attributes)
+    common = read_common(statement.attributes)
+    splitting = read_splitting(statement.attributes, common, None)
+    search = read_search(statement.attributes, common)
     errors = []
     label_types = get_args(LabelType) if statement.label is not None else (None,)
     for label_type in label_types:
         try:
-            trainer.plan(statement.estimator, of_trainer(statement.attributes), label_type)
+            plan = _plan(trainer, statement, label_type)
+            check_way(statement, plan)
+            check_validation(statement, plan, splitting, search)
+            if search is not None:
+                check_search(statement, trainer, search, label_type, plan)
         except TerminalError as error:
+            if isinstance(error.__cause__, PluginError):
+                raise
             errors.append(error)
-        except PluginError as error:
-            raise TerminalError(error.message, statement.estimator_span, error.hint) from error
         else:
             return
     raise errors[0]
@@ -185,23 +219,6 @@ def check_base(statement: TrainStatement, base: Manifest) -> None:
         raise TerminalError(
             f"{statement.estimator} cannot go on from a model of {base.estimator}",
             statement.base_model.span if statement.base_model else None,
-        )
-
-
-def _check_way(statement: TrainStatement, plan: Plan) -> None:
-    """Refuse ways of training that the estimator does not know."""
-    if statement.base_model is not None and not plan.goes_on:
-        raise TerminalError(
-            f"{statement.estimator} cannot go on from a model: each training starts afresh",
-            statement.base_model.span,
-            "leave USING out, and train on all rows",
-        )
-    external = find(statement.attributes, "train.external_memory")
-    if external is not None and external.value and not plan.in_batches:
-        raise TerminalError(
-            f"{statement.estimator} wants all rows in memory",
-            external.span,
-            "leave train.external_memory out",
         )
 
 
@@ -279,102 +296,3 @@ def find_trainer(estimator: str, span: Span | None) -> Trainer:
         return own_trainer(estimator) if is_allowed(estimator) else trainers.get(estimator)
     except PluginError as error:
         raise TerminalError(error.message, span, error.hint) from error
-
-
-def _check_validation(
-    statement: TrainStatement, task: Task, splitting: Splitting, search: SearchPlan | None
-) -> None:
-    """Refuse what wants rows to validate on where there are none."""
-    patience = find(statement.attributes, *_PATIENCE)
-    if patience is not None and not splitting.validates:
-        raise TerminalError(
-            f"{patience.name} wants rows to validate on, but "
-            + (
-                "the final model of validation.folds learns from all rows"
-                if splitting.way is Way.FOLDS
-                else "the statement names none"
-            ),
-            patience.span,
-            _VALIDATE,
-        )
-    if search is not None and splitting.way is Way.NONE:
-        first = next(iter(search.attributes.values()))
-        raise TerminalError(
-            f"{first.name} wants rows to compare models on, but the statement names none",
-            first.span,
-            f"{_VALIDATE}, or validation.folds=5",
-        )
-    if search is not None and not can_judge(task, labelled=task.supervised):
-        raise TerminalError(
-            f"nothing says which of two models that do {task} is better: there is nothing to search",
-            next(iter(search.attributes.values())).span,
-        )
-    if splitting.way is Way.FOLDS and not can_judge(task, labelled=task.supervised):
-        raise TerminalError(
-            f"models that do {task} are not compared: nothing says which of them is right",
-            splitting.span,
-            "leave validation.folds out",
-        )
-    external = find(statement.attributes, "train.external_memory")
-    if external is None or not external.value:
-        return
-    if search is not None or splitting.way not in (Way.NONE, Way.SELECT):
-        raise TerminalError(
-            "with train.external_memory only validation.select says which rows validate, and "
-            "nothing is searched",
-            external.span,
-            "split the rows in the SELECT",
-        )
-
-
-def _check_search(
-    statement: TrainStatement,
-    trainer: Trainer,
-    search: SearchPlan,
-    label_type: LabelType | None,
-    plan: Plan,
-) -> None:
-    """Let the trainer judge the values that trials may give."""
-    fixed = of_trainer(statement.attributes)
-    for values in search.corners():
-        tried = trainer.plan(
-            statement.estimator, (*fixed, *search.attributes_of(values)), label_type
-        )
-        if (tried.task, tried.layout) != (plan.task, plan.layout):
-            raise TerminalError(
-                f"a search finds the best of models that do the same, but some of these do "
-                f"{plan.task} and some {tried.task}",
-                next(iter(search.attributes.values())).span,
-            )
-    if search.metric is not None:
-        find_metric(search.metric, plan.task, search.metric_span)
-    try:
-        check_installed()
-    except PluginError as error:
-        place = next(iter(search.attributes.values())).span
-        raise TerminalError(error.message, place, error.hint) from error
-
-
-def _class_weight(statement: TrainStatement, plan: Plan) -> Attribute | None:
-    """``train.class_weight``, which is ``balanced`` or a number for each class."""
-    item = find(statement.attributes, "train.class_weight")
-    if item is None:
-        return None
-    if plan.task is not Task.CLASSIFICATION:
-        raise TerminalError(
-            f"{item.name} weighs the classes of a classification, but this is {plan.task}",
-            item.span,
-        )
-    match item.value:
-        case str(word) if word.lower() == "balanced":
-            return item
-        case (_, *_) as numbers if all(
-            isinstance(number, int | float) and not isinstance(number, bool) and number >= 0
-            for number in numbers
-        ):
-            return item
-    raise TerminalError(
-        f'{item.name} wants "balanced" or a number from 0 for each class, but got {item.value!r}',
-        value_span(item),
-        "the classes count in sorted order, such as [1, 5]",
-    )

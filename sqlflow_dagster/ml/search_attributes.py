@@ -37,6 +37,11 @@ class SearchPlan:
     metric: str | None
     metric_span: Span | None
 
+    @property
+    def first(self) -> Attribute:
+        """The first attribute of the search, for messages about all of it."""
+        return next(iter(self.attributes.values()))
+
     def attributes_of(self, values: Values) -> tuple[Attribute, ...]:
         """The attributes that a trial gives to the trainer."""
         return tuple(

@@ -78,7 +78,7 @@ class Splitting:
 def read_splitting(
     attributes: Sequence[Attribute],
     values: Mapping[str, Any],
-    columns: Sequence[str],
+    columns: Sequence[str] | None,
     *,
     group: str | None = None,
 ) -> Splitting:
@@ -87,7 +87,7 @@ def read_splitting(
     Args:
         attributes: Of the statement.
         values: What :func:`~sqlflow_dagster.ml.attributes.read_common` gave.
-        columns: What the SELECT gives.
+        columns: What the SELECT gives; None where that is not known, and names are taken as they are.
         group: The column of the groups of a ranking, which are not torn apart.
 
     Raises:
@@ -109,6 +109,8 @@ def read_splitting(
 
     def column(name: str) -> str:
         item = given[name]
+        if columns is None:
+            return str(item.value)
         return columns[column_index(str(item.value), columns, value_span(item), name)]
 
     share = values[SPLIT] or DEFAULT_SHARE

@@ -181,7 +181,7 @@ def test_without_optuna_a_search_says_what_to_install(
         raise PluginError("not installed", hint="pip install 'sqlflow-dagster[search]'")
 
     monkeypatch.setattr(searching, "check_installed", absent)
-    monkeypatch.setattr("sqlflow_dagster.ml.preparation.check_installed", absent)
+    monkeypatch.setattr("sqlflow_dagster.ml.training_checks.check_installed", absent)
     statement = parse(
         "TO TRAIN xgboost.gbtree WITH validation.split=0.2, search.max_depth=[3, 9] "
         "LABEL class INTO m"

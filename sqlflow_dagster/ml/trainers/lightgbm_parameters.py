@@ -22,7 +22,7 @@ from sqlflow_dagster.ml.attributes import (
     value_span,
 )
 from sqlflow_dagster.ml.tasks import LabelType, Task
-from sqlflow_dagster.ml.trainers.lightgbm_names import BOOSTINGS, named_boosting, named_task
+from sqlflow_dagster.ml.trainers.lightgbm_names import BOOSTINGS, named_boosting, own_name
 from sqlflow_dagster.source import Span
 
 if TYPE_CHECKING:
@@ -102,6 +102,11 @@ _OF_SLOTS = (
 _PLACE = re.compile(r" at \S+, line \d+ \.\s*$")
 _CLASSES = ("binary", "multiclass", "softmax", "multiclassova", "multiclass_ova", "ova", "ovr")
 _RANKS = ("lambdarank", "rank_xendcg", "xendcg", "xe_ndcg", "xe_ndcg_mart", "xendcg_mart")
+_TASKS = {
+    "lgbmclassifier": Task.CLASSIFICATION,
+    "lgbmranker": Task.RANKING,
+    "lgbmregressor": Task.REGRESSION,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +214,7 @@ def task_of(settings: Settings, label_type: LabelType | None) -> Task:
     Raises:
         TerminalError: Name and objective contradict each other.
     """
-    named, objective = named_task(settings.estimator), settings.objective
+    named, objective = _named_task(settings.estimator), settings.objective
     if objective is None:
         classes = settings.class_count is not None or label_type in ("string", "bool")
         return named or (Task.CLASSIFICATION if classes else Task.REGRESSION)
@@ -310,3 +315,8 @@ def _unknown(attribute: Attribute, estimator: str, known: set[str]) -> TerminalE
 
 def _json_value(value: Any) -> Any:
     return json.loads(json.dumps(value))
+
+
+def _named_task(estimator: str) -> Task | None:
+    """What an estimator's name says that it does; None where objective and label say."""
+    return _TASKS.get(own_name(estimator))

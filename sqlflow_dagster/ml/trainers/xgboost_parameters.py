@@ -23,7 +23,7 @@ from sqlflow_dagster.ml.attributes import (
 )
 from sqlflow_dagster.ml.tasks import Task
 from sqlflow_dagster.ml.trainers.boosted_trees import is_boosted_trees, translated
-from sqlflow_dagster.ml.trainers.xgboost_names import Variant, variant
+from sqlflow_dagster.ml.trainers.xgboost_variants import Variant, variant
 from sqlflow_dagster.source import Span
 
 DECLARATIONS = (
