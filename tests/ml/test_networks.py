@@ -199,6 +199,11 @@ def test_training_ends_when_validation_gets_no_better(parse: Parse) -> None:
         ("dnn_hidden_units=[3]", "has no attribute 'dnn_hidden_units'", "did you mean 'model.hid"),
         ("optimiser=Adam", "has no attribute 'optimiser'", "did you mean 'model.optimizer'"),
         ("model.weight_column=x", "has no attribute 'model.weight", "did you mean 'train.weight"),
+        (
+            "optimizer.learning_rate=0.1, optimizer.lr=0.2",
+            "attribute optimizer.lr is given twice",
+            "keep one",
+        ),
         ("model.optimizer=Ftrl, optimizer.l1=0.1", "Ftrl has no option 'l1'", "known: "),
     ],
 )
@@ -261,3 +266,18 @@ def test_going_on_from_a_model(parse: Parse, shops: pa.Table) -> None:
             training=rows,
             base=first,
         )
+
+
+def test_a_rare_class_may_count_more(parse: Parse) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.random(400) < 0.1
+    rows = pa.table({"x": rng.normal(size=400) + y, "y": y})
+    found = {
+        weight: trained(parse, f"LinearClassifier WITH epoch=20{weight} LABEL y", rows)
+        .predict(rows)
+        .to_pylist()
+        .count(True)
+        for weight in ("", ", train.class_weight=balanced", ", train.class_weight=[1, 3]")
+    }
+    few, balanced, some = found.values()
+    assert few < some < balanced

@@ -1,7 +1,7 @@
 """The attributes of the networks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlflow_dagster.errors import TerminalError
@@ -170,20 +170,12 @@ def schema(
     for name in _DEEP if prefixed else ():
         aliases |= {name: f"model.dnn_{name}", f"model.{name}": f"model.dnn_{name}"}
     defaults = training or {}
+    usual = [
+        replace(item, default=defaults[item.name]) if item.name in defaults else item
+        for item in TRAINING
+    ]
     return Schema(
-        declarations=(
-            *declarations,
-            *(
-                Declaration(
-                    name=item.name,
-                    kind=item.kind,
-                    default=defaults.get(item.name, item.default),
-                    minimum=item.minimum,
-                    choices=item.choices,
-                )
-                for item in TRAINING
-            ),
-        ),
+        declarations=(*declarations, *usual),
         classifies=classifies,
         optimizers=optimizers or {"optimizer": ""},
         aliases=aliases,
@@ -201,45 +193,20 @@ def read_values(estimator: str, known: Schema, attributes: tuple[Attribute, ...]
         prefix: [item for item in attributes if item.name.lower().startswith(prefix)]
         for prefix in prefixes
     }
-    losses = LOSSES[known.classifies]
     chosen = [
         Declaration(name=f"model.{name}", kind="text", default="Adam", choices=OPTIMIZERS)
         for name in known.optimizers
     ]
-    usual = next(iter(losses))
-    choices = (*losses, *(alias for alias, name in _LOSS_ALIASES.items() if name in losses))
-    loss = Declaration(name="model.loss", kind="text", default=usual, choices=choices)
-    options = [
-        item for item in _LOSS_OPTIONS if any(_option(item) in names for names in losses.values())
-    ]
-    declarations = [*known.declarations, *chosen, loss, *options]
+    declarations = [*known.declarations, *chosen, *_loss_declarations(known)]
     rest = [item for item in attributes if not item.name.lower().startswith(tuple(prefixes))]
+    near = [f"{prefix}learning_rate" for prefix in prefixes]
     for item in rest:
-        if not known.classifies and declared_name(item.name, [CLASS_COUNT], known.aliases):
-            raise TerminalError(
-                f"{estimator} has no attribute {item.name!r}: it predicts numbers",
-                item.span,
-                "leave it out, or take an estimator whose name ends with Classifier",
-            )
-        if declared_name(item.name, declarations, known.aliases) is None:
-            near = [f"{prefix}learning_rate" for prefix in prefixes]
-            raise unknown_attribute(item, estimator, [*(d.name for d in declarations), *near])
+        _check_known(item, estimator, known, declarations, near)
     given = read(rest, declarations, estimator=estimator, aliases=known.aliases)
-    written = given.pop("model.loss")
-    name = _LOSS_ALIASES.get(written, written)
-    loss_options = {_option(item): given.pop(item.name) for item in options}
-    loss_options = {key: value for key, value in loss_options.items() if value is not None}
-    for key in loss_options:
-        if key not in losses[name]:
-            attribute = find(rest, f"loss.{key}")
-            raise TerminalError(
-                f"loss {name} has no option {key!r}",
-                attribute.span if attribute else None,
-                f"known: {', '.join(losses[name])}" if losses[name] else "leave it out",
-            )
+    loss, loss_options = _take_loss(given, known, rest)
     return Values(
         given=given,
-        loss=name,
+        loss=loss,
         loss_options=loss_options,
         optimizers=tuple(
             OptimizerChoice(
@@ -253,15 +220,64 @@ def read_values(estimator: str, known: Schema, attributes: tuple[Attribute, ...]
     )
 
 
+def _check_known(
+    attribute: Attribute,
+    estimator: str,
+    known: Schema,
+    declarations: Sequence[Declaration],
+    near: Sequence[str],
+) -> None:
+    """Refuse an unknown attribute; ``near`` are names it may have been meant for, besides."""
+    if not known.classifies and declared_name(attribute.name, [CLASS_COUNT], known.aliases):
+        raise TerminalError(
+            f"{estimator} has no attribute {attribute.name!r}: it predicts numbers",
+            attribute.span,
+            "leave it out, or take an estimator whose name ends with Classifier",
+        )
+    if declared_name(attribute.name, declarations, known.aliases) is None:
+        names = [*(item.name for item in declarations), *near]
+        raise unknown_attribute(attribute, estimator, names)
+
+
+def _loss_declarations(known: Schema) -> list[Declaration]:
+    losses = LOSSES[known.classifies]
+    choices = (*losses, *(alias for alias, name in _LOSS_ALIASES.items() if name in losses))
+    names = {f"loss.{option}" for options in losses.values() for option in options}
+    return [
+        Declaration(name="model.loss", kind="text", default=next(iter(losses)), choices=choices),
+        *(item for item in _LOSS_OPTIONS if item.name in names),
+    ]
+
+
+def _take_loss(
+    given: dict[str, Any], known: Schema, attributes: Sequence[Attribute]
+) -> tuple[str, dict[str, float]]:
+    """Take the loss and its options out of the values given."""
+    written = given.pop("model.loss")
+    loss = _LOSS_ALIASES.get(written, written)
+    allowed = LOSSES[known.classifies][loss]
+    options = {}
+    for declaration in _LOSS_OPTIONS:
+        value = given.pop(declaration.name, None)
+        if value is None:
+            continue
+        name = declaration.name.removeprefix("loss.")
+        if name not in allowed:
+            attribute = find(attributes, declaration.name)
+            raise TerminalError(
+                f"loss {loss} has no option {name!r}",
+                attribute.span if attribute else None,
+                f"known: {', '.join(allowed)}" if allowed else "leave it out",
+            )
+        options[name] = value
+    return loss, options
+
+
 def class_count(known: Schema, attributes: tuple[Attribute, ...]) -> Attribute | None:
     """The attribute that says how many classes there are."""
     return next(
         (i for i in attributes if declared_name(i.name, [CLASS_COUNT], known.aliases)), None
     )
-
-
-def _option(declaration: Declaration) -> str:
-    return declaration.name.removeprefix("loss.")
 
 
 def _json_value(value: Any) -> Any:

@@ -71,6 +71,7 @@ def read_options(optimizer: str, prefix: str, attributes: list[Attribute]) -> di
     aliases = {**_ALIASES, **_OWN_ALIASES.get(optimizer, {})}
     options: dict[str, Any] = {"lr": LEARNING_RATE}
     betas = dict(_BETAS)
+    names_given: set[str] = set()
     for attribute in attributes:
         written = attribute.name[len(prefix) :].lower()
         name = "betas" if written in betas else aliases.get(written, written)
@@ -81,6 +82,12 @@ def read_options(optimizer: str, prefix: str, attributes: list[Attribute]) -> di
                 attribute.span,
                 did_you_mean(written, names) or f"known: {', '.join(sorted(names))}",
             )
+        once = written if written in betas else name
+        if once in names_given:
+            raise TerminalError(
+                f"attribute {attribute.name} is given twice", attribute.span, "keep one of them"
+            )
+        names_given.add(once)
         value: Any = attribute.value
         if written in betas:
             betas[written] = _number(attribute)

@@ -18,7 +18,7 @@ from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.attributes import Declaration
 from sqlflow_dagster.ml.base import TrainRequest
 from sqlflow_dagster.ml.tasks import LabelType
-from sqlflow_dagster.ml.trainers.networks.attributes import Schema, Values, schema
+from sqlflow_dagster.ml.trainers.networks.attributes import CLASS_COUNT, Schema, Values, schema
 from sqlflow_dagster.ml.trainers.networks.rows import Rows
 from sqlflow_dagster.own_classes import load_class
 
@@ -128,6 +128,8 @@ def own_schema(name: str, *, classifies: bool) -> Schema:
     """The attributes of a module: the parameters of its constructor, and those of the training."""
     names = [item for item in _parameters(name) if item not in (*INPUT_NAMES, *OUTPUT_NAMES)]
     declared = [Declaration(name=f"model.{item}", kind="any") for item in names]
+    if classifies:
+        declared.append(CLASS_COUNT)
     return schema(declared, classifies=classifies)
 
 
@@ -142,7 +144,7 @@ def own_module(request: TrainRequest, values: Values) -> OwnModule:
     parameters = _parameters(name)
     arguments: dict[str, Any] = dict.fromkeys(set(parameters) & set(OUTPUT_NAMES), outputs)
     arguments |= dict.fromkeys(set(parameters) & set(INPUT_NAMES), len(request.features.slots))
-    for item in parameters:
+    for item in set(parameters) - set(arguments):
         value = values.given.get(f"model.{item}")
         if value is not None:
             arguments[item] = list(value) if isinstance(value, tuple) else value
