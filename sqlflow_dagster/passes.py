@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity
-from sqlflow_dagster.graph.analysis import AnalyzedStatement, analyze
+from sqlflow_dagster.graph.analysis import analyze
+from sqlflow_dagster.graph.analyzed import AnalyzedStatement
 from sqlflow_dagster.graph.annotations import misplaced_annotations
 from sqlflow_dagster.graph.column_checks import column_problems
 from sqlflow_dagster.graph.dependencies import Waits, dependencies

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from sqlflow_dagster.graph.analysis import VALIDATION_SELECT, AnalyzedQuery, AnalyzedStatement
+from sqlflow_dagster.graph.analyzed import AnalyzedQuery, AnalyzedStatement
 from sqlflow_dagster.graph.dependencies import Views
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
 from sqlflow_dagster.graph.generated_names import generated_name, sql_name
@@ -24,6 +24,7 @@ from sqlflow_dagster.graph.program import Program
 from sqlflow_dagster.lang.expressions import Literal
 from sqlflow_dagster.lang.sql_text import normalized_sql
 from sqlflow_dagster.lang.statements import (
+    VALIDATION_SELECT,
     Attribute,
     EvaluateStatement,
     ExplainStatement,

@@ -15,7 +15,6 @@ from sqlglot import exp
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.errors import CompileError, Diagnostic
-from sqlflow_dagster.graph.analysis import VALIDATION_SELECT
 from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.graph.resources import annotation_comments
@@ -24,6 +23,7 @@ from sqlflow_dagster.lang.dialects import lexis
 from sqlflow_dagster.lang.expressions import ListExpression, Literal, Name, expression_text
 from sqlflow_dagster.lang.printer import print_statement
 from sqlflow_dagster.lang.statements import (
+    VALIDATION_SELECT,
     EvaluateStatement,
     QualifiedName,
     QueryStatement,

@@ -11,21 +11,21 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from sqlflow_dagster.codes import Code
-from sqlflow_dagster.errors import Diagnostic, Severity
+from sqlflow_dagster.errors import Diagnostic
+from sqlflow_dagster.graph.analyzed import AnalyzedQuery, AnalyzedStatement
 from sqlflow_dagster.graph.annotations import (
     NO_ANNOTATIONS,
-    Annotations,
     annotations,
     declared_effects,
     refuse_declarations,
 )
-from sqlflow_dagster.graph.effects import Effects, Mode, Write, merged_effects, names_after
-from sqlflow_dagster.graph.judge import judge, refused
+from sqlflow_dagster.graph.clause_effects import clause_effects
+from sqlflow_dagster.graph.effects import Effects, merged_effects, names_after
+from sqlflow_dagster.graph.judge import judged
 from sqlflow_dagster.graph.keyword_effects import keyword_effects, set_effects
-from sqlflow_dagster.graph.loose import loose_effects
 from sqlflow_dagster.graph.objects import Names, ObjectRef, model_ref
 from sqlflow_dagster.graph.procedures import Procedures
-from sqlflow_dagster.graph.queries import UNKNOWN_SHAPE, QueryShape, query_shape
+from sqlflow_dagster.graph.queries import UNKNOWN_SHAPE, query_shape
 from sqlflow_dagster.graph.resources import ANNOTATION
 from sqlflow_dagster.graph.sql_effects import sql_effects
 from sqlflow_dagster.lang.clause_parser import ClauseError, parse_clause, parse_show_train
@@ -43,68 +43,14 @@ from sqlflow_dagster.lang.scanner import (
 from sqlflow_dagster.lang.sql_text import content_end
 from sqlflow_dagster.lang.standard import Rejection, parse_sql
 from sqlflow_dagster.lang.statements import (
-    EvaluateStatement,
-    ExplainStatement,
-    OptimizeStatement,
-    PredictStatement,
-    QualifiedName,
+    VALIDATION_SELECT,
     Query,
-    QueryStatement,
-    RunStatement,
     SqlStatement,
     Statement,
-    TemporaryTableStatement,
-    TrainStatement,
     TransactionStatement,
     attribute,
 )
 from sqlflow_dagster.source import Source, Span
-
-VALIDATION_SELECT = "validation.select"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnalyzedQuery:
-    """A SELECT of a machine-learning statement with what is known of it.
-
-    Attributes:
-        query: The SELECT.
-        reads: What it reads.
-        shape: How complex it is and what it gives.
-    """
-
-    query: Query
-    reads: frozenset[ObjectRef]
-    shape: QueryShape = UNKNOWN_SHAPE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnalyzedStatement:
-    """A statement with its effects, before it becomes a step.
-
-    Attributes:
-        statement: The statement.
-        effects: What it reads and writes.
-        names: How its names are resolved.
-        prefix: The session statements in force.
-        views: Those of ``prefix`` that stand for TEMP tables and views.
-        query: Its SELECT; None for a statement without one.
-        validation: Its ``validation.select``; None without one.
-        temporary_tables: The generated tables that it reads.
-        annotations: What the comments above it say of it.
-        parts: What each statement of a transaction reads and writes; empty for any other statement.
-    """
-
-    statement: Statement
-    effects: Effects
-    names: Names
-    prefix: tuple[str, ...] = ()
-    views: tuple[str, ...] = ()
-    query: AnalyzedQuery | None = None
-    validation: AnalyzedQuery | None = None
-    temporary_tables: tuple[TemporaryTableStatement, ...] = ()
-    annotations: Annotations = NO_ANNOTATIONS
-    parts: tuple[Effects, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,14 +66,19 @@ class _Transaction:
 
 @dataclass(slots=True, kw_only=True)
 class _Analysis:
-    """The state of one walk over the pieces of a program."""
+    """The state of one walk over the pieces of a program.
+
+    Whether there are annotations and words of clauses at all is found once: most programs have neither, and then
+    no statement need be searched for them.
+    """
 
     source: Source
     names: Names
     parser: ExternalParser | None = None
     prefix: tuple[str, ...] = ()
     prefix_reads: frozenset[ObjectRef] = frozenset()
-    annotated: bool = False
+    annotated: bool
+    clauses: bool
     given_names: set[str] = field(default_factory=set)
     transaction: _Transaction | None = None
     procedures: Procedures = field(default_factory=Procedures)
@@ -187,6 +138,7 @@ def analyze(
         names=names,
         parser=parser,
         annotated=ANNOTATION.search(source.text) is not None,
+        clauses=_CLAUSE_WORDS.search(source.text) is not None,
     )
     for piece in pieces:
         if piece.content < piece.end:
@@ -214,14 +166,15 @@ def _statement(span: Span, piece: Piece, state: _Analysis) -> None:
         _refuse_in_transaction(show.span, state)
         reads = frozenset({model_ref(show.model.name.parts)})
         return state.add(show, Effects(reads=reads))
-    _refuse_misplaced_clause(span, state)
+    if state.clauses:
+        _refuse_misplaced_clause(span, state)
     return _plain_statement(span, state)
 
 
 def _plain_statement(span: Span, state: _Analysis) -> None:
     sql = span.text
     effects = (
-        declared_effects(span, state.names)
+        (declared_effects(span, state.names) if state.annotated else None)
         or keyword_effects(sql)
         or _parsed_effects(sql, state.names)
     )
@@ -246,43 +199,10 @@ def _parsed_effects(sql: str, names: Names) -> Effects | Rejection:
 def _judged(
     found: Effects | Rejection, sql: str, place: Span, what: str, state: _Analysis
 ) -> Effects:
-    """What a statement does: by the parser configured, the built-in one, or else its keywords.
-
-    Args:
-        found: What the built-in parser says.
-        sql: The statement.
-        place: Where it stands, or what its text was taken out of.
-        what: What messages call it, with a verb.
-        state: Gets the problems.
-    """
-    if state.parser is not None:
-        verdict = judge(state.parser, sql, state.names)
-        if verdict.rejection is not None:
-            at = _within(place, sql, verdict.rejection)
-            state.problems.append(refused(verdict.rejection, at, what))
-            return Effects(barrier=True)
-        if verdict.effects and (isinstance(found, Rejection) or found.barrier):
-            return verdict.effects
-    if not isinstance(found, Rejection):
-        return found
-    message = f"{what}not understood, sent to the engine as it is: {found.message}"
-    hint = "its tables were guessed from its keywords"
-    warning = Diagnostic(
-        code=Code.NOT_UNDERSTOOD,
-        message=message,
-        span=_within(place, sql, found),
-        hint=hint,
-        severity=Severity.WARNING,
-    )
-    state.problems.append(warning)
-    return loose_effects(sql, state.names)
-
-
-def _within(place: Span, sql: str, rejection: Rejection) -> Span:
-    """Where a statement is rejected; all of its place where that holds it as a quoted text."""
-    if place.text != sql:
-        return place
-    return place.source.span(place.start + rejection.start, place.start + rejection.end)
+    effects, problem = judged(found, sql, place, what, parser=state.parser, names=state.names)
+    if problem is not None:
+        state.problems.append(problem)
+    return effects
 
 
 _CLAUSE_WORDS = re.compile(rf"\bTO\s+(?:{'|'.join(VERBS)})\b", re.IGNORECASE)
@@ -389,7 +309,7 @@ def _query_statement(span: Span, clause: int, state: _Analysis) -> None:
         text = _without_end(select.value, dialect)
         tree = parse_sql(text, dialect)
         validation = _query(Query(sql=text), tree, select.span, f"{VALIDATION_SELECT} is ", state)
-    effects = _model_effects(statement, state.names)
+    effects = clause_effects(statement, state.names)
     reads = effects.reads | analyzed.reads | (validation.reads if validation else frozenset())
     return state.add(
         statement, replace(effects, reads=reads), query=analyzed, validation=validation
@@ -411,31 +331,3 @@ def _query(
         found, shape = sql_effects(tree, state.names), query_shape(tree)
     reads = _judged(found, query.sql, place, what, state).reads
     return AnalyzedQuery(query=query, reads=reads, shape=shape)
-
-
-def _model_effects(statement: QueryStatement, names: Names) -> Effects:
-    """What the clause of a statement reads and writes, its SELECT left out."""
-    match statement:
-        case TrainStatement(into=into, base_model=base):
-            reads = frozenset({model_ref(base.name.parts)} if base else ())
-            return Effects(reads=reads, writes=_replaces(model_ref(into.parts)))
-        case PredictStatement(into=into, model=model):
-            reads = frozenset({model_ref(model.name.parts)})
-            return Effects(reads=reads, writes=_replaces(names.table(into.parts)))
-        case EvaluateStatement(into=into, model=model) | ExplainStatement(into=into, model=model):
-            reads = frozenset({model_ref(model.name.parts)})
-            return Effects(reads=reads, writes=_table_written(into, names))
-        case RunStatement(into=tables):
-            writes = tuple(Write(ref=names.table(item.parts), mode=Mode.REPLACE) for item in tables)
-            # Without INTO nobody can tell what the image does.
-            return Effects(writes=writes, barrier=not writes)
-        case OptimizeStatement(into=into):
-            return Effects(writes=_replaces(names.table(into.parts)))
-
-
-def _replaces(ref: ObjectRef) -> tuple[Write, ...]:
-    return (Write(ref=ref, mode=Mode.REPLACE),)
-
-
-def _table_written(into: QualifiedName | None, names: Names) -> tuple[Write, ...]:
-    return () if into is None else _replaces(names.table(into.parts))

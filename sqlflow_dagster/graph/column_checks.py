@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
-from sqlflow_dagster.graph.analysis import AnalyzedQuery, AnalyzedStatement
+from sqlflow_dagster.graph.analyzed import AnalyzedQuery, AnalyzedStatement
 from sqlflow_dagster.graph.column_tracker import ColumnTracker
 from sqlflow_dagster.graph.columns import Relation, bare
 from sqlflow_dagster.graph.effects import Mode

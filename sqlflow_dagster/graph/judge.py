@@ -1,10 +1,10 @@
-"""What the parser that is configured says of each statement of a program."""
+"""What a statement does, by the parser that is configured, the built-in one or its keywords."""
 
 import re
 from dataclasses import dataclass
 
 from sqlflow_dagster.codes import Code
-from sqlflow_dagster.errors import Diagnostic
+from sqlflow_dagster.errors import Diagnostic, Severity
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
 from sqlflow_dagster.graph.loose import loose_effects
 from sqlflow_dagster.graph.objects import Names, ObjectRef
@@ -49,20 +49,66 @@ def judge(parser: ExternalParser, sql: str, names: Names) -> Verdict:
     return Verdict(effects=_effects(parsed, sql, names))
 
 
-def refused(rejection: Rejection, place: Span, what: str) -> Diagnostic:
-    """The error for what a parser rejects.
+def judged(
+    found: Effects | Rejection,
+    sql: str,
+    place: Span,
+    what: str,
+    *,
+    parser: ExternalParser | None,
+    names: Names,
+) -> tuple[Effects, Diagnostic | None]:
+    """What a statement does: by the parser configured, the built-in one, or else its keywords.
 
     Args:
-        rejection: Why.
-        place: The statement, or where it comes from if its text stands in quotes.
+        found: What the built-in parser says.
+        sql: The statement, without a machine-learning clause and without a semicolon.
+        place: Where it stands, or what its text was taken out of.
         what: Empty, or what a message calls it and a verb, such as ``the SELECT is``.
+        parser: The one that decides what is SQL; None for the engine, later.
+        names: How its names are resolved.
+
+    Returns:
+        Its effects, and what is to be said against it.
+
+    Raises:
+        TransientError: The parser cannot be asked now.
+        TerminalError: It cannot be asked at all.
     """
+    if parser is not None:
+        verdict = judge(parser, sql, names)
+        if verdict.rejection is not None:
+            at = _within(place, sql, verdict.rejection)
+            return Effects(barrier=True), _refused(verdict.rejection, at, what)
+        if verdict.effects and (isinstance(found, Rejection) or found.barrier):
+            return verdict.effects, None
+    if not isinstance(found, Rejection):
+        return found, None
+    warning = Diagnostic(
+        code=Code.NOT_UNDERSTOOD,
+        message=f"{what}not understood, sent to the engine as it is: {found.message}",
+        span=_within(place, sql, found),
+        hint="its tables were guessed from its keywords",
+        severity=Severity.WARNING,
+    )
+    return loose_effects(sql, names), warning
+
+
+def _refused(rejection: Rejection, place: Span, what: str) -> Diagnostic:
+    """The error for what a parser rejects."""
     return Diagnostic(
         code=Code.REFUSED_BY_PARSER,
         message=f"{what}refused by the parser: {rejection.message}",
         span=place,
         hint="the parser of --parser or SQLFLOW_PARSER decides here what is SQL",
     )
+
+
+def _within(place: Span, sql: str, rejection: Rejection) -> Span:
+    """Where a statement is rejected; all of its place where that holds it as a quoted text."""
+    if place.text != sql:
+        return place
+    return place.source.span(place.start + rejection.start, place.start + rejection.end)
 
 
 def _effects(parsed: ParsedText, sql: str, names: Names) -> Effects | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic
-from sqlflow_dagster.graph.analysis import AnalyzedStatement
+from sqlflow_dagster.graph.analyzed import AnalyzedStatement
 from sqlflow_dagster.graph.effects import Effects, Mode, Write, temporary_refs
 from sqlflow_dagster.graph.generated_names import sql_name
 from sqlflow_dagster.graph.objects import ObjectRef

@@ -8,7 +8,7 @@ committed, and not otherwise.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlflow_dagster.graph.analysis import AnalyzedStatement
+from sqlflow_dagster.graph.analyzed import AnalyzedStatement
 from sqlflow_dagster.graph.effects import Effects, Mode, Write, temporary_refs
 from sqlflow_dagster.graph.generated_names import sql_name
 from sqlflow_dagster.graph.objects import ObjectRef

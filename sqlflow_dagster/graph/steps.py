@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlflow_dagster.graph.analysis import AnalyzedStatement
+from sqlflow_dagster.graph.analyzed import AnalyzedStatement
 from sqlflow_dagster.graph.dependencies import Waits
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.scanner import content_start

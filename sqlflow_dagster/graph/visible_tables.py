@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from sqlflow_dagster.graph.analysis import AnalyzedQuery, AnalyzedStatement
+from sqlflow_dagster.graph.analyzed import AnalyzedQuery, AnalyzedStatement
 from sqlflow_dagster.graph.effects import Effects, Mode, temporary_refs
 from sqlflow_dagster.graph.generated_names import generated_name, sql_name
 from sqlflow_dagster.graph.objects import Names, ObjectRef

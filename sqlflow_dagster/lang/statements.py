@@ -266,3 +266,7 @@ def attribute(statement: QueryStatement, name: str) -> Attribute | None:
     """The attribute of a statement with this name; names are compared without case."""
     folded = name.lower()
     return next((item for item in statement.attributes if item.name.lower() == folded), None)
+
+
+VALIDATION_SELECT = "validation.select"
+"""The attribute that holds a SELECT: of the rows to validate on."""

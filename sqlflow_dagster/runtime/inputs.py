@@ -6,8 +6,13 @@ import pyarrow as pa
 
 from sqlflow_dagster.engines.base import Column, Session
 from sqlflow_dagster.errors import StepError, TerminalError
-from sqlflow_dagster.graph.analysis import VALIDATION_SELECT
-from sqlflow_dagster.lang.statements import ModelReference, Query, QueryStatement, attribute
+from sqlflow_dagster.lang.statements import (
+    VALIDATION_SELECT,
+    ModelReference,
+    Query,
+    QueryStatement,
+    attribute,
+)
 from sqlflow_dagster.ml.model import Model, check_inputs
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.runtime.context import RunContext
