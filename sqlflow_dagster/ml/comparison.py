@@ -155,13 +155,15 @@ def searched(job: Job, plan: SearchPlan, progress: ProgressCallback) -> Outcome:
         greater_is_better=metric.greater_is_better,
         seed=job.seed,
     )
-    found: list[Metrics] = []
+    found: dict[str, Metrics] = {}
 
     def score(values: Values) -> float:
-        place = len(trials)
-        told = stage(progress, place, plan.trials + 1, f"trial {place + 1} of {plan.trials}")
-        found.append(job.compare(values, told, job.count))
-        return found[-1].values[name]
+        # In a small space the same values come again; the same training would follow.
+        if repr(values) not in found:
+            place = len(trials)
+            told = stage(progress, place, plan.trials + 1, f"trial {place + 1} of {plan.trials}")
+            found[repr(values)] = job.compare(values, told, job.count)
+        return found[repr(values)].values[name]
 
     def told(trial: Trial) -> None:
         trials.append(trial)
@@ -171,16 +173,15 @@ def searched(job: Job, plan: SearchPlan, progress: ProgressCallback) -> Outcome:
     run_search(search, score, told=told)
     best = best_trial(search, trials)
     job.note(f"the best of {len(trials)} trials: {_shown(best, name)}")
-    succeeded = [trial for trial in trials if trial.failure is None]
     return Outcome(
         progress=stage(progress, len(trials), plan.trials + 1, "the best values"),
         values=best.values,
-        metrics=found[succeeded.index(best)] if job.count > 1 else None,
+        metrics=found[repr(best.values)] if job.count > 1 else None,
         search={
             "metric": name,
-            "best": dict(best.values),
+            "best": _listed(best.values),
             "trials": [
-                {"trial": place + 1, name: trial.score, **trial.values}
+                {"trial": place + 1, name: trial.score, **_listed(trial.values)}
                 for place, trial in enumerate(trials)
             ],
         },
@@ -196,11 +197,16 @@ def stage(progress: ProgressCallback, place: int, count: int, name: str) -> Prog
     return report
 
 
+def _listed(values: Values) -> dict[str, Any]:
+    """Values as JSON has them."""
+    return {name: list(item) if isinstance(item, tuple) else item for name, item in values.items()}
+
+
 def _shown(trial: Trial, name: str) -> str:
     if trial.failure is not None:
         return f"failed: {trial.failure}"
     values = ", ".join(
         f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
-        for key, value in trial.values.items()
+        for key, value in _listed(trial.values).items()
     )
     return f"{name} {trial.score:.4g} with {values}"

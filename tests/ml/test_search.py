@@ -12,6 +12,7 @@ import pytest
 from sqlflow_dagster.errors import PluginError, TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml import search as searching
+from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.ml.preparation import check_statement, prepare
 from sqlflow_dagster.ml.search import Choices, Range, Search, Trial, best_trial, run_search
 from sqlflow_dagster.ml.training import train_model
@@ -236,3 +237,36 @@ def test_the_final_model_has_the_best_values(
     again = train_model(statement=parse(clause), training=iris[0])
     assert again.manifest.search == record
     assert again.trained.files() == model.trained.files()
+
+
+def test_values_that_come_again_are_not_trained_again(parse: Parse, iris: Tables) -> None:
+    told: list[str] = []
+    model = train_model(
+        statement=parse(
+            """TO TRAIN xgboost.gbtree WITH num_class=3, num_boost_round=1, validation.split=0.3,
+            search.max_depth=[1, 2], search.trials=6 LABEL class INTO m"""
+        ),
+        training=iris[0],
+        progress=lambda done, total, note: told.append(note.partition(":")[0]),
+    )
+    assert model.manifest.search is not None
+    assert len(model.manifest.search["trials"]) == 6
+    assert len(told) == 3
+    assert told[-1] == "the best values"
+
+
+def test_a_choice_may_be_a_list(parse: Parse, iris: Tables) -> None:
+    notes: list[str] = []
+    model = train_model(
+        statement=parse(
+            """TO TRAIN MLPRegressor WITH max_iter=3000, validation.split=0.3, tol=0.01,
+            search.hidden_layer_sizes=[[2], [4, 2]], search.trials=2 LABEL class INTO m"""
+        ),
+        training=iris[0],
+        note=notes.append,
+    )
+    assert model.manifest.search is not None
+    best = model.manifest.search["best"]["hidden_layer_sizes"]
+    assert best in ([2], [4, 2])
+    assert notes[-1].endswith(f"with hidden_layer_sizes={best}")
+    assert Model.from_bundle(model.to_bundle()).manifest.search == model.manifest.search
