@@ -142,6 +142,9 @@ class Engine(Protocol):
         """A table's name as SQL text of this engine."""
 
 
+# libpq's own spelling, which hosting services hand out.
+_ALIASES = {"postgres": "postgresql"}
+
 engines: Registry[type[Engine]] = Registry(Group.ENGINES, "engine")
 
 
@@ -171,6 +174,7 @@ def open_engine(url: str) -> Engine:
     """
     parsed = parse_url(url)
     backend = parsed.get_backend_name()
+    backend = _ALIASES.get(backend, backend)
     if backend not in engines:
         raise TerminalError(
             f"unknown engine {backend!r} in the data source", hint=engines.hint(backend)

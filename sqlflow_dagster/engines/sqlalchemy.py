@@ -253,8 +253,8 @@ class SQLAlchemySession(ABC):
 
     def create_table_as(self, table: TableName, query: str) -> int:
         """Replace a table by the rows of a SELECT, whole or not at all; the number of rows."""
-        name = self.engine.quote(table)
-        with self.replacing(table):
+        with self._making(table) as made:
+            name = self.engine.quote(made)
             self._run(f"CREATE TABLE {name} AS\n{query}").close()
             return self.count(f"SELECT * FROM {name}")
 
@@ -265,8 +265,14 @@ class SQLAlchemySession(ABC):
             with self.engine.sqlalchemy_engine.connect() as connection:
                 other: SQLAlchemySession = self.engine.session_on(connection, self._prefix)
                 return other.replace_table(table, rows)
+        with self._making(table) as made:
+            return self._create_from(made, rows)
+
+    @contextmanager
+    def _making(self, table: TableName) -> Iterator[TableName]:
+        """A block that creates the table of the name it is given, which then takes its place."""
         with self.replacing(table):
-            return self._create_from(table, rows)
+            yield table
 
     def _create_from(self, table: TableName, rows: pa.RecordBatchReader) -> int:
         """Create a table that does not exist from these rows; the number of rows."""

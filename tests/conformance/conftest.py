@@ -17,6 +17,7 @@ from sqlflow_dagster.graph.sqlglot_parser import SqlglotParser
 from sqlflow_dagster.lang.parsers import ExternalParser, open_parser, parsers
 from sqlflow_dagster.lang.remote_parser_server import start_parser_server
 from sqlflow_dagster.model_store.base import ModelStore, model_stores
+from tests.engines.postgresql_server import new_database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class EngineCase:
 
 ENGINES: dict[str, EngineCase] = {
     "duckdb": EngineCase(make_url=lambda path: f"duckdb:///{path / 'data.duckdb'}"),
+    "postgresql": EngineCase(make_url=lambda _: new_database()),
     "sqlite": EngineCase(
         make_url=lambda path: f"sqlite:///{path / 'data.db'}", keeps_nan=False, keeps_types=False
     ),

@@ -1,0 +1,375 @@
+"""PostgreSQL, through psycopg 3; rows are read and written by COPY.
+
+COPY runs on the session's own connection, so that what is read includes temporary tables and what its
+transaction has changed, which a second connection of a faster client would not see.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import GeneratorType
+from typing import Any, NoReturn
+from uuid import uuid4
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from sqlflow_dagster.engines.arrow_rows import check_names, checked_batches, sql_type
+from sqlflow_dagster.engines.base import Column, RelationKind, TableName
+from sqlflow_dagster.engines.postgresql_copy import WireType, as_csv, decoded, wire_type
+from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine, SQLAlchemySession
+from sqlflow_dagster.errors import StepError, TerminalError, TransientError
+
+TIMEOUT_VARIABLE = "SQLFLOW_STATEMENT_TIMEOUT"
+
+# It gives rows, but COPY takes no such statement.
+_NOT_COPIED = re.compile(r"\s*(?:EXPLAIN|SHOW|CALL|EXECUTE|FETCH)\b", re.IGNORECASE)
+CONNECT_TIMEOUT = 10
+"""How long a server may take to answer, in seconds, where the URL does not say."""
+
+_SECRET_OPTIONS = ("password", "sslpassword")
+_TRANSIENT_CLASSES = ("08", "40", "53", "57P")
+_TRANSIENT = frozenset({"55P03", "55006"})
+_DISK_FULL = "53100"
+_UNIQUE = "23505"
+_REFUSED_FOR_GOOD = re.compile(
+    r"authentication failed|no password supplied|does not exist|no pg_hba\.conf entry"
+    r"|could not translate host name|name or service not known|certificate|does not support SSL"
+    r"|invalid (?:connection option|sslmode|port)|not permitted to log in",
+    re.IGNORECASE,
+)
+_HINTS = {
+    "57014": f"give it more time with {TIMEOUT_VARIABLE}, or make it faster",
+    _DISK_FULL: "make room on the server",
+    "2BP01": "drop what depends on it first, or write the rows to another table",
+    "3F000": "create the schema before this statement: CREATE SCHEMA …",
+    "42501": "let an administrator grant the right to the user of the data source",
+}
+
+
+class PostgreSQLSession(SQLAlchemySession):
+    """One connection to a PostgreSQL server."""
+
+    engine: "PostgreSQLEngine"
+
+    def check_syntax(self, sql: str) -> None:
+        """Let the engine's own parser read a statement, which is not run."""
+        import psycopg
+
+        try:
+            self._prepared(sql)
+        except TerminalError as error:
+            # Every other error may be mended by the statements before this one.
+            if isinstance(error.__cause__, psycopg.errors.SyntaxError):
+                raise
+
+    def describe(self, query: str) -> tuple[Column, ...]:
+        """The columns of a SELECT, which the server prepares and does not run."""
+        return self._described(query)[0]
+
+    def _described(self, query: str) -> tuple[tuple[Column, ...], list[WireType]]:
+        result = self._prepared(query)
+        names: list[str] = []
+        for index in range(result.nfields):
+            names.append(_unused(result.fname(index).decode(), names))
+        oids = [(result.ftype(index), result.fmod(index)) for index in range(len(names))]
+        types = [wire_type(*oid) for oid in oids]
+        columns = tuple(
+            Column(name=name, type=text, arrow_type=kind.arrow_type)
+            for name, text, kind in zip(names, self._type_names(oids), types, strict=True)
+        )
+        return columns, types
+
+    def _prepared(self, sql: str) -> Any:
+        """What the server says of a statement that it parsed: the columns of its result."""
+        import psycopg
+        from psycopg.generators import execute
+
+        with self._raw() as connection:
+            connection.pgconn.send_prepare(b"", sql.encode())
+            (result,) = connection.wait(execute(connection.pgconn))
+            if result.status == psycopg.pq.ExecStatus.COMMAND_OK:
+                connection.pgconn.send_describe_prepared(b"")
+                (result,) = connection.wait(execute(connection.pgconn))
+            if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
+                raise psycopg.errors.error_from_result(result, "utf-8")
+            return result
+
+    def _type_names(self, oids: Sequence[tuple[int, int]]) -> list[str]:
+        """The server's own words for types, from their identifiers and modifiers."""
+        if not oids:
+            return []
+        names = ", ".join(f"format_type({oid}, {modifier})" for oid, modifier in oids)
+        with self._run(f"SELECT ARRAY[{names}]") as result:
+            return list(result.scalar_one())
+
+    def read(self, query: str, *, batch_rows: int = 65_536) -> pa.RecordBatchReader:
+        """The rows of a SELECT as a stream; the session's next statement ends it."""
+        if _NOT_COPIED.match(query):
+            return super().read(query, batch_rows=batch_rows)
+        columns, types = self._described(query)
+        schema = pa.schema([(column.name, column.arrow_type) for column in columns])
+        batches = self._copied(_copy_of(query, types), schema, types, batch_rows)
+        return self._reader(schema, batches, batches)
+
+    def _copied(
+        self, sql: str, schema: pa.Schema, types: Sequence[WireType], batch_rows: int
+    ) -> Iterator[pa.RecordBatch]:
+        with (
+            self._translated(),
+            self._driver_connection.cursor() as cursor,
+            cursor.copy(sql) as copy,
+        ):
+            try:
+                yield from decoded(copy, schema, types, batch_rows)
+            except GeneratorExit:
+                if self._depth:
+                    # Cancelling would fail the whole transaction.
+                    for _ in copy:
+                        pass
+                raise
+
+    def end_stream(self, *arguments: object) -> None:
+        """Let nobody read on what :meth:`read` gave."""
+        stream = self._stream
+        super().end_stream(*arguments)
+        if isinstance(stream, GeneratorType):
+            stream.close()
+
+    def relation_kind(self, table: TableName) -> RelationKind | None:
+        """Whether a name is a table or a view; None where nothing has it."""
+        found = self._relation(table)
+        if found is None:
+            return None
+        return "view" if found.relkind in ("v", "m") else "table"
+
+    def _relation(self, table: TableName) -> Any:
+        *qualifier, name = table
+        if len(qualifier) > 1:
+            raise TerminalError(
+                f"{'.'.join(table)!r} has {len(table)} parts",
+                hint="a table of PostgreSQL is named [schema.]table",
+            )
+        # An unqualified name is looked up where a CREATE TABLE puts it, so that replacing a table
+        # never drops that of another schema.
+        schema = (
+            "n.nspname = :schema OR (:schema = 'pg_temp' AND n.oid = pg_my_temp_schema())"
+            if qualifier
+            else "n.nspname = current_schema() OR n.oid = pg_my_temp_schema()"
+        )
+        query = sa.text(
+            "SELECT c.relkind, n.nspname, c.relname FROM pg_class c "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') "
+            f"AND ({schema}) AND lower(c.relname) = lower(:name) "
+            "ORDER BY c.relname = :name DESC, n.oid = pg_my_temp_schema() DESC LIMIT 1"
+        ).bindparams(name=name, **({"schema": qualifier[0]} if qualifier else {}))
+        return self.connection.execute(query).one_or_none()
+
+    def columns(self, table: TableName) -> tuple[Column, ...] | None:
+        """The columns of a table or view; None where nothing has the name."""
+        found = self._relation(table)
+        if found is None:
+            return None
+        name = self.engine.quote((found.nspname, found.relname))
+        return self.describe(f"SELECT * FROM {name}")
+
+    def tables(self) -> list[tuple[str, ...]]:
+        """The tables and views of a user, each as (schema, table)."""
+        with self._run(
+            "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n "
+            "ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') "
+            "AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
+        ) as result:
+            return sorted(tuple(row) for row in result)
+
+    def drop(self, table: TableName) -> None:
+        """Drop a table or a view; nothing happens where nothing has the name."""
+        found = self._relation(table)
+        if found is not None:
+            kind = {"v": "VIEW", "m": "MATERIALIZED VIEW", "f": "FOREIGN TABLE"}
+            name = self.engine.quote((found.nspname, found.relname))
+            self._run(f"DROP {kind.get(found.relkind, 'TABLE')} {name}").close()
+
+    def create_schema(self, name: str) -> None:
+        """Make sure that a schema exists."""
+        try:
+            super().create_schema(name)
+        except TransientError:
+            # Another session made it between the server's look and its own attempt.
+            if self._depth:
+                raise
+            super().create_schema(name)
+
+    @contextmanager
+    def _making(self, table: TableName) -> Iterator[TableName]:
+        """A block that makes the table aside: readers of the former one wait for the swap only."""
+        _check_length(table[-1], "table")
+        aside = (*table[:-1], f"sqlflow_aside_{uuid4().hex[:16]}")
+        with self.transaction():
+            yield aside
+            self.drop(table)
+            new_name = self.engine.quote(table[-1:])
+            self._run(f"ALTER TABLE {self.engine.quote(aside)} RENAME TO {new_name}").close()
+
+    def _create_from(self, table: TableName, rows: pa.RecordBatchReader) -> int:
+        name = self.engine.quote(table)
+        self._run(f"CREATE TABLE {name} ({self._column_list(rows.schema)})").close()
+        count = 0
+        with (
+            self._raw() as connection,
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY {name} FROM STDIN (FORMAT CSV)") as copy,
+        ):
+            for batch in checked_batches(rows):
+                copy.write(as_csv(batch))
+                count += batch.num_rows
+        return count
+
+    def _column_list(self, schema: pa.Schema) -> str:
+        check_names(schema)
+        for name in schema.names:
+            _check_length(name, "column")
+        dialect = self.connection.dialect
+        return ", ".join(
+            f"{self.engine.quote((field.name,))} {_column_type(field).compile(dialect)}"
+            for field in schema
+        )
+
+    @property
+    def _driver_connection(self) -> Any:
+        return self.connection.connection.driver_connection
+
+    @contextmanager
+    def _raw(self) -> Iterator[Any]:
+        """The driver's own connection, for one statement."""
+        self.end_stream()
+        with self._translated():
+            yield self._driver_connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        import psycopg
+
+        try:
+            yield
+        except psycopg.Error as error:
+            self.engine.raise_translated(error)
+
+
+def _copy_of(query: str, types: Sequence[WireType]) -> str:
+    """A COPY of the rows of a SELECT, each column as it travels."""
+    if any(kind.cast for kind in types):
+        # Columns may have the same name, or none that can be written.
+        names = [f"c{index}" for index in range(len(types))]
+        casts = [f"{name}{kind.cast}" for name, kind in zip(names, types, strict=True)]
+        query = f"SELECT {', '.join(casts)} FROM (\n{query}\n) AS a({', '.join(names)})"
+    return f"COPY (\n{query}\n) TO STDOUT (FORMAT BINARY)"
+
+
+def _unused(name: str, taken: Sequence[str]) -> str:
+    """A name that no earlier column has."""
+    candidate, number = name, 0
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate
+
+
+def _column_type(field: pa.Field) -> sa.types.TypeEngine[Any]:
+    if pa.types.is_list(field.type) or pa.types.is_large_list(field.type):
+        return postgresql.ARRAY(sql_type(field.type.value_field.with_name(field.name)))
+    return sql_type(field)
+
+
+def _check_length(name: str, kind: str) -> None:
+    length = len(name.encode())
+    if length > PostgreSQLEngine.max_identifier_length:
+        # The server would cut it, and two names might become one.
+        raise TerminalError(
+            f"the name of the {kind} {name!r} has {length} bytes, and PostgreSQL takes "
+            f"{PostgreSQLEngine.max_identifier_length}",
+            hint="choose a shorter one",
+        )
+
+
+class PostgreSQLEngine(SQLAlchemyEngine[PostgreSQLSession]):
+    """A PostgreSQL database, ``postgresql://user:password@host:5432/database``.
+
+    What libpq understands goes into the query: ``?sslmode=verify-full&sslrootcert=ca.pem``. What the
+    URL leaves out comes from libpq's own variables and files (``PGPASSWORD``, ``~/.pgpass``).
+    """
+
+    name = "postgresql"
+    dialect = "postgres"
+    max_identifier_length = 63
+    default_schema: str | None = "public"
+    session_type = PostgreSQLSession
+
+    def __init__(self, url: sa.URL) -> None:
+        super().__init__(url)
+        secrets = {key: "***" for key in _SECRET_OPTIONS if key in url.query}
+        self.display_url = url.update_query_dict(secrets).render_as_string(hide_password=True)
+        # However the URL names its driver, there is one.
+        self.url = url.set(drivername="postgresql+psycopg")
+
+    def quote(self, table: TableName) -> str:
+        """A table's name as SQL text of this engine."""
+        # SQLAlchemy doubles percent signs for the driver, which a verbatim statement keeps.
+        return ".".join('"' + part.replace('"', '""') + '"' for part in table)
+
+    def connect_arguments(self) -> dict[str, Any]:
+        """Speak UTF-8, and prepare nothing by name: a pooler may change the server's process."""
+        defaults = {"application_name": "sqlflow", "connect_timeout": CONNECT_TIMEOUT}
+        wanted = {key: value for key, value in defaults.items() if key not in self.url.query}
+        return {"client_encoding": "utf8", "prepare_threshold": None, **wanted}
+
+    def configure(self, connection: Any) -> None:
+        """Bound the time of statements where the environment says so."""
+        milliseconds = _statement_timeout()
+        if milliseconds is not None:
+            connection.execute(f"SET statement_timeout = {milliseconds}")
+
+    def raise_translated(self, error: BaseException, *, about: str = "") -> NoReturn:
+        """Raise an error of the driver as one of this package."""
+        for key in _SECRET_OPTIONS:
+            secret = self.url.query.get(key)
+            if isinstance(secret, str) and secret in str(error):
+                error.args = (str(error).replace(secret, "***"),)
+        super().raise_translated(error, about=about)
+
+    def step_error(self, error: BaseException, message: str) -> StepError:
+        """Say what an error of PostgreSQL means, by its SQLSTATE."""
+        import psycopg
+
+        state = getattr(error, "sqlstate", None)
+        if state is None:
+            # Nothing that a server could refuse a connection with has a state.
+            if not isinstance(error, psycopg.OperationalError):
+                return TerminalError(message)
+            place = f"{self.display_url}: {message}"
+            if _REFUSED_FOR_GOOD.search(message):
+                return TerminalError(place, hint="correct the URL, or what the server allows")
+            return TransientError(place, hint="see that the server runs and is reached from here")
+        if state != _DISK_FULL and (state.startswith(_TRANSIENT_CLASSES) or state in _TRANSIENT):
+            return TransientError(message, hint="run it again")
+        if state == _UNIQUE and error.diag.schema_name == "pg_catalog":  # type: ignore[attr-defined]
+            return TransientError(f"another session made the same object: {message}")
+        return TerminalError(message, hint=_HINTS.get(state))
+
+
+def _statement_timeout() -> int | None:
+    """The milliseconds that ``SQLFLOW_STATEMENT_TIMEOUT`` gives a statement; None for no bound."""
+    text = os.environ.get(TIMEOUT_VARIABLE, "")
+    try:
+        seconds = float(text) if text else 0.0
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 2_000_000:
+        raise TerminalError(
+            f"{TIMEOUT_VARIABLE} must be a number of seconds from 0, not {text!r}",
+            hint="unset it to let statements take their time",
+        )
+    return round(seconds * 1000) or None
