@@ -107,10 +107,11 @@ class PostgreSQLSession(SQLAlchemySession):
 
     def read(self, query: str, *, batch_rows: int = 65_536) -> pa.RecordBatchReader:
         """The rows of a SELECT as a stream; the session's next statement ends it."""
-        if _NOT_COPIED.match(query):
-            return super().read(query, batch_rows=batch_rows)
         columns, types = self._described(query)
         schema = pa.schema([(column.name, column.arrow_type) for column in columns])
+        if _NOT_COPIED.match(query):
+            result = self._run(query)
+            return self._reader(schema, result, self._batches(result, schema, batch_rows))
         batches = self._copied(_copy_of(query, types), schema, types, batch_rows)
         return self._reader(schema, batches, batches)
 
@@ -256,7 +257,16 @@ class PostgreSQLSession(SQLAlchemySession):
         try:
             yield
         except psycopg.Error as error:
+            if self._driver_connection.broken:
+                # Else the end of the session would fail, too, at its rollback.
+                self.connection.invalidate(error)
             self.engine.raise_translated(error)
+        except BaseException as error:
+            # Ctrl-C cancels a COPY on the server, but leaves its connection in the midst of it.
+            status = self._driver_connection.info.transaction_status
+            if status == psycopg.pq.TransactionStatus.ACTIVE:
+                self.connection.invalidate(error)
+            raise
 
 
 def _copy_of(query: str, types: Sequence[WireType]) -> str:
@@ -264,7 +274,7 @@ def _copy_of(query: str, types: Sequence[WireType]) -> str:
     if any(kind.cast for kind in types):
         # Columns may have the same name, or none that can be written.
         names = [f"c{index}" for index in range(len(types))]
-        casts = [f"{name}{kind.cast}" for name, kind in zip(names, types, strict=True)]
+        casts = [(kind.cast or "{}").format(name) for name, kind in zip(names, types, strict=True)]
         query = f"SELECT {', '.join(casts)} FROM (\n{query}\n) AS a({', '.join(names)})"
     return f"COPY (\n{query}\n) TO STDOUT (FORMAT BINARY)"
 

@@ -8,6 +8,7 @@ becomes a Python object. See https://www.postgresql.org/docs/current/sql-copy.ht
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class WireType:
 
     Attributes:
         arrow_type: What they become.
-        cast: What follows the column in the SELECT that is copied; empty where it travels as it is.
+        cast: What the SELECT that is copied makes of the column ``{}``; empty where it travels as it is.
         dtype: NumPy's name of the fixed-size value on the wire; None for bytes of any length.
         epoch: What is added to a value; such a type has infinities at the ends of its range.
         parse: What turns the text of a value into the value; None where the bytes are the value.
@@ -52,7 +53,7 @@ def _list_of(kind: pa.DataType, element: Callable[[Any], Any]) -> WireType:
     def parse(text: str) -> list[Any]:
         return [None if item is None else element(item) for item in json.loads(text)]
 
-    return WireType(arrow_type=pa.list_(kind), cast="::json::text", parse=parse)
+    return WireType(arrow_type=pa.list_(kind), cast="array_to_json({})::text", parse=parse)
 
 
 def _text(item: Any) -> str:
@@ -70,7 +71,7 @@ _TYPES: dict[int, WireType] = {
     20: WireType(arrow_type=pa.int64(), dtype=">i8"),
     21: WireType(arrow_type=pa.int16(), dtype=">i2"),
     23: WireType(arrow_type=pa.int32(), dtype=">i4"),
-    26: WireType(arrow_type=pa.int64(), dtype=">i8", cast="::bigint"),
+    26: WireType(arrow_type=pa.int64(), dtype=">i8", cast="{}::bigint"),
     700: WireType(arrow_type=pa.float32(), dtype=">f4"),
     701: _FLOAT,
     19: _TEXT,
@@ -105,15 +106,9 @@ def wire_type(oid: int, modifier: int) -> WireType:
         precision, scale = (modifier - 4) >> 16, (modifier - 4) & 0x7FF
         # A scale is negative in its eleventh bit.
         if modifier < 0 or precision > 38 or scale > precision:
-            return WireType(arrow_type=_FLOAT.arrow_type, dtype=_FLOAT.dtype, cast="::float8")
-        return WireType(arrow_type=pa.decimal128(precision, scale), cast="::text", parse=_decimal)
-    return _TYPES.get(oid) or WireType(arrow_type=pa.string(), cast="::text")
-
-
-def _decimal(text: str) -> Any:
-    from decimal import Decimal
-
-    return Decimal(text)
+            return WireType(arrow_type=_FLOAT.arrow_type, dtype=_FLOAT.dtype, cast="{}::float8")
+        return WireType(arrow_type=pa.decimal128(precision, scale), cast="{}::text", parse=Decimal)
+    return _TYPES.get(oid) or WireType(arrow_type=pa.string(), cast="{}::text")
 
 
 def decoded(
@@ -154,6 +149,14 @@ def _after_header(message: bytes) -> bytes:
     return message[start + 4 + extension :]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """Where the values of a column are: first byte and number of bytes of each row's."""
+
+    starts: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+
+
 def _batch(rows: list[bytes], schema: pa.Schema, types: Sequence[WireType]) -> pa.RecordBatch:
     # Behind the last row, so that no value that is looked at begins or ends outside.
     data = b"".join(rows) + b"\0" * 8
@@ -169,7 +172,8 @@ def _batch(rows: list[bytes], schema: pa.Schema, types: Sequence[WireType]) -> p
             sizes[nulls] = 0
         position = starts + sizes
         # A NULL at the end of the last row has its value, which nobody looks at, behind the data.
-        arrays.append(_array(data, starts, sizes, nulls if some_nulls else None, field, kind))
+        places = _Places(starts=starts, sizes=sizes)
+        arrays.append(_array(data, places, nulls if some_nulls else None, field, kind))
     return pa.record_batch(arrays, schema=schema)
 
 
@@ -184,39 +188,33 @@ def _gather(data: bytes, starts: npt.NDArray[np.int64], dtype: str) -> npt.NDArr
 
 def _array(
     data: bytes,
-    starts: npt.NDArray[np.int64],
-    sizes: npt.NDArray[np.int64],
+    places: _Places,
     nulls: npt.NDArray[np.bool_] | None,
     field: pa.Field,
     kind: WireType,
 ) -> pa.Array:
     valid = None if nulls is None else pa.py_buffer(np.packbits(~nulls, bitorder="little"))
     if kind.dtype is None:
-        raw = pa.string() if kind.parse else field.type
-        texts = _ragged(data, starts, sizes, raw, valid)
-        return (
-            texts if kind.parse is None else to_array(texts.to_pylist(), field, convert=kind.parse)
-        )
-    values = _gather(data, starts, kind.dtype).astype(np.dtype(kind.dtype).newbyteorder("="))
+        if kind.parse is None:
+            return _ragged(data, places, field.type, valid)
+        texts = _ragged(data, places, pa.string(), valid)
+        return to_array(texts.to_pylist(), field, convert=kind.parse)
+    values = _gather(data, places.starts, kind.dtype)
+    values = values.astype(values.dtype.newbyteorder("="))
     if kind.epoch:
         _refuse_infinity(values, nulls, field)
         values += values.dtype.type(kind.epoch)
     if pa.types.is_boolean(field.type):
         values = np.packbits(values.astype(bool), bitorder="little")
-    return pa.Array.from_buffers(field.type, len(starts), [valid, pa.py_buffer(values)])
+    return pa.Array.from_buffers(field.type, len(places.starts), [valid, pa.py_buffer(values)])
 
 
-def _ragged(
-    data: bytes,
-    starts: npt.NDArray[np.int64],
-    sizes: npt.NDArray[np.int64],
-    kind: pa.DataType,
-    valid: pa.Buffer | None,
-) -> pa.Array:
+def _ragged(data: bytes, places: _Places, kind: pa.DataType, valid: pa.Buffer | None) -> pa.Array:
+    starts, sizes = places.starts, places.sizes
     offsets = np.zeros(len(sizes) + 1, np.int32)
     np.cumsum(sizes, out=offsets[1:])
-    places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], sizes)
-    content = np.frombuffer(data, np.uint8)[places]
+    indices = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], sizes)
+    content = np.frombuffer(data, np.uint8)[indices]
     buffers = [valid, pa.py_buffer(offsets), pa.py_buffer(content)]
     return pa.Array.from_buffers(kind, len(sizes), buffers)
 
@@ -228,7 +226,6 @@ def _refuse_infinity(
     infinite = (values == limits.min) | (values == limits.max)
     if nulls is not None:
         infinite &= ~nulls
-    # Dates of PostgreSQL reach further than Arrow's timestamps by the distance of the epochs.
     if infinite.any():
         raise TerminalError(
             f"column {field.name!r} holds an infinite date or timestamp, which has no place in "

@@ -328,9 +328,10 @@ class SQLAlchemySession(ABC):
     def _roll_back(self, error: BaseException) -> None:
         try:
             self._run("ROLLBACK").close()
-        except StepError as failure:
-            # Engines end some failed transactions by themselves; ``error`` says what went wrong.
-            error.add_note(f"the transaction was not rolled back again: {failure.message}")
+        except (StepError, sa.exc.PendingRollbackError) as failure:
+            # Engines end some failed transactions by themselves, and a lost connection ends all;
+            # ``error`` says what went wrong.
+            error.add_note(f"the transaction was not rolled back again: {failure}")
 
     def drop(self, table: TableName) -> None:
         """Drop a table or a view; nothing happens where nothing has the name."""

@@ -210,7 +210,12 @@ _TABLES = (_MODELS, _CHUNKS, _VERSIONS)
 def _create_tables(session: Session) -> None:
     for table in _TABLES:
         if session.relation_kind((table.name,)) is None:
-            session.connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+            try:
+                session.connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+            except StepError:
+                # PostgreSQL fails where another session makes the table at the same time.
+                if session.relation_kind((table.name,)) is None:
+                    raise
 
 
 def _is_new(session: Session) -> bool:

@@ -24,25 +24,28 @@ _databases: deque[str] = deque()
 _numbers = count()
 
 
-def new_database() -> str:
-    """The URL of a new, empty database."""
+def new_database(*, lasting: bool = False) -> str:
+    """The URL of a new, empty database, which is there for a test or, if ``lasting``, for all."""
     server = _server()
     name = f"test{next(_numbers)}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        if len(_databases) == _KEPT:
+        if not lasting and len(_databases) == _KEPT:
             connection.execute(f"DROP DATABASE {_databases.popleft()} WITH (FORCE)".encode())
         connection.execute(f"CREATE DATABASE {name}".encode())
-    _databases.append(name)
+    if not lasting:
+        _databases.append(name)
     return f"{server}/{name}"
 
 
 def _binary(name: str) -> str:
     places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
     found = shutil.which(name) or next(map(str, places), None)
-    if found is None:
-        missing = f"PostgreSQL is not installed: there is no {name}; see `make servers`"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    return found
+    if found is not None:
+        return found
+    missing = f"PostgreSQL is not installed: there is no {name}; `make servers` installs it"
+    if os.environ.get("CI"):
+        pytest.fail(missing)
+    pytest.skip(missing)
 
 
 @cache
