@@ -9,7 +9,7 @@ TORCH  := $(shell $(PYTHON) -c 'import sys; print("torch" if sys.version_info[:2
 export DAGSTER_HOME := $(CURDIR)/.dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo check test golden bench properties tpc clean
+.PHONY: help setup browser servers demo check test golden bench properties tpc clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,12 @@ browser:
 	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium; } \
 	  || { echo 'the tests of the page need the package chromium; install it and call make again' >&2; exit 1; }
 
+# Their tests start servers of their own, as another user than root, and skip what is not there.
+servers:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+	  || { apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql; } \
+	  || { echo 'the tests of PostgreSQL need the package postgresql; install it and call make again' >&2; exit 1; }
+
 .dagster/dagster.yaml: deploy/local/dagster.yaml
 	mkdir -p .dagster
 	cp $< $@
@@ -41,14 +47,14 @@ check: setup  ## Formatting, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup browser  ## The tests with branch coverage
+test: setup browser servers  ## The tests with branch coverage
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest -n auto --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage xml --quiet
 
-golden: setup browser  ## Rewrite the expected outputs under tests/; read the difference before you commit it
+golden: setup browser servers  ## Rewrite the expected outputs under tests/; read the difference before you commit it
 	SQLFLOW_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests
 
 bench: setup  ## Speed, as ratios within one run

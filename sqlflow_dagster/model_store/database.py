@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from sqlflow_dagster.engines.base import Engine, Session, open_engine
+from sqlflow_dagster.engines.own_tables import ensure_table
 from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.model_store.checks import (
@@ -209,13 +210,7 @@ _TABLES = (_MODELS, _CHUNKS, _VERSIONS)
 
 def _create_tables(session: Session) -> None:
     for table in _TABLES:
-        if session.relation_kind((table.name,)) is None:
-            try:
-                session.connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
-            except StepError:
-                # PostgreSQL fails where another session makes the table at the same time.
-                if session.relation_kind((table.name,)) is None:
-                    raise
+        ensure_table(session, table)
 
 
 def _is_new(session: Session) -> bool:

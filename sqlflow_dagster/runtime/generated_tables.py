@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from sqlflow_dagster.engines.base import Engine, Session
+from sqlflow_dagster.engines.own_tables import ensure_table
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 
 OWNERS_TABLE = "sqlflow_generated_tables"
@@ -66,8 +67,7 @@ class GeneratedTables:
             "expires_at": None if time_to_live is None else (now + time_to_live).isoformat(),
         }
         with self._engine.session() as session:
-            if session.relation_kind((OWNERS_TABLE,)) is None:
-                _metadata.create_all(session.connection, checkfirst=False)
+            ensure_table(session, _owners)
             with session.transaction():
                 _forget(session, [table])
                 session.connection.execute(sa.insert(_owners).values(row))

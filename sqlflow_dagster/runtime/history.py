@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from sqlflow_dagster.engines.base import Engine
+from sqlflow_dagster.engines.own_tables import ensure_table
 
 HISTORY_TABLE = "sqlflow_step_runs"
 
@@ -64,8 +65,7 @@ class History:
             "seconds": seconds,
         }
         with self._engine.session() as session:
-            if session.relation_kind((HISTORY_TABLE,)) is None:
-                _metadata.create_all(session.connection, checkfirst=False)
+            ensure_table(session, _runs)
             with session.transaction():
                 session.connection.execute(sa.delete(_runs).where(key))
                 session.connection.execute(sa.insert(_runs).values(row))

@@ -43,8 +43,7 @@ def _binary(name: str) -> str:
     if found is not None:
         return found
     missing = f"PostgreSQL is not installed: there is no {name}; `make servers` installs it"
-    if os.environ.get("CI"):
-        pytest.fail(missing)
+    # tests/conftest.py makes a failure of it in continuous integration.
     pytest.skip(missing)
 
 

@@ -1,0 +1,48 @@
+"""A program leaves the same tables on every engine."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sqlflow_dagster.engines.base import open_engine
+from tests.dagster.iris import EXAMPLES, load_iris_tables
+from tests.end_to_end.tables import TABLES
+from tests.engines.postgresql_server import new_database
+
+PROGRAM = EXAMPLES / ("iris.sql" if find_spec("torch") else "no_torch/iris.sql")
+# Engines give rows in orders of their own, and sums of floating-point numbers depend on the order.
+TOLERANCE = 1e-6
+
+
+def tables_of(url: str) -> dict[str, list[dict[str, Any]]]:
+    """The tables of the iris program after a run on this data source, with their rows sorted."""
+    engine = open_engine(url)
+    load_iris_tables(engine)
+    command = (str(Path(sys.executable).parent / "sqlflow"), "run", str(PROGRAM))
+    done = subprocess.run(
+        [*command, "--datasource", url],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    with engine.session() as session:
+        rows = {name: session.read(f"SELECT * FROM {name}").read_all() for name in TABLES}
+    return {
+        name: sorted(table.to_pylist(), key=lambda row: [str(value) for value in row.values()])
+        for name, table in rows.items()
+    }
+
+
+def test_postgresql_leaves_the_tables_of_duckdb(tmp_path: Path) -> None:
+    expected = tables_of(f"duckdb:///{tmp_path / 'data.duckdb'}")
+    found = tables_of(new_database())
+    for name, rows in expected.items():
+        assert len(rows) == len(found[name]) > 0
+        for row, other in zip(rows, found[name], strict=True):
+            assert other == pytest.approx(row, abs=TOLERANCE), name
