@@ -11,6 +11,8 @@ from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.ml.onnx_export import export_onnx
+from sqlflow_dagster.ml.preparation import check_attributes
+from sqlflow_dagster.ml.trainers.torch_names import ESTIMATORS
 from sqlflow_dagster.ml.training import train_model
 from tests.ml.conftest import Parse
 
@@ -281,3 +283,9 @@ def test_a_rare_class_may_count_more(parse: Parse) -> None:
     }
     few, balanced, some = found.values()
     assert few < some < balanced
+
+
+def test_every_name_has_its_estimator(parse: Parse) -> None:
+    for name in ESTIMATORS:
+        statement = parse(f"TO TRAIN {name} {'' if 'Cluster' in name else 'LABEL class'} INTO m")
+        check_attributes(statement)
