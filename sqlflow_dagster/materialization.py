@@ -135,7 +135,7 @@ def _model_metadata(model: ModelVersion) -> dict[str, Any]:
     """What may be known of a model without loading it."""
     metadata: dict[str, Any] = {"model size in bytes": model.size, "model sha256": model.sha256}
     for name, value in model.metadata.items():
-        if name in {"metrics", "statement"}:
+        if name in {"metrics", "statement"} or value is None:
             continue  # The metrics stand for themselves; the statement is under "sql".
         if name == "features":
             metadata[name] = _details(FeatureSpec.from_json(value).overview())

@@ -308,3 +308,28 @@ def test_numbers_that_json_cannot_write_are_text(tmp_path: Path) -> None:
     )
     assert metadata["training r2_score"] == "nan"
     assert metadata["baseline r2_score"] == "-inf"
+
+
+def test_a_search_shows_its_trials_in_the_log_and_in_the_metadata(tmp_path: Path) -> None:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        run = open_run(
+            tmp_path,
+            instance,
+            search="""
+                CREATE TABLE points AS SELECT range AS x, range > 20 AS y FROM range(40);
+                SELECT x, y FROM points TO TRAIN xgboost.gbtree
+                WITH num_boost_round = 2, search.max_depth = [1, 3], search.trials = 2,
+                    validation.folds = 2
+                LABEL y INTO m;
+            """,
+        )
+        done = run.materialize(job="search")
+        assert done.success
+        metadata = run.metadata("model/m")
+        log = "\n".join(item.user_message for item in instance.all_logs(done.run_id))
+    assert {"cross-validation loss", "spread of loss over folds", "baseline loss"} <= set(metadata)
+    assert metadata["trials"].startswith("| trial | loss | max_depth |\n")
+    assert set(metadata["search"]["best"]) == {"max_depth"}
+    assert "trial 1 of 2: loss " in log
+    assert "the best of 2 trials: loss " in log
+    assert "0 of 3: trial 1 of 2: fold 1 of 2: train-logloss " in log
