@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -13,7 +14,13 @@ from _pytest.mark import ParameterSet
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.expressions import Name
-from sqlflow_dagster.lang.statements import QualifiedName, Query, TrainStatement
+from sqlflow_dagster.lang.statements import (
+    Attribute,
+    ModelReference,
+    QualifiedName,
+    Query,
+    TrainStatement,
+)
 from sqlflow_dagster.ml.base import trainers
 from sqlflow_dagster.ml.model import Model, check_inputs
 from sqlflow_dagster.ml.preparation import check_statement
@@ -173,6 +180,57 @@ def test_progress_counts_to_its_total(estimator: str, rows: pa.Table) -> None:
     )
     total = told[-1][1]
     assert told == [(done, total) for done in range(1, total + 1)]
+
+
+def refusal(act: Callable[[], object]) -> str | None:
+    """The message of what is refused; None where nothing is."""
+    try:
+        act()
+    except TerminalError as error:
+        return error.message
+    return None
+
+
+def test_training_goes_on_from_a_model_or_starts_afresh(
+    train: Callable[[str, str], Model], estimator: str, rows: pa.Table
+) -> None:
+    label = labels(estimator)[-1]
+    base, table = train(estimator, label), features_and(rows, label)
+    statement = replace(
+        statement_of(estimator, label),
+        base_model=ModelReference(name=QualifiedName(parts=("old",))),
+    )
+    columns = list(zip(table.column_names, table.schema.types, strict=True))
+    refused = refusal(lambda: check_statement(statement, columns))
+    if refused is not None:
+        assert "cannot go on from a model" in refused
+        return
+    more = train_model(statement=statement, training=table, base=base)
+    assert more.trained.files() != base.trained.files()
+    assert more.manifest.features == base.manifest.features
+    again = Model.from_bundle(base.to_bundle())
+    assert again.predict(rows).equals(base.predict(rows)), "the base is as it was"
+
+
+def test_rows_have_weights_or_the_estimator_says_that_it_has_none(
+    train: Callable[[str, str], Model], estimator: str, rows: pa.Table
+) -> None:
+    label = labels(estimator)[-1]
+    table = features_and(rows, label)
+    weights = np.where(np.arange(len(table)) % 3 == 0, 10.0, 0.1)
+    statement = replace(
+        statement_of(estimator, label),
+        attributes=(Attribute(name="train.weight_column", expression=Name(name="w")),),
+    )
+    weighted = table.append_column("w", pa.array(weights))
+    models: list[Model] = []
+    refused = refusal(lambda: models.append(train_model(statement=statement, training=weighted)))
+    if refused is not None:
+        assert "weigh" in refused
+        return
+    [model] = models
+    assert model.source_columns() == train(estimator, label).source_columns()
+    assert model.trained.files() != train(estimator, label).trained.files()
 
 
 def test_a_saved_model_answers_as_before(model: Model, rows: pa.Table) -> None:

@@ -112,7 +112,9 @@ class LightGBMTrainer:
                 count.span,
                 "leave it out, or write objective=multiclass",
             )
-        return Plan(task=task, layout=Layout.TREES, class_count=count, goes_on=True)
+        # The trees of a forest do not build on each other, so there is nothing to go on from.
+        forest = settings.values["boosting"] == "rf"
+        return Plan(task=task, layout=Layout.TREES, class_count=count, goes_on=not forest)
 
     def train(self, request: TrainRequest) -> TrainedModel:
         """Boost for ``train.num_boost_round`` rounds, or until the validation metric stalls."""
