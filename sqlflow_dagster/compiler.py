@@ -101,10 +101,11 @@ def _rarely_collected() -> Iterator[None]:
     """With a garbage collector that looks at what is new and leaves what has lasted.
 
     Syntax trees hold cycles. Never collected they would pile up, collected as by default everything
-    that the program consists of so far would be walked again and again.
+    that the program consists of so far would be walked again and again. Collected soon, they leave their memory
+    to the next ones while the processor still has it in its cache.
     """
     thresholds = gc.get_threshold()
-    gc.set_threshold(50_000, 1_000, 1_000)
+    gc.set_threshold(10_000, 10, 1_000)
     try:
         yield
     finally:
