@@ -105,6 +105,12 @@ class Session(Protocol):
     def saving_memory(self) -> AbstractContextManager[None]:
         """A block in which an engine that runs in this process keeps little of what it reads."""
 
+    def attempt(self) -> AbstractContextManager[None]:
+        """A block of a transaction whose failed statement leaves the transaction usable.
+
+        Whether what the block changed before it failed is undone is the engine's choice.
+        """
+
     def drop(self, table: TableName) -> None:
         """Drop a table or a view; nothing happens where nothing has the name."""
 

@@ -29,6 +29,7 @@ _NOT_COPIED = re.compile(r"\s*(?:EXPLAIN|SHOW|CALL|EXECUTE|FETCH)\b", re.IGNOREC
 CONNECT_TIMEOUT = 10
 """How long a server may take to answer, in seconds, where the URL does not say."""
 
+_SAVEPOINT = "sqlflow_attempt"
 _SECRET_OPTIONS = ("password", "sslpassword")
 _TRANSIENT_CLASSES = ("08", "40", "53", "57P")
 _TRANSIENT = frozenset({"55P03", "55006"})
@@ -124,9 +125,9 @@ class PostgreSQLSession(SQLAlchemySession):
             cursor.copy(sql) as copy,
         ):
             try:
-                yield from decoded(copy, schema, types, batch_rows)
+                yield from decoded(_messages(copy), schema, types, batch_rows)
             except GeneratorExit:
-                if self._depth:
+                if self._depth and self._is_active():
                     # Cancelling would fail the whole transaction.
                     for _ in copy:
                         pass
@@ -205,6 +206,22 @@ class PostgreSQLSession(SQLAlchemySession):
             super().create_schema(name)
 
     @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A block of a transaction whose failed statement leaves the transaction usable."""
+        if not self._depth:
+            yield
+            return
+        self._run(f"SAVEPOINT {_SAVEPOINT}").close()
+        try:
+            yield
+        except StepError as error:
+            self._roll_back(
+                error, f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}; RELEASE SAVEPOINT {_SAVEPOINT}"
+            )
+            raise
+        self._run(f"RELEASE SAVEPOINT {_SAVEPOINT}").close()
+
+    @contextmanager
     def _making(self, table: TableName) -> Iterator[TableName]:
         """A block that makes the table aside: readers of the former one wait for the swap only."""
         _check_length(table[-1], "table")
@@ -243,6 +260,13 @@ class PostgreSQLSession(SQLAlchemySession):
     def _driver_connection(self) -> Any:
         return self.connection.connection.driver_connection
 
+    def _is_active(self) -> bool:
+        """Whether the server still works on a statement."""
+        import psycopg
+
+        status = self._driver_connection.info.transaction_status
+        return bool(status == psycopg.pq.TransactionStatus.ACTIVE)
+
     @contextmanager
     def _raw(self) -> Iterator[Any]:
         """The driver's own connection, for one statement."""
@@ -263,10 +287,28 @@ class PostgreSQLSession(SQLAlchemySession):
             self.engine.raise_translated(error)
         except BaseException as error:
             # Ctrl-C cancels a COPY on the server, but leaves its connection in the midst of it.
-            status = self._driver_connection.info.transaction_status
-            if status == psycopg.pq.TransactionStatus.ACTIVE:
+            if self._is_active():
                 self.connection.invalidate(error)
             raise
+
+
+def _messages(copy: Any) -> Iterator[Any]:
+    """The messages of a COPY: what has arrived already is taken without the driver's waiting."""
+    import psycopg
+    from psycopg.generators import fetch_many
+
+    connection = copy.connection
+    arrived = connection.pgconn.get_copy_data
+    while message := copy.read():
+        yield message
+        while (size := (found := arrived(1))[0]) > 0:
+            yield found[1]
+        if size < 0:
+            # All rows are here; a result tells whether the statement succeeded.
+            for result in connection.wait(fetch_many(connection.pgconn)):
+                if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
+                    raise psycopg.errors.error_from_result(result, "utf-8")
+            return
 
 
 def _copy_of(query: str, types: Sequence[WireType]) -> str:

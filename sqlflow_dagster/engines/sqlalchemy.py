@@ -317,6 +317,11 @@ class SQLAlchemySession(ABC):
         finally:
             self._depth -= 1
 
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A block of a transaction whose failed statement leaves the transaction usable."""
+        yield
+
     def _commit(self) -> None:
         if self._undone:
             raise TerminalError(
@@ -325,9 +330,9 @@ class SQLAlchemySession(ABC):
             )
         self._run("COMMIT").close()
 
-    def _roll_back(self, error: BaseException) -> None:
+    def _roll_back(self, error: BaseException, statement: str = "ROLLBACK") -> None:
         try:
-            self._run("ROLLBACK").close()
+            self._run(statement).close()
         except (StepError, sa.exc.PendingRollbackError) as failure:
             # Engines end some failed transactions by themselves, and a lost connection ends all;
             # ``error`` says what went wrong.

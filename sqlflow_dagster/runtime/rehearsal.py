@@ -240,7 +240,9 @@ def _check(step: Step, rehearsal: _Rehearsal) -> None:
         return
     rehearsal.unknown -= step.writes
     try:
-        with temporary_objects(step, rehearsal.session):
+        session = rehearsal.session
+        # The inner attempt, so that temporary objects can be dropped; the outer one for their making.
+        with session.attempt(), temporary_objects(step, session), session.attempt():
             _check_statement(step, rehearsal)
     except TransientError:
         raise

@@ -445,6 +445,17 @@ def test_a_half_failed_transaction_is_never_kept(session: Session) -> None:
     assert session.relation_kind(("u",)) is None
 
 
+def test_a_failed_attempt_leaves_the_transaction_usable(session: Session) -> None:
+    session.execute("CREATE TABLE t (n INTEGER)")
+    with session.transaction():
+        session.execute("INSERT INTO t VALUES (1)")
+        with suppress(TerminalError), session.attempt(), session.attempt():
+            session.describe("SELECT missing FROM t")
+        with session.attempt():
+            session.execute("INSERT INTO t VALUES (2)")
+    assert session.count("SELECT * FROM t") == 2
+
+
 def test_core_statements_are_part_of_a_transaction(session: Session) -> None:
     session.execute("CREATE TABLE t (n INTEGER)")
     table = sa.table("t", sa.column("n"))

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from datetime import time as clock
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
+from sqlflow_dagster.cli import main
 from sqlflow_dagster.engines.base import Engine, Session, open_engine
 from sqlflow_dagster.engines.postgresql import TIMEOUT_VARIABLE
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
@@ -307,6 +310,17 @@ def test_a_password_is_never_shown(url: str) -> None:
     for text in shown:
         assert "geheim" not in text
         assert "Schl" not in text
+
+
+def test_a_command_shows_no_password(url: str, tmp_path: Path) -> None:
+    program = tmp_path / "p.sql"
+    program.write_text("CREATE TABLE t AS SELECT 1 AS n;")
+    absent = sa.make_url(url).set(password="geheim", database="absent")
+    arguments = ["run", str(program), "--datasource", absent.render_as_string(hide_password=False)]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 1
+    assert "absent" in done.output
+    assert "geheim" not in done.output + repr(done.exception)
 
 
 def test_a_statement_may_be_given_a_bound(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,15 @@ from sqlflow_dagster.errors import Severity
 from sqlflow_dagster.runtime.context import RunContext, open_context
 from sqlflow_dagster.runtime.execute import execute
 from sqlflow_dagster.runtime.rehearsal import rehearse
+from tests.engines.postgresql_server import new_database
 
 TRAIN = "TO TRAIN xgboost.gbtree"
 
 
-@pytest.fixture(params=["duckdb", "sqlite"])
+@pytest.fixture(params=["duckdb", "sqlite", "postgresql"])
 def context(request: pytest.FixtureRequest, tmp_path: Path) -> RunContext:
-    context = open_context(f"{request.param}:///{tmp_path / 'data.db'}")
+    file = f"{request.param}:///{tmp_path / 'data.db'}"
+    context = open_context(new_database() if request.param == "postgresql" else file)
     with context.engine.session() as session:
         table = pa.table({"id": [1, 2, 3], "size": [1.0, 2.0, 3.0]})
         session.replace_table(("raw",), table.to_reader())
