@@ -221,7 +221,7 @@ def test_a_busy_data_source_is_worth_another_attempt(sqlflow: Sqlflow) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        pytest.param("postgresql://reader:geheim@localhost/db", id="an engine that is not there"),
+        pytest.param("nowhere://reader:geheim@localhost/db", id="an engine that is not there"),
         pytest.param("reader:geheim@localhost", id="no url"),
         pytest.param("postgresql://reader:ge@heim:geheim@host/db", id="a password with an @"),
         pytest.param("duckdb:///nowhere/data.duckdb?password=geheim", id="no such directory"),
