@@ -18,7 +18,14 @@ from sqlalchemy.dialects import postgresql
 
 from sqlflow_dagster.engines.arrow_rows import check_names, checked_batches, sql_type
 from sqlflow_dagster.engines.base import Column, RelationKind, TableName
-from sqlflow_dagster.engines.postgresql_copy import WireType, as_csv, decoded, wire_type
+from sqlflow_dagster.engines.postgresql_copy import (
+    TRAILER,
+    WireType,
+    as_csv,
+    decoded,
+    wire_type,
+)
+from sqlflow_dagster.engines.postgresql_rows import HEADER, as_binary, has_binary_form
 from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine, SQLAlchemySession
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
 
@@ -235,15 +242,21 @@ class PostgreSQLSession(SQLAlchemySession):
     def _create_from(self, table: TableName, rows: pa.RecordBatchReader) -> int:
         name = self.engine.quote(table)
         self._run(f"CREATE TABLE {name} ({self._column_list(rows.schema)})").close()
+        binary = has_binary_form(rows.schema)
+        form = "BINARY" if binary else "CSV"
         count = 0
         with (
             self._raw() as connection,
             connection.cursor() as cursor,
-            cursor.copy(f"COPY {name} FROM STDIN (FORMAT CSV)") as copy,
+            cursor.copy(f"COPY {name} FROM STDIN (FORMAT {form})") as copy,
         ):
+            if binary:
+                copy.write(HEADER)
             for batch in checked_batches(rows):
-                copy.write(as_csv(batch))
+                copy.write(as_binary(batch) if binary else as_csv(batch))
                 count += batch.num_rows
+            if binary:
+                copy.write(TRAILER)
         return count
 
     def _column_list(self, schema: pa.Schema) -> str:

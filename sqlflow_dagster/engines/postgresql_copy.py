@@ -20,14 +20,14 @@ from pyarrow import csv
 from sqlflow_dagster.engines.arrow_rows import to_array
 from sqlflow_dagster.errors import TerminalError
 
-_SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
-_TRAILER = b"\xff\xff"
+SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
+TRAILER = b"\xff\xff"
 _MAX_BATCH_BYTES = 64 << 20
 """Rows with long texts are cut into smaller batches than asked for: Arrow's offsets have 31 bits."""
 
 # PostgreSQL counts from 2000-01-01, Arrow from 1970-01-01.
-_EPOCH_DAYS = 10_957
-_EPOCH_MICROSECONDS = _EPOCH_DAYS * 86_400_000_000
+EPOCH_DAYS = 10_957
+EPOCH_MICROSECONDS = EPOCH_DAYS * 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +78,10 @@ _TYPES: dict[int, WireType] = {
     25: _TEXT,
     1042: _TEXT,
     1043: _TEXT,
-    1082: WireType(arrow_type=pa.date32(), dtype=">i4", epoch=_EPOCH_DAYS),
+    1082: WireType(arrow_type=pa.date32(), dtype=">i4", epoch=EPOCH_DAYS),
     1083: WireType(arrow_type=pa.time64("us"), dtype=">i8"),
-    1114: WireType(arrow_type=pa.timestamp("us"), dtype=">i8", epoch=_EPOCH_MICROSECONDS),
-    1184: WireType(arrow_type=pa.timestamp("us", "UTC"), dtype=">i8", epoch=_EPOCH_MICROSECONDS),
+    1114: WireType(arrow_type=pa.timestamp("us"), dtype=">i8", epoch=EPOCH_MICROSECONDS),
+    1184: WireType(arrow_type=pa.timestamp("us", "UTC"), dtype=">i8", epoch=EPOCH_MICROSECONDS),
     1000: _list_of(pa.bool_(), bool),
     1005: _list_of(pa.int16(), int),
     1007: _list_of(pa.int32(), int),
@@ -132,7 +132,7 @@ def decoded(
         row = bytes(message)
         if first:
             row, first = _after_header(row), False
-        if row == _TRAILER or not row:
+        if row == TRAILER or not row:
             continue
         rows.append(row)
         size += len(row)
@@ -144,7 +144,7 @@ def decoded(
 
 
 def _after_header(message: bytes) -> bytes:
-    start = len(_SIGNATURE) + 4
+    start = len(SIGNATURE) + 4
     extension = int.from_bytes(message[start : start + 4], "big")
     return message[start + 4 + extension :]
 

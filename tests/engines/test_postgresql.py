@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from sqlflow_dagster.cli import main
 from sqlflow_dagster.engines.base import Engine, Session, open_engine
 from sqlflow_dagster.engines.postgresql import TIMEOUT_VARIABLE
+from sqlflow_dagster.engines.postgresql_rows import has_binary_form
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
 from sqlflow_dagster.source import Source
 from tests.engines.postgresql_server import new_database
@@ -138,6 +139,37 @@ def test_what_was_read_is_written_as_it_was(session: Session) -> None:
     assert kinds["m"] == "numeric(8,2)"
     assert kinds["z"] == "timestamp with time zone"
     assert kinds["w"] == "text[]"
+
+
+def test_simple_types_are_written_in_binary(session: Session) -> None:
+    """Among them slices, whose buffers begin elsewhere, and columns that end in NULL."""
+    whole = pa.table(
+        {
+            "b": [None, True, None, False],
+            "i": pa.array([9, -1, None, 2**62], pa.int64()),
+            "u": pa.array([9, 255, None, 0], pa.uint8()),
+            "x": [0.5, math.inf, None, -1e300],
+            "f": pa.array([0.5, 0.25, None, 1.0], pa.float32()),
+            "s": ["never", "", None, "Grüße 🌷"],
+            "v": pa.array(["never", "ab", None, ""], pa.string_view()),
+            "w": pa.array(["never", "a", None, "a"]).dictionary_encode(),
+            "y": [b"never", b"\x00\xff", None, b""],
+            "d": [None, date(1, 1, 1), None, date(9999, 12, 31)],
+            "t": [None, datetime(1, 1, 1), None, datetime(2024, 2, 29, 1, 2, 3, 4)],
+            "n": pa.array([None, 1_999, None, -1_000], pa.timestamp("ns")),
+            "z": pa.array([None, MOMENT, None, MOMENT], pa.timestamp("s", "Europe/Berlin")),
+            "c": [None, clock(23, 59, 59, 1), None, clock(0)],
+            "nothing": pa.nulls(4),
+        }
+    )
+    rows = whole.slice(1)
+    assert has_binary_form(rows.schema)
+    assert session.replace_table(("t",), rows.to_reader(max_chunksize=2)) == 3
+    read = session.read("SELECT * FROM t").read_all()
+    expected = rows.set_column(
+        rows.schema.get_field_index("n"), "n", pa.array([1, None, -1], pa.timestamp("us"))
+    )
+    assert read.to_pylist() == expected.to_pylist()
 
 
 @pytest.mark.parametrize(
