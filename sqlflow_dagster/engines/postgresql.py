@@ -32,7 +32,9 @@ from sqlflow_dagster.errors import StepError, TerminalError, TransientError
 TIMEOUT_VARIABLE = "SQLFLOW_STATEMENT_TIMEOUT"
 
 # It gives rows, but COPY takes no such statement.
-_NOT_COPIED = re.compile(r"\s*(?:EXPLAIN|SHOW|CALL|EXECUTE|FETCH)\b", re.IGNORECASE)
+_NOT_COPIED = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:EXPLAIN|SHOW|CALL|EXECUTE|FETCH)\b", re.IGNORECASE | re.DOTALL
+)
 CONNECT_TIMEOUT = 10
 """How long a server may take to answer, in seconds, where the URL does not say."""
 

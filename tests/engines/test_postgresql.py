@@ -206,7 +206,7 @@ def test_rows_keep_their_order_and_gaps(session: Session) -> None:
 
 def test_explain_and_show_give_rows(session: Session) -> None:
     assert "Result" in session.read("EXPLAIN SELECT 1").read_all().column(0)[0].as_py()
-    assert session.read("SHOW client_encoding").read_all().to_pylist() == [
+    assert session.read("-- which?\n/* ? */ SHOW client_encoding").read_all().to_pylist() == [
         {"client_encoding": "UTF8"}
     ]
 
