@@ -4,13 +4,14 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import click
 
 from sqlflow_dagster.cli.output import print_table
-from sqlflow_dagster.cli.results import tables_of
+from sqlflow_dagster.cli.results import tables_of, write_plots
 from sqlflow_dagster.errors import StepError
 from sqlflow_dagster.graph.formats import step_label
 from sqlflow_dagster.graph.program import Program, Step
@@ -70,9 +71,13 @@ class RunDisplay:
 
     Args:
         chosen: The steps of each program that will run.
+        plots: The folder that plots are written to; None to leave them out.
     """
 
-    def __init__(self, chosen: Iterable[tuple[Program, Sequence[Step]]]) -> None:
+    def __init__(
+        self, chosen: Iterable[tuple[Program, Sequence[Step]]], *, plots: Path | None = None
+    ) -> None:
+        self._plots = plots
         self._rows = {
             (program.source.name, step.index): Row(label=step_label(step))
             for program, steps in chosen
@@ -129,6 +134,8 @@ class RunDisplay:
         for table in tables_of(step, result):
             print_table(table)
             click.echo()
+        for path in self._written_plots(step, result):
+            self.say(f"plot: {path}")
 
     def failed(self, step: Step, error: StepError) -> None:
         """A step has failed; what went wrong is told at the end of the run."""
@@ -164,6 +171,11 @@ class RunDisplay:
     def say(self, line: str) -> None:
         """Print a line of progress."""
         click.echo(line, err=True)
+
+    def _written_plots(self, step: Step, result: StepResult) -> list[Path]:
+        if self._plots is None:
+            return []
+        return write_plots(self._plots, Path(self._program).stem, step, result)
 
     def _number(self, step: Step) -> Row:
         row = self.row(step)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -31,8 +32,10 @@ _MARGIN = 3
 class LiveDisplay(RunDisplay):
     """A run on a terminal; what its steps have to show appears above their lines."""
 
-    def __init__(self, chosen: Iterable[tuple[Program, Sequence[Step]]]) -> None:
-        super().__init__(chosen)
+    def __init__(
+        self, chosen: Iterable[tuple[Program, Sequence[Step]]], *, plots: Path | None = None
+    ) -> None:
+        super().__init__(chosen, plots=plots)
         self._spinner = Spinner("dots")
         self._console = log_console()
         self._over = False
@@ -62,6 +65,8 @@ class LiveDisplay(RunDisplay):
         self._ended(step, State.DONE, result.seconds)
         for table in tables_of(step, result):
             print_table(table, self._console)
+        for path in self._written_plots(step, result):
+            self._console.print(f"plot: {path}", markup=False, highlight=False)
 
     def say(self, line: str) -> None:
         """Nothing: the lines of the steps show it."""

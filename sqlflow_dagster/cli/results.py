@@ -1,6 +1,8 @@
 """What a finished step has to show: rows, metrics."""
 
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -34,6 +36,29 @@ def tables_of(step: Step, result: StepResult) -> list[TextTable]:
         if isinstance(values, list) and values
     ]
     return tables
+
+
+def write_plots(folder: Path, program: str, step: Step, result: StepResult) -> list[Path]:
+    """Write the plots of a step as files such as ``iris-3-explain-iris_xgb.png``.
+
+    Args:
+        folder: Where to.
+        program: The name of the step's program.
+        step: The step; the number is its place in the program.
+        result: What it has to show.
+
+    Returns:
+        The files.
+    """
+    label = re.sub(r"[^\w.]+", "-", step_label(step)).lower()
+    paths = []
+    for place, artifact in enumerate(result.artifacts):
+        more = f"-{place + 1}" if place else ""
+        suffix = artifact.media_type.rpartition("/")[2]
+        path = folder / f"{program}-{step.index + 1}-{label}{more}.{suffix}"
+        path.write_bytes(artifact.data)
+        paths.append(path)
+    return paths
 
 
 def _rows_title(step: Step, result: StepResult) -> str:

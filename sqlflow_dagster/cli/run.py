@@ -62,6 +62,12 @@ class ChosenSteps:
     show_envvar=True,
     help="The most steps at once; by default two to four, as the machine has cores.",
 )
+@click.option(
+    "--plots",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the plots of TO EXPLAIN to this folder, as PNG files.",
+)
 @compile_options
 def run(
     *,
@@ -71,6 +77,7 @@ def run(
     selectors: tuple[str, ...],
     resume: bool,
     max_concurrent: int | None,
+    plots: Path | None,
     settings: CompileSettings,
 ) -> None:
     """Run programs, one after the other, and their statements in parallel where nothing stands against it.
@@ -85,7 +92,7 @@ def run(
         message = "everything is up to date" if resume else "there is no statement to run"
         click.echo(message, err=True)
         return
-    display = _display(chosen)
+    display = _display(chosen, plots)
     try:
         with _ended_by_sigterm(), display:
             summaries = _run_all(chosen, url, models, display=display, concurrent=max_concurrent)
@@ -156,16 +163,21 @@ def _chosen(
     return chosen
 
 
-def _display(chosen: Sequence[ChosenSteps]) -> "RunDisplay":
+def _display(chosen: Sequence[ChosenSteps], plots: Path | None) -> "RunDisplay":
     from sqlflow_dagster.cli.display import RunDisplay
     from sqlflow_dagster.cli.output import log_console
 
     rows = [(item.program, item.steps) for item in chosen]
+    if plots is not None:
+        try:
+            plots.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.UsageError(f"--plots {plots}: {error.strerror}") from error
     if log_console().is_terminal and not log_console().is_dumb_terminal:
         from sqlflow_dagster.cli.live import LiveDisplay
 
-        return LiveDisplay(rows)
-    return RunDisplay(rows)
+        return LiveDisplay(rows, plots=plots)
+    return RunDisplay(rows, plots=plots)
 
 
 @contextmanager

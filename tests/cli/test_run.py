@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,17 @@ def test_shows_rows_and_metrics_as_data(sqlflow: Sqlflow) -> None:
     assert re.search(r"^x +\d\.\d{4}$", done.stdout, re.MULTILINE)
     assert re.search(r"^metric +value +baseline$", done.stdout, re.MULTILINE)
     assert "[1/4] TRAIN m: training xgboost.gbtree on 50 rows" in done.stderr
+
+
+def test_writes_the_plots_of_explanations_to_files(sqlflow: Sqlflow, tmp_path: Path) -> None:
+    program = sqlflow.write("p.sql", TRAIN + "SELECT x FROM numbers TO EXPLAIN m;")
+    folder = tmp_path / "some" / "plots"
+    done = sqlflow("run", program, "--plots", str(folder))
+    assert done.code == 0, done.stderr
+    [plot] = folder.iterdir()
+    assert plot.name == "p-2-explain-m.png"
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert f"plot: {plot}\n" in done.stderr
 
 
 def test_says_that_more_rows_are_there_than_it_shows(sqlflow: Sqlflow) -> None:
