@@ -55,6 +55,9 @@ MODEL_STORES: dict[str, dict[str, Callable[[Path], str]]] = {
 
 
 FAMILIES: dict[str, tuple[str, ...]] = {
+    # They want one column of times instead of these features: tests/ml/test_arima.py.
+    "ARIMA": (),
+    "ARIMAWithSTLDecomposition": (),
     "lightgbm.*": ("LGBMClassifier", "lightgbm.LGBMRegressor"),
     "sklearn.*": (
         "sklearn.HistGradientBoostingClassifier",

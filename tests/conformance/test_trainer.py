@@ -34,6 +34,8 @@ NO_LABEL = ("KMeans", "IsolationForest", "PCA")
 
 def labels(estimator: str) -> tuple[str, ...]:
     """A regressor predicts no text, a classifier no fractions, and some learn without a label."""
+    if estimator == "ScoreCard":
+        return ("two",)
     if estimator in NO_LABEL:
         return ("",)
     if estimator.endswith(("Classifier", "LogisticRegression")):
