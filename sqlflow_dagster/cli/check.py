@@ -126,10 +126,10 @@ def _problems_there(
     programs: "tuple[Program, ...]", datasource: str, models: ModelSettings
 ) -> "list[Diagnostic]":
     """What stands against the programs in a data source."""
-    from sqlflow_dagster.cli.preflight import problems_before
     from sqlflow_dagster.cli.programs import written
     from sqlflow_dagster.graph.objects import ObjectRef
     from sqlflow_dagster.runtime.context import open_context
+    from sqlflow_dagster.runtime.preflight import problems_before
 
     found: list[Diagnostic] = []
     made: frozenset[ObjectRef] = frozenset()

@@ -132,10 +132,10 @@ def _chosen(
         CompileError: A selector names nothing, or a table or model is missing: nothing may run.
     """
     from sqlflow_dagster.cli.output import print_diagnostics
-    from sqlflow_dagster.cli.preflight import problems_before
     from sqlflow_dagster.graph.selection import select_from
     from sqlflow_dagster.runtime.context import open_context
     from sqlflow_dagster.runtime.plan import plan, taken_over
+    from sqlflow_dagster.runtime.preflight import problems_before
 
     selected = (
         select_from(programs, selectors)

@@ -186,8 +186,7 @@ def _compiled(
     from sqlflow_dagster.compiler import compile_program
     from sqlflow_dagster.engines.base import open_engine
     from sqlflow_dagster.runtime.context import open_context
-    from sqlflow_dagster.runtime.preflight import missing_inputs
-    from sqlflow_dagster.runtime.rehearsal import rehearse
+    from sqlflow_dagster.runtime.preflight import problems_before
 
     # A notebook counts the line of %%sqlflow as the first.
     program = compile_program(
@@ -201,7 +200,7 @@ def _compiled(
         say(warning.render())
     models = ModelSettings.from_environment()
     context = open_context(datasource, models=models, program=program.name)
-    problems = missing_inputs(program, context) or rehearse(program, context)
+    problems = problems_before(program, context)
     if any(item.severity is Severity.ERROR for item in problems):
         raise CompileError(problems)
     for warning in problems:

@@ -1,4 +1,4 @@
-"""Before anything of a program runs: is everything there that it reads but does not make?"""
+"""Before anything of a program runs: what is missing that it reads but does not make, and what the engine refuses."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.lang.statements import TemporaryTableStatement
 from sqlflow_dagster.runtime.context import RunContext
+from sqlflow_dagster.runtime.rehearsal import rehearse
 from sqlflow_dagster.source import Span
 
 _BEFORE_NAME = r"\b(?:FROM|JOIN|INTO|TABLE|USING|EVALUATE|EXPLAIN|TRAIN)"
@@ -33,16 +34,53 @@ def missing_inputs(
         steps: The indexes of the steps that will run; None for all. What the others make must be there.
         made: What programs that run before make.
     """
+    missing, _ = _missing(program, context, steps, made)
+    return _diagnostics(missing, program, context)
+
+
+def problems_before(
+    program: Program,
+    context: RunContext,
+    steps: frozenset[int] | None = None,
+    *,
+    made: frozenset[ObjectRef] = frozenset(),
+) -> list[Diagnostic]:
+    """What stands against a program in a data source: what is missing, and what the engine refuses.
+
+    Nothing more is said of statements that read what is missing.
+
+    Args:
+        program: The program.
+        context: The data source.
+        steps: The indexes of the steps that will run; None for all.
+        made: What programs that run before make.
+
+    Raises:
+        TransientError: The data source cannot be reached or is locked.
+    """
+    missing, computed_again = _missing(program, context, steps, made)
+    if steps is not None:
+        steps |= computed_again
+    refused = rehearse(program, context, steps, made=made.union(missing))
+    return _diagnostics(missing, program, context) + refused
+
+
+def _missing(
+    program: Program,
+    context: RunContext,
+    steps: frozenset[int] | None,
+    made: frozenset[ObjectRef],
+) -> tuple[dict[ObjectRef, Step], frozenset[int]]:
+    """What nobody made, with its first reader, and the steps that compute missing generated tables again."""
     chosen = [step for step in program.steps if steps is None or step.index in steps]
     missing = _not_there(_wanted(chosen, made), context)
-    # A generated table that is missing is computed again, from what it is made of.
-    sources = _sources_of_generated(program)
-    generated = {ref: step for ref, step in missing.items() if ref in sources}
-    needed = {source: step for ref, step in generated.items() for source in sources[ref] - made}
-    missing = {ref: step for ref, step in missing.items() if ref not in generated}
+    makers = _makers_of_generated(program)
+    generated = {ref: missing.pop(ref) for ref in makers.keys() & missing.keys()}
+    needed = {
+        source: step for ref, step in generated.items() for source in makers[ref].reads - made
+    }
     missing = _not_there(needed, context) | missing
-    makers = {ref: step for step in program.steps for ref in step.writes}
-    return _diagnostics(missing, makers, context)
+    return missing, frozenset(makers[ref].index for ref in generated)
 
 
 def _wanted(chosen: Sequence[Step], made: frozenset[ObjectRef]) -> dict[ObjectRef, Step]:
@@ -60,9 +98,9 @@ def _wanted(chosen: Sequence[Step], made: frozenset[ObjectRef]) -> dict[ObjectRe
     return wanted
 
 
-def _sources_of_generated(program: Program) -> dict[ObjectRef, frozenset[ObjectRef]]:
+def _makers_of_generated(program: Program) -> dict[ObjectRef, Step]:
     return {
-        write.ref: step.reads
+        write.ref: step
         for step in program.steps
         if isinstance(step.statement, TemporaryTableStatement)
         for write in step.effects.writes
@@ -99,9 +137,10 @@ def _has_table(ref: ObjectRef, session: Session, engine: Engine) -> bool:
 
 
 def _diagnostics(
-    missing: Mapping[ObjectRef, Step], makers: Mapping[ObjectRef, Step], context: RunContext
+    missing: Mapping[ObjectRef, Step], program: Program, context: RunContext
 ) -> list[Diagnostic]:
     engine = context.engine
+    makers = {ref: step for step in program.steps for ref in step.writes}
     names: dict[ObjectKind, list[str]] = {ObjectKind.TABLE: [], ObjectKind.MODEL: []}
     if missing:
         with engine.session() as session:

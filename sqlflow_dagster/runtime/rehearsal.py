@@ -98,10 +98,11 @@ def rehearse(
     the creation of a table.
 
     Args:
-        program: The program; its inputs are there, see :func:`~sqlflow_dagster.runtime.preflight.missing_inputs`.
+        program: The program.
         context: The data source.
         steps: The indexes of the steps that will run; None for all.
-        made: What programs that run before make; nothing is said of statements that read it.
+        made: What is missing, and what programs that run before make; nothing is said of statements that
+            read it.
 
     Raises:
         TransientError: The data source cannot be reached or is locked.
@@ -179,7 +180,7 @@ def _rehearse_all(steps: Sequence[Step], rehearsal: _Rehearsal) -> None:
                 if step.effects.barrier or not _session_goes_on(step, rehearsal):
                     break
                 if step.index in rehearsal.problems:
-                    _forget(step, rehearsal)
+                    _forget_refused(step, rehearsal)
                 else:
                     _check(step, rehearsal)
                 if _gets_no_rows(step, rehearsal):
@@ -220,6 +221,15 @@ def _forget(step: Step, rehearsal: _Rehearsal) -> None:
     rehearsal.models.forget(step.writes)
 
 
+def _forget_refused(step: Step, rehearsal: _Rehearsal) -> None:
+    """The same for a statement that is refused; one that only writes rows would leave the columns that there are."""
+    match step.statement:
+        case SqlStatement(sql=sql) if isinstance(parse_sql(sql, step.names.dialect), exp.DML):
+            return
+        case _:
+            _forget(step, rehearsal)
+
+
 def _cannot_tell(step: Step, rehearsal: _Rehearsal) -> bool:
     """Whether the columns that a statement sees or makes depend on what nobody knows yet."""
     changed = {write.ref for write in step.effects.writes if write.mode not in _ANEW}
@@ -248,7 +258,7 @@ def _check(step: Step, rehearsal: _Rehearsal) -> None:
         raise
     except StepError as error:
         rehearsal.problems[step.index] = [error.at(_place(step)).diagnostic]
-        _forget(step, rehearsal)
+        _forget_refused(step, rehearsal)
 
 
 def _check_statement(step: Step, rehearsal: _Rehearsal) -> None:

@@ -2,11 +2,12 @@ from pathlib import Path
 
 import pytest
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.engines.base import Engine
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.runtime.context import RunContext
-from sqlflow_dagster.runtime.preflight import missing_inputs
+from sqlflow_dagster.runtime.preflight import missing_inputs, problems_before
 from tests.runtime.conftest import Execute
 
 JOINED = (
@@ -115,3 +116,34 @@ def test_creates_nothing(context: RunContext, tmp_path: Path, engine: Engine) ->
     assert found("SELECT * FROM gone TO PREDICT p.y USING gone_model", context)
     with engine.session() as session:
         assert session.tables() == before
+
+
+def test_what_is_missing_hides_no_other_problem(context: RunContext) -> None:
+    text = (
+        "SELECT z FROM numbers; SELECT z FROM gone; CREATE TABLE a AS SELECT x FROM numbers; "
+        "INSERT INTO a (y) VALUES (1); SELECT z FROM a; SELECT x FROM a TO PREDICT p.z USING gone"
+    )
+    problems = problems_before(compile_program(text, path="p.sql"), context)
+    missing = [item for item in problems if item.code is Code.MISSING_INPUT]
+    assert [item.message for item in missing] == [
+        "there is no table 'gone' in the data source",
+        "there is no model 'gone' in the data source",
+    ]
+    refused = [item.span.text for item in problems if item.span and item not in missing]
+    assert refused == ["z", "INSERT INTO a (y) VALUES (1)", "z"]
+
+
+def test_a_generated_table_that_is_gone_is_rehearsed_before_its_reader(context: RunContext) -> None:
+    program = compile_program(JOINED, path="p.sql")
+    assert problems_before(program, context, frozenset({1})) == []
+    misspelt = compile_program(JOINED.replace("n.x, ", "n.z, "), path="p.sql")
+    (problem,) = problems_before(misspelt, context, frozenset({1}))
+    assert '"z"' in problem.message
+
+
+def test_what_another_program_makes_before_is_not_rehearsed(context: RunContext) -> None:
+    program = compile_program("SELECT a FROM numbers; SELECT z FROM shop.orders", path="p.sql")
+    made = frozenset({ObjectRef(ObjectKind.TABLE, "numbers")})
+    (problem,) = problems_before(program, context, made=made)
+    assert problem.span is not None
+    assert problem.span.text == "z"
