@@ -92,6 +92,8 @@ def _wanted(chosen: Sequence[Step], made: frozenset[ObjectRef]) -> dict[ObjectRe
             break  # It may have made anything.
         if not step.effects.loose:  # A guess from words is no ground to refuse a program.
             filled = {write.ref for write in step.effects.writes if write.mode in _FILLS}
+            # A transaction may fill what it makes.
+            filled -= {write.ref for write in step.effects.writes if write.mode not in _FILLS}
             for ref in (step.reads | filled) - there:
                 wanted.setdefault(ref, step)
         there |= step.writes

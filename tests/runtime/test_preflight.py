@@ -37,6 +37,10 @@ def found(text: str, context: RunContext, steps: set[int] | None = None) -> list
         pytest.param("DROP TABLE IF EXISTS nothing", id="dropped if there"),
         pytest.param("ALTER TABLE IF EXISTS nothing ADD COLUMN z INT", id="altered if there"),
         pytest.param("EXECUTE something; SELECT * FROM made_by_it", id="after an opaque statement"),
+        pytest.param(
+            "BEGIN; CREATE TABLE a AS SELECT 1 AS n; INSERT INTO a VALUES (2); COMMIT",
+            id="made and filled in a transaction",
+        ),
         pytest.param(JOINED, id="a generated table"),
     ],
 )
