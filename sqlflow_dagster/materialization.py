@@ -103,7 +103,8 @@ def _result_metadata(result: StepResult, directory: Path) -> dict[str, Any]:
         for name, value in result.metrics.spread.items():
             metadata[f"spread of {name} over folds"] = _number(value)
         for name, value in result.metrics.baseline.items():
-            metadata[f"baseline {name}"] = _number(value)
+            if not math.isnan(value):  # A clustering has no guess to compare with.
+                metadata[f"baseline {name}"] = _number(value)
         if result.metrics.confusion is not None:
             metadata["confusion matrix"] = dg.MetadataValue.md(_confusion(result.metrics.confusion))
     if result.model is not None:

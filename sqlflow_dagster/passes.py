@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from sqlflow_dagster.codes import Code
-from sqlflow_dagster.errors import CompileError, Diagnostic, Severity
+from sqlflow_dagster.errors import CompileError, Diagnostic, Severity, did_you_mean
 from sqlflow_dagster.graph.analysis import analyze
 from sqlflow_dagster.graph.analyzed import AnalyzedStatement
 from sqlflow_dagster.graph.annotations import misplaced_annotations
@@ -36,7 +36,7 @@ from sqlflow_dagster.lang.statements import (
     TrainStatement,
 )
 from sqlflow_dagster.lang.templates import substitute
-from sqlflow_dagster.own_classes import is_allowed
+from sqlflow_dagster.own_classes import TRAINERS_VARIABLE, is_allowed
 from sqlflow_dagster.registry import Group, Registry
 from sqlflow_dagster.source import Source
 from sqlflow_dagster.temp_tables import (
@@ -130,9 +130,17 @@ def check_estimators(draft: Draft) -> None:
                     code=Code.UNKNOWN_ESTIMATOR,
                     message=f"unknown estimator {name!r}",
                     span=statement.estimator_span,
-                    hint=ESTIMATORS.hint(name),
+                    hint=_estimator_hint(name),
                 )
             )
+
+
+def _estimator_hint(name: str) -> str:
+    package = name.partition(".")[0].lower()
+    families = {known.partition(".")[0].lower() for known in ESTIMATORS.registered()}
+    if "." in name and package not in families and not did_you_mean(name, ESTIMATORS.names()):
+        return f"a class of your own must be in {TRAINERS_VARIABLE}"
+    return ESTIMATORS.hint(name)
 
 
 def check_columns(draft: Draft) -> None:

@@ -65,7 +65,10 @@ def test_a_name_that_nobody_allowed_is_not_imported() -> None:
 
 def test_a_program_names_it() -> None:
     program = "SELECT * FROM t TO TRAIN own_shop.models.Churn LABEL y INTO m;"
-    with pytest.raises(CompileError, match=r"unknown estimator 'own_shop\.models\.Churn'"):
+    with pytest.raises(
+        CompileError, match=r"unknown estimator 'own_shop\.models\.Churn'"
+    ) as caught:
         compile_program(program)
+    assert "hint: a class of your own must be in SQLFLOW_TRAINERS" in str(caught.value)
     with allowing(["own_shop.*"]):
         assert compile_program(program).steps

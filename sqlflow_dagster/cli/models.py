@@ -153,6 +153,7 @@ def delete(*, model: str, yes: bool, datasource: str | None, models: ModelSettin
     """Remove a model with all its versions, or one version that is not the accepted one."""
     store = _store(datasource, models)
     name, number = _parsed(model)
+    _find(store, model)  # Nobody is asked about what is not there.
     if number is None:
         count = len(store.versions(name))
         what = f"model {name} with its {count} version{'' if count == 1 else 's'}"

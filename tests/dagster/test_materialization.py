@@ -300,7 +300,9 @@ def test_only_what_can_run_again_is_retried(appended: Run) -> None:
 
 def test_numbers_that_json_cannot_write_are_text(tmp_path: Path) -> None:
     metrics = Metrics(
-        values={"r2_score": float("nan")}, baseline={"r2_score": float("-inf")}, rows=1
+        values={"r2_score": float("nan")},
+        baseline={"r2_score": float("-inf"), "silhouette_score": float("nan")},
+        rows=1,
     )
     result = StepResult(metrics=metrics, judged_on="training")
     metadata = materialization.segment_metadata(
@@ -308,6 +310,7 @@ def test_numbers_that_json_cannot_write_are_text(tmp_path: Path) -> None:
     )
     assert metadata["training r2_score"] == "nan"
     assert metadata["baseline r2_score"] == "-inf"
+    assert "baseline silhouette_score" not in metadata
 
 
 def test_a_search_shows_its_trials_in_the_log_and_in_the_metadata(tmp_path: Path) -> None:

@@ -349,6 +349,14 @@ def test_what_has_no_answer(clause: str, kind: str, message: str, optimizing: Ru
     assert written(optimizing)[1] == [("as before", 1)]
 
 
+def test_a_misspelt_column_has_its_place(optimizing: RunContext) -> None:
+    clause = "SELECT * FROM items TO MAXIMIZE SUM(x * sise)"
+    with pytest.raises(TerminalError) as caught:
+        run(f"{clause} WITH variables = x(id), var_type = Binary INTO plan", optimizing)
+    assert caught.value.span is not None
+    assert caught.value.span.text == "sise"
+
+
 def test_a_time_limit_without_a_solution(context: RunContext) -> None:
     # A knapsack of many almost equal things, which no heuristic fills exactly.
     sql = (

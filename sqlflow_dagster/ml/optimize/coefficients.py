@@ -116,7 +116,7 @@ def coefficient_query(
     wanted = tuple(dict.fromkeys(_wanted(optimization)))
     for item in wanted:
         for name in columns(item.expression):
-            check_number(name, _found(name.name, by_name))
+            check_number(name, _found(name.name, by_name, name.span))
     keys = tuple(_found(key, by_name).name for key in optimization.keys)
     groups = tuple(
         dict.fromkeys(item.group_by.lower() for item in optimization.constraints if item.group_by)
@@ -153,12 +153,13 @@ def check_number(name: Name, column: Column) -> None:
         )
 
 
-def _found(name: str, by_name: dict[str, Column]) -> Column:
+def _found(name: str, by_name: dict[str, Column], span: Span | None = None) -> Column:
     column = by_name.get(name.lower())
     if column is None:
         names = [item.name for item in by_name.values()]
         raise TerminalError(
             f"column {name!r} is not among the columns of the SELECT: {', '.join(names)}",
+            span,
             hint=did_you_mean(name, names),
         )
     return column
