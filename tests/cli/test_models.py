@@ -178,18 +178,20 @@ def test_a_model_that_was_changed_is_not_imported(
 
 
 @pytest.mark.parametrize(
-    ("model", "message"),
+    ("named", "message"),
     [
         pytest.param("shop.nobody", "unknown model 'shop.nobody'", id="a model"),
         pytest.param("shop.buyers@9", "model 'shop.buyers' has no version 9", id="a version"),
     ],
 )
-@pytest.mark.usefixtures("store")
-def test_what_is_not_there_is_not_asked_about(sqlflow: Command, model: str, message: str) -> None:
-    done = sqlflow("delete", model, answer="y\n")
+def test_what_is_not_there_is_not_asked_about(
+    sqlflow: Command, store: ModelStore, named: str, message: str
+) -> None:
+    done = sqlflow("delete", named, answer="y\n")
     assert done.exit_code == 1
     assert message in done.stderr
     assert "Remove" not in done.stderr
+    assert len(store.versions("shop.buyers")) == 3
 
 
 def test_removing_asks(sqlflow: Command, store: ModelStore) -> None:
