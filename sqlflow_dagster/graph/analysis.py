@@ -21,6 +21,7 @@ from sqlflow_dagster.graph.annotations import (
 )
 from sqlflow_dagster.graph.clause_effects import clause_effects
 from sqlflow_dagster.graph.effects import Effects, merged_effects, names_after
+from sqlflow_dagster.graph.functions import Functions
 from sqlflow_dagster.graph.judge import judged
 from sqlflow_dagster.graph.keyword_effects import keyword_effects, set_effects
 from sqlflow_dagster.graph.objects import Names, ObjectRef, model_ref
@@ -82,6 +83,7 @@ class _Analysis:
     given_names: set[str] = field(default_factory=set)
     transaction: _Transaction | None = None
     procedures: Procedures = field(default_factory=Procedures)
+    functions: Functions = field(default_factory=Functions)
     found: list[AnalyzedStatement] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
 
@@ -185,6 +187,8 @@ def _plain_statement(span: Span, state: _Analysis) -> None:
     effects = _judged(effects, sql, span, "", state)
     if effects.barrier:
         effects = state.procedures.called(sql, state.names) or effects
+        state.functions.learn(sql, state.names)
+    effects = state.functions.called(sql, effects)
     return _sql_statement(SqlStatement(sql=sql, span=span), effects, state)
 
 
@@ -329,5 +333,6 @@ def _query(
         found, shape = tree, UNKNOWN_SHAPE
     else:
         found, shape = sql_effects(tree, state.names), query_shape(tree)
-    reads = _judged(found, query.sql, place, what, state).reads
+    effects = _judged(found, query.sql, place, what, state)
+    reads = state.functions.called(query.sql, effects).reads
     return AnalyzedQuery(query=query, reads=reads, shape=shape)
