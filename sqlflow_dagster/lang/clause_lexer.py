@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from sqlflow_dagster.lang.scanner import CLAUSE_STRING
+from sqlflow_dagster.lang.scanner import CLAUSE_STRING, TEMPLATE
 from sqlflow_dagster.source import Source, Span
 
 
@@ -63,9 +63,7 @@ def _unescaped(match: re.Match[str], quote: str) -> str:
     return match[1] if match[1] in "\"'\\" else match[0]
 
 
-# A template is filled in before a program is compiled; only the formatter meets one here.
-_TEMPLATE = r"\$\{[^{}\n]*+\}"
-_WORD = rf"(?:[^\W\d]|{_TEMPLATE})(?:\w|{_TEMPLATE})*+(?:(?:[./:]|-(?=\w))(?:\w|{_TEMPLATE})++)*+"
+_WORD = rf"(?:[^\W\d]|{TEMPLATE})(?:\w|{TEMPLATE})*+(?:(?:[./:]|-(?=\w))(?:\w|{TEMPLATE})++)*+"
 _TOKEN = re.compile(
     rf"(?P<blank>\s++|--[^\r\n]*+|/\*(?s:.*?)\*/)|(?P<STRING>(?s:{CLAUSE_STRING}))"
     r"|(?P<NUMBER>(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?)"

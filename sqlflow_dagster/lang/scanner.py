@@ -30,7 +30,12 @@ from sqlflow_dagster.source import Source
 
 BLANK = r"(?:\s++|--[^\r\n]*+|/\*(?s:.*?)\*/)"
 CLAUSE_STRING = r"""(?:"(?:[^"\\]|\\.|"")*+"|'(?:[^'\\]|\\.|'')*+')"""
-_NAME = rf"(?:[^\W\d]\w*+(?:[./:-]\w++)*+|(?s:{CLAUSE_STRING}))"
+# A template is filled in before a program is compiled; only the formatter meets one here.
+TEMPLATE = r"\$\{[^{}\n]*+\}"
+_NAME = (
+    rf"(?:(?:[^\W\d]|{TEMPLATE})(?:\w|{TEMPLATE})*+(?:[./:-](?:\w|{TEMPLATE})++)*+"
+    rf"|(?s:{CLAUSE_STRING}))"
+)
 _FOLLOW = {
     "TRAIN": "WITH|COLUMN|LABEL|OUTPUT|USING|INTO",
     "PREDICT": "WITH|USING",

@@ -83,6 +83,11 @@ def test_the_comments_of_another_dialect() -> None:
     assert formatted(text, "mysql") == "SELECT a FROM t # it's\nTO TRAIN x\nINTO m"
 
 
+def test_a_name_that_is_a_template_is_known_again() -> None:
+    text = """SELECT a FROM t\nTO PREDICT r.${x}\nWITH p = "'\\""\nUSING m"""
+    assert formatted(text) == text
+
+
 SPACES = st.sampled_from([" ", "\n", "\t ", "\n\n", " -- it's\n", "/* ; TO */", " -- a\n  -- b\n"])
 
 

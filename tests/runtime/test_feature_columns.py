@@ -63,8 +63,7 @@ def test_a_model_of_many_kinds_of_columns_predicts_and_is_explained(context: Run
     assert wrong == 0
     assert columns is not None
     assert [column.name for column in columns] == [
-        *("user_id", "age", "place", "taste", "words", "day"),
-        "CROSS(color, BUCKET(age))",
+        *("bought", "user_id", "age", "place", "taste", "words", "day", "color"),
         "base_value",
     ]
     assert explained.artifacts
