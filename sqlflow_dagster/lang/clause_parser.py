@@ -304,8 +304,14 @@ class _Parser(ExpressionParser):
 
     def _model(self) -> ModelReference:
         name = self.qualified_name("the name of a model")
-        version = self.integer("a version number after '@'") if self.accept("@") else None
+        version = self._version() if self.accept("@") else None
         return ModelReference(name=name, version=version, span=name.span)
+
+    def _version(self) -> int:
+        wanted = "a version number after '@'"
+        if not self.current.text.strip("0"):
+            raise self.failure(wanted)  # the first version is 1
+        return self.integer(wanted)
 
 
 def parse_clause(source: Source, start: int, end: int, query: Query, span: Span) -> QueryStatement:

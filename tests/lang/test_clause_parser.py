@@ -450,6 +450,7 @@ def test_attributes_are_found_without_case() -> None:
         ("TO TRAIN e WITH a=" + "9" * 5000 + " INTO m", "this number is too large", "9" * 5000, None),
         ("TO PREDICT t.c USING m@" + "9" * 5000,
          "expected a version number after '@', found '" + "9" * 5000 + "'", "9" * 5000, None),
+        ("TO PREDICT t.c USING m@0", "expected a version number after '@', found '0'", "0", None),
         ("TO PREDICT t.c USING m@²", "expected a version number after '@', found '²'", "²", None),
         ("TO TRAIN e WITH a=" + "(" * 80 + "1", "this expression is nested more than 64 deep", "(", None),
         ("TO TRAIN e WITH a=1" + " + 1" * 80, "this expression is nested more than 64 deep", "1", None),

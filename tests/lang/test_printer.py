@@ -120,7 +120,7 @@ EXPRESSIONS: st.SearchStrategy[Expression] = st.recursive(
     max_leaves=6,
 )
 NAMES = st.builds(QualifiedName, parts=tuples(PARTS, min_size=1, max_size=3))
-MODELS = st.builds(ModelReference, name=NAMES, version=st.none() | st.integers(0, 99))
+MODELS = st.builds(ModelReference, name=NAMES, version=st.none() | st.integers(1, 99))
 ATTRIBUTES = st.lists(
     st.builds(Attribute, name=WORDS | PARTS, expression=EXPRESSIONS),
     max_size=3,
