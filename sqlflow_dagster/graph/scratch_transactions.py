@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlflow_dagster.graph.analyzed import AnalyzedStatement
-from sqlflow_dagster.graph.effects import Effects, Mode, Write, temporary_refs
+from sqlflow_dagster.graph.effects import KEEPS_CONTENT, Effects, Mode, Write, temporary_refs
 from sqlflow_dagster.graph.generated_names import sql_name
 from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.graph.visible_tables import (
+    Visible,
     VisibleTables,
     definition_after,
     made_by_itself,
@@ -44,38 +45,63 @@ class _Inside:
     """What the statements of a transaction do with TEMP tables and views.
 
     Attributes:
-        needed: Those from before that they use.
+        opened: Those from before that they use.
+        first_uses: The index of the first statement that uses each of these.
+        reads: The lasting tables behind these, but for those that the transaction has made before.
         changed: Those from before that they change, drop or make anew.
+        rewritten: The lasting tables that they create or drop.
         views: The TEMP views that they leave, with their statements.
         tables: The TEMP tables that they leave, each with the statements that write it.
     """
 
-    needed: set[ObjectRef] = field(default_factory=set)
+    opened: dict[ObjectRef, Visible] = field(default_factory=dict)
+    first_uses: dict[ObjectRef, int] = field(default_factory=dict)
+    reads: set[ObjectRef] = field(default_factory=set)
     changed: set[ObjectRef] = field(default_factory=set)
+    rewritten: set[ObjectRef] = field(default_factory=set)
     views: dict[ObjectRef, tuple[SqlStatement, Effects]] = field(default_factory=dict)
     tables: dict[ObjectRef, list[tuple[SqlStatement, Effects]]] = field(default_factory=dict)
 
 
-def _inside(statement: TransactionStatement, parts: Sequence[Effects]) -> _Inside:
+def _inside(
+    statement: TransactionStatement, parts: Sequence[Effects], visible: VisibleTables
+) -> _Inside:
     found = _Inside()
     made: set[ObjectRef] = set()
-    for sql, part in zip(statement.statements, parts, strict=True):
-        found.needed |= temporary_refs(part.reads) - made
-        for write in part.writes:
-            ref = write.ref
-            if ref not in temporary_refs([ref]):
-                continue
-            anew = part.temporary and write.mode is not Mode.ENSURE
-            found.needed |= set() if anew or ref in made else {ref}
+    for index, (sql, part) in enumerate(zip(statement.statements, parts, strict=True)):
+        _use(index, part, made, found, visible)
+        made.update(write.ref for write in part.writes if write.mode not in KEEPS_CONTENT)
+        found.rewritten.update(write.ref for write in part.writes if write.mode in _REWRITING)
+        for ref in sorted(temporary_refs(write.ref for write in part.writes)):
             found.changed.add(ref)
             made.add(ref)
             found.views.pop(ref, None)
             writers = found.tables.pop(ref, [])
-            if part.temporary and write.view:
+            if part.temporary and part.writes[0].view:
                 found.views[ref] = (sql, part)
-            elif write.mode is not Mode.DROP:
+            elif part.writes[0].mode is not Mode.DROP:
                 found.tables[ref] = [*writers, (sql, part)]
     return found
+
+
+_REWRITING = frozenset({Mode.CREATE, Mode.REPLACE, Mode.ENSURE, Mode.DROP})
+
+
+def _use(
+    index: int, part: Effects, made: set[ObjectRef], found: _Inside, visible: VisibleTables
+) -> None:
+    """Take note of the TEMP tables and views from before that one statement uses."""
+    used = set(temporary_refs(part.reads))
+    for write in part.writes:
+        anew = part.temporary and write.mode is not Mode.ENSURE
+        used |= set() if anew else temporary_refs([write.ref])
+    if part.barrier or part.loose:
+        used |= visible.found.keys()
+    for ref, known in visible.opened(used - made).items():
+        if ref not in made:
+            found.opened.setdefault(ref, known)
+            found.first_uses.setdefault(ref, index)
+            found.reads |= known.reads - made
 
 
 def with_copies(
@@ -89,31 +115,24 @@ def with_copies(
         visible: Those that there are; afterwards those that the transaction leaves.
     """
     assert isinstance(item.statement, TransactionStatement)
-    inside = _inside(item.statement, item.parts)
-    if not inside.changed:
-        return visible.reader(item)
-    everything = any(part.barrier or part.loose for part in item.parts)
-    opened = visible.opened(visible.found if everything else inside.needed)
-    first = made_by_itself(opened, inside.changed, item.names)
-    before = {ref: view for ref, view in opened.items() if ref not in first}
+    inside = _inside(item.statement, item.parts, visible)
+    opened = inside.opened
+    own = made_by_itself(opened, inside.changed, item.names, rewritten=inside.rewritten)
+    before = {ref: view for ref, view in opened.items() if ref not in own}
     kept = _leave(item, inside, used, visible)
-    copies = [
-        SqlStatement(
-            sql=f"CREATE TABLE {sql_name(table.parts, item.names.dialect)} AS "
-            f"SELECT * FROM {sql_name(ref.parts, item.names.dialect)}"
-        )
-        for ref, table in kept.items()
-    ]
-    restored = (statement for statements in first.values() for statement in statements)
-    statements = (*restored, *item.statement.statements, *copies)
-    lasting = item.effects.reads - temporary_refs(item.effects.reads)
+    statements: list[SqlStatement] = []
+    for index, statement in enumerate(item.statement.statements):
+        for ref, made in own.items():
+            statements += made if inside.first_uses[ref] == index else ()
+        statements.append(statement)
+    statements += (_copy(ref, table, item.names.dialect) for ref, table in kept.items())
     tables = (item.names.table(table.parts) for table in kept.values())
     return replace(
         item,
-        statement=replace(item.statement, statements=statements, kept=tuple(kept.values())),
+        statement=replace(item.statement, statements=tuple(statements), kept=tuple(kept.values())),
         effects=replace(
             item.effects,
-            reads=lasting.union(*(view.reads for view in opened.values())),
+            reads=(item.effects.reads - temporary_refs(item.effects.reads)) | inside.reads,
             writes=(
                 *item.effects.writes,
                 *(Write(ref=ref, mode=Mode.CREATE) for ref in tables),
@@ -123,6 +142,12 @@ def with_copies(
         views=tuple(view.sql for view in before.values()),
         temporary_tables=makers(opened.values()),
     )
+
+
+def _copy(ref: ObjectRef, table: QualifiedName, dialect: str) -> SqlStatement:
+    """The statement that keeps a TEMP table in a generated one."""
+    kept, temporary = sql_name(table.parts, dialect), sql_name(ref.parts, dialect)
+    return SqlStatement(sql=f"CREATE TABLE {kept} AS SELECT * FROM {temporary}")
 
 
 def _leave(

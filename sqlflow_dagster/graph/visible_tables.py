@@ -152,7 +152,11 @@ def restoring(ref: ObjectRef, former: Visible, names: Names) -> tuple[SqlStateme
 
 
 def made_by_itself(
-    opened: Mapping[ObjectRef, Visible], changed: Collection[ObjectRef], names: Names
+    opened: Mapping[ObjectRef, Visible],
+    changed: Collection[ObjectRef],
+    names: Names,
+    *,
+    rewritten: Collection[ObjectRef] = (),
 ) -> dict[ObjectRef, tuple[SqlStatement, ...]]:
     """What a statement makes itself of what it needs: the TEMP tables that it changes, and views of them.
 
@@ -160,12 +164,13 @@ def made_by_itself(
         opened: The TEMP tables and views that it needs, in the order in which they are made.
         changed: The TEMP tables that it changes.
         names: How its names are resolved.
+        rewritten: The lasting tables that it creates or drops: before it, they may not be there.
     """
     found: dict[ObjectRef, tuple[SqlStatement, ...]] = {}
     for ref, known in opened.items():
         if known.kept is not None and ref in changed:
             found[ref] = restoring(ref, known, names)
-        elif known.needs & found.keys():
+        elif known.needs & {*found, *changed} or known.reads & {*rewritten}:
             found[ref] = (SqlStatement(sql=known.sql),)
     return found
 

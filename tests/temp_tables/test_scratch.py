@@ -391,7 +391,11 @@ def test_a_transaction_goes_on_from_the_kept_table() -> None:
     )
     _, changes, drops = program.steps
     restored = f"CREATE TEMPORARY TABLE t AS SELECT * FROM {KEPT}"
-    assert inside(changes)[:2] == (restored, "CREATE TEMP VIEW v AS SELECT a FROM t")
+    assert inside(changes)[:3] == (
+        restored,
+        "UPDATE t SET a = 2",
+        "CREATE TEMP VIEW v AS SELECT a FROM t",
+    )
     assert inside(changes)[-1] == f"CREATE TABLE {KEPT}_2 AS SELECT * FROM t"
     assert inside(drops)[0] == f"{restored}_2"
     # What it drops hides t no more.
@@ -422,3 +426,29 @@ def test_a_pod_runs_the_same_statements() -> None:
         "CREATE TABLE sqlflow_temporary_program_seen AS\nSELECT * FROM seen;\nCOMMIT"
     )
     assert texts[1].endswith("CREATE TABLE before AS SELECT count(*) AS n, sum(y) AS s FROM odd")
+
+
+def test_a_view_of_what_a_transaction_creates_is_made_after_it() -> None:
+    program = compile_program(
+        "CREATE TABLE a AS SELECT 1 AS x; CREATE TEMP VIEW v AS SELECT x FROM a; DROP TABLE a;"
+        "BEGIN; CREATE TABLE a AS SELECT 2 AS x; INSERT INTO log SELECT x FROM v; COMMIT"
+    )
+    transaction = program.steps[-1]
+    assert transaction.views == ()
+    assert inside(transaction) == (
+        "CREATE TABLE a AS SELECT 2 AS x",
+        "CREATE TEMP VIEW v AS SELECT x FROM a",
+        "INSERT INTO log SELECT x FROM v",
+    )
+    # It makes what it reads: run again, it replaces it.
+    assert transaction.reads == frozenset()
+
+
+def test_a_view_of_a_temp_table_that_a_transaction_makes_anew() -> None:
+    program = compile_program(
+        "CREATE TEMP TABLE t AS SELECT 1 AS x; CREATE TEMP VIEW v AS SELECT x FROM t;"
+        "BEGIN; CREATE OR REPLACE TEMP TABLE t AS SELECT 2 AS x; INSERT INTO log SELECT x FROM v; COMMIT"
+    )
+    transaction = program.steps[-1]
+    assert inside(transaction)[1] == "CREATE TEMP VIEW v AS SELECT x FROM t"
+    assert transaction.reads == frozenset()
