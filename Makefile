@@ -57,8 +57,8 @@ test: setup browser servers  ## The tests with branch coverage
 golden: setup browser servers  ## Rewrite the expected outputs under tests/; read the difference before you commit it
 	SQLFLOW_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests
 
-bench: setup  ## Speed, as ratios within one run
-	for script in $(filter-out $(addprefix benchmarks/,properties.py results_page.py tpc_lineage.py),$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: setup  ## Speed and memory, as ratios within one run, recorded in benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/speed.py
 
 properties: setup  ## 10,000 random programs and 100,000 fuzzed inputs, recorded in benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/properties.py

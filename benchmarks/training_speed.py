@@ -172,14 +172,16 @@ def statements(file: str, program: str) -> list[Callable[[], object]]:
     """What runs the steps of a program, with everything imported."""
     from functools import partial
 
-    import xgboost  # noqa: F401
+    import duckdb_sqlalchemy
+    import xgboost
 
     import sqlflow_dagster.ml.trainers.xgboost
     from sqlflow_dagster import compile_program
     from sqlflow_dagster.runtime.context import open_context
     from sqlflow_dagster.runtime.execute import execute
 
-    assert sqlflow_dagster.ml.trainers.xgboost
+    imported = (duckdb_sqlalchemy, xgboost, sqlflow_dagster.ml.trainers.xgboost)
+    assert all(imported)
     context = open_context(f"duckdb:///{file}")
     return [partial(execute, step, context) for step in compile_program(program).steps]
 

@@ -8,7 +8,7 @@ process, and would find it empty.
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ _HINTS = (
     ),
 )
 _LITTLE_MEMORY = 1024**3
+_ROW_GROUP = 122_880
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 _INCOMING_ROWS = "sqlflow_incoming_rows"
 
@@ -117,7 +118,7 @@ class DuckDBSession(SQLAlchemySession):
             for field, kind in zip(schema, types, strict=True)
         )
 
-    def read(self, query: str, *, batch_rows: int = 65_536) -> pa.RecordBatchReader:
+    def read(self, query: str, *, batch_rows: int = _ROW_GROUP) -> pa.RecordBatchReader:
         """The rows of a SELECT as a stream; the session's next statement ends it."""
         # An EXPLAIN gives rows, but no SELECT can stand over it.
         names = [item.name for item in self.describe(query)] if self._is_select(query) else None
@@ -167,7 +168,7 @@ class DuckDBSession(SQLAlchemySession):
 
         def watched() -> Iterator[pa.RecordBatch]:
             try:
-                yield from checked_batches(rows)
+                yield from _in_row_groups(checked_batches(rows))
             except BaseException as error:
                 failure.append(error)
                 raise
@@ -208,6 +209,36 @@ class DuckDBSession(SQLAlchemySession):
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             # Arrow tells what fails while a stream is read as an error of its own.
             self.engine.raise_translated(error)
+
+
+def _in_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows, each batch a full row group but the last.
+
+    From smaller batches DuckDB builds every row group twice, and what is left of a larger one becomes
+    a small row group.
+    """
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        waiting.append(batch)
+        count += batch.num_rows
+        if count >= _ROW_GROUP:
+            table = pa.Table.from_batches(waiting)
+            whole = count - count % _ROW_GROUP
+            for start in range(0, whole, _ROW_GROUP):
+                yield from _joined(table.slice(start, _ROW_GROUP))
+            waiting = table.slice(whole).to_batches()
+            count -= whole
+    if waiting:
+        yield from _joined(pa.Table.from_batches(waiting))
+
+
+def _joined(table: pa.Table) -> list[pa.RecordBatch]:
+    """One batch, or as many as 2 GiB of text need; rows that lie together are not copied."""
+    if max((column.num_chunks for column in table.columns), default=0) > 1:
+        table = table.combine_chunks()
+    batches: list[pa.RecordBatch] = table.to_batches()
+    return batches
 
 
 _PLACES = (

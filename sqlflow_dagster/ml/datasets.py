@@ -118,11 +118,15 @@ def fit_rows(
     return RowEncoder(prepared=prepared, features=features, label=label, target=target)
 
 
-def spread_rows(rows: pa.Table, count: int) -> pa.Table:
-    """At most so many rows, evenly from the first to the last."""
+def drawn_rows(rows: pa.Table, count: int) -> pa.Table:
+    """At most so many rows, in their order, drawn from all; of as many rows always the same.
+
+    Every n-th row would be a biased sample of rows that repeat a pattern.
+    """
     if rows.num_rows <= count:
         return rows
-    return rows.take(np.linspace(0, rows.num_rows - 1, count).astype(np.int64))
+    drawn = np.random.default_rng(0).choice(rows.num_rows, count, replace=False, shuffle=False)
+    return rows.take(np.sort(drawn))
 
 
 def class_weights(prepared: Preparation, label: LabelSpec) -> FloatArray | None:

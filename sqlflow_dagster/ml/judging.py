@@ -89,8 +89,8 @@ def judge(
     answers = _answers(prediction, label, truth)
     constant = _answers(_constant(label, len(prediction)), label, truth)
     return Metrics(
-        values={name: _compute(item, answers, label) for name, item in metrics.items()},
-        baseline={name: _compute(item, constant, label) for name, item in metrics.items()},
+        values=_values(metrics, answers, label),
+        baseline=_values(metrics, constant, label),
         rows=len(prediction),
         confusion=_confusion(answers, label),
     )
@@ -110,6 +110,12 @@ def over_folds(found: Sequence[Metrics]) -> Metrics:
         rows=sum(item.rows for item in found),
         confusion=_summed([item.confusion for item in found]),
     )
+
+
+def _values(metrics: Mapping[str, Metric], answers: Answers, label: LabelSpec) -> dict[str, float]:
+    """Each metric's value; of one that stands under two names, such as ``loss``, computed once."""
+    found = {id(item): _compute(item, answers, label) for item in metrics.values()}
+    return {name: found[id(item)] for name, item in metrics.items()}
 
 
 def _compute(metric: Metric, answers: Answers, label: LabelSpec) -> float:

@@ -116,7 +116,7 @@ def _bytes(array: pa.Array) -> list[bytes | memoryview]:
     elif pa.types.is_timestamp(array.type):
         array = array.cast(pa.int64())
     if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
-        return [array.to_numpy().tobytes()]
+        return [memoryview(array.to_numpy())]
     if not pa.types.is_large_string(array.type):
         # Times, lists and other types that no model reads.
         array = pa.array(map(repr, array.to_pylist()), pa.large_string())

@@ -11,7 +11,7 @@ from sqlflow_dagster.ml.attributes import find, read_common
 from sqlflow_dagster.ml.base import ProgressCallback, TrainedModel, no_progress
 from sqlflow_dagster.ml.bundle import GoldenRows
 from sqlflow_dagster.ml.comparison import Job, cross_validated, searched
-from sqlflow_dagster.ml.datasets import spread_rows
+from sqlflow_dagster.ml.datasets import drawn_rows
 from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.features.spec import FeatureSpec
 from sqlflow_dagster.ml.manifest import Manifest, fingerprint
@@ -121,5 +121,5 @@ def _check_rows(statement: TrainStatement, training: pa.Table, validation: pa.Ta
 
 
 def _golden(rows: pa.Table, features: FeatureSpec, trained: TrainedModel) -> GoldenRows:
-    rows = spread_rows(rows.select(list(features.columns)), _GOLDEN_ROWS)
+    rows = drawn_rows(rows.select(list(features.columns)), _GOLDEN_ROWS)
     return GoldenRows(rows=rows, answers=trained.predict(encode(rows, features)))

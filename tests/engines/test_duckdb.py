@@ -329,6 +329,20 @@ def test_nested_values_come_back(engine: Engine) -> None:
         assert session.read("FROM t").read_all().to_pylist() == table.to_pylist()
 
 
+def test_rows_that_come_in_many_small_batches_fill_row_groups(engine: Engine) -> None:
+    rows = pa.table({"x": range(300_000), "text": ["a"] * 300_000})
+    batches = rows.to_batches(max_chunksize=1_000)
+    with engine.session() as session:
+        stream = pa.RecordBatchReader.from_batches(rows.schema, batches)
+        assert session.replace_table(("t",), stream) == 300_000
+        groups = session.read(
+            "SELECT DISTINCT row_group_id, max(start + count) OVER (PARTITION BY row_group_id) "
+            "FROM pragma_storage_info('t') ORDER BY ALL"
+        ).read_all()
+        assert len(groups) == 3
+        assert session.read("FROM t").read_all().equals(rows)
+
+
 def test_a_python_variable_is_no_table(engine: Engine) -> None:
     rows = pa.table({"n": [1]})
     with engine.session() as session:

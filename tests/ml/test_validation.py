@@ -46,6 +46,20 @@ def test_a_share_of_the_rows_validates(parse: Parse, whole_iris: pa.Table) -> No
     assert again.manifest.validation_rows == manifest.validation_rows
 
 
+def test_of_many_training_rows_some_are_drawn_and_judged(parse: Parse) -> None:
+    # The second half would be judged wrongly as often as not, the first half never.
+    x = np.arange(400_000)
+    labels = np.where(x < 200_000, x % 2, x // 2 % 2)
+    table = pa.table({"x": x % 2, "y": labels})
+    statement = parse(
+        'TO TRAIN xgboost.gbtree WITH objective="binary:logistic", num_boost_round=1 LABEL y INTO m'
+    )
+    found = train_model(statement=statement, training=table).manifest
+    assert found.rows == 400_000
+    assert found.metrics["training"].rows == 100_000
+    assert found.metrics["training"].values["accuracy_score"] == pytest.approx(0.75, abs=0.005)
+
+
 def test_early_stopping_takes_a_share_of_the_rows(parse: Parse, diabetes: Tables) -> None:
     clause = """TO TRAIN xgboost.gbtree WITH num_boost_round=200, early_stopping_rounds=3,
     validation.split=0.3 LABEL target INTO m"""
