@@ -1,6 +1,6 @@
 """Plugins by name, found through entry points.
 
-Built-in engines, trainers, model stores and parsers are registered in ``pyproject.toml`` exactly as a third
+Built-in engines, trainers, explainers, model stores and parsers are registered in ``pyproject.toml`` exactly as a third
 party's would be. A plugin is imported when it is asked for, never when its name is listed.
 
 A library with many estimators registers ``family.*`` and lists them: its entry point in the group
@@ -128,5 +128,6 @@ class Group:
 
     ENGINES = "sqlflow_dagster.engines"
     TRAINERS = "sqlflow_dagster.trainers"
+    EXPLAINERS = "sqlflow_dagster.explainers"
     MODEL_STORES = "sqlflow_dagster.model_stores"
     PARSERS = "sqlflow_dagster.parsers"

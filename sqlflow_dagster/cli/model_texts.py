@@ -9,6 +9,7 @@ from sqlflow_dagster.model_store.base import ModelVersion
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB")
 _SHOWN_FEATURES = 100
+_SHOWN_TRIALS = 50
 
 
 def version_json(item: ModelVersion) -> dict[str, Any]:
@@ -118,6 +119,27 @@ def metrics_tables(metadata: Mapping[str, Any]) -> Iterator[TextTable]:
         )
 
 
+def trials_tables(metadata: Mapping[str, Any]) -> Iterator[TextTable]:
+    """What a search tried; nothing where there was none."""
+    search = metadata.get("search") or {}
+    trials = search.get("trials", [])
+    if not trials:
+        return
+    shown = trials[:_SHOWN_TRIALS]
+    more = f" (the first {len(shown)} of {len(trials)})" if len(shown) < len(trials) else ""
+    header = tuple(shown[0])
+    yield TextTable(
+        title=f"trials{more}, compared by {search.get('metric', '?')}",
+        header=header,
+        rows=tuple(tuple(_cell(row.get(name)) for name in header) for row in shown),
+        right=frozenset(
+            place
+            for place, name in enumerate(header)
+            if all(isinstance(row.get(name), int | float | None) for row in shown)
+        ),
+    )
+
+
 def size_text(size: float) -> str:
     """A number of bytes as people say it: ``1.4 MiB``."""
     for unit in _UNITS[:-1]:
@@ -139,6 +161,12 @@ def _origin(feature: Mapping[str, Any]) -> str:
     if feature.get("listed"):
         return "listed"
     return "derived; looks like a key" if feature.get("looks_like_key") else "derived"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "-" if value is None else str(value)
 
 
 def _number(value: float | None) -> str:

@@ -84,10 +84,13 @@ COMMON = (
 )
 """Attributes that mean the same for every estimator."""
 
+COMMON_ALIASES = {"train.seed": "seed"}
+"""Other names of these."""
+
 
 def of_trainer(attributes: Iterable[Attribute]) -> tuple[Attribute, ...]:
     """The attributes that are the trainer's own."""
-    common = {item.name for item in COMMON} | set(WITHOUT_EFFECT)
+    common = {item.name for item in COMMON} | set(COMMON_ALIASES) | set(WITHOUT_EFFECT)
     return tuple(
         item
         for item in attributes
@@ -98,9 +101,12 @@ def of_trainer(attributes: Iterable[Attribute]) -> tuple[Attribute, ...]:
 
 def read_common(attributes: Iterable[Attribute]) -> dict[str, Any]:
     """The values of :data:`COMMON` that a statement gives, with the defaults of the others."""
-    names = {item.name for item in COMMON}
+    names = {item.name for item in COMMON} | set(COMMON_ALIASES)
     return read(
-        [item for item in attributes if item.name.lower() in names], COMMON, estimator="TRAIN"
+        [item for item in attributes if item.name.lower() in names],
+        COMMON,
+        estimator="TRAIN",
+        aliases=COMMON_ALIASES,
     )
 
 

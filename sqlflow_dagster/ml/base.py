@@ -7,7 +7,7 @@ loads one from its files again; it never touches a database and never unpickles 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sqlflow_dagster.lang.statements import Attribute
 from sqlflow_dagster.ml.features.feature import DEFAULT_INPUT
 from sqlflow_dagster.ml.features.spec import EncodedTable, FeatureSpec, LabelSpec, Layout
+from sqlflow_dagster.ml.search import Dimension, Values
 from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 from sqlflow_dagster.registry import Group, Registry
 
@@ -28,6 +29,36 @@ class ProgressCallback(Protocol):
 
 def no_progress(done: int, total: int, note: str) -> None:
     """A :class:`ProgressCallback` that tells nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An estimator that may be chosen.
+
+    Attributes:
+        estimator: Its name.
+        fixed: The attributes that it always gets.
+        space: Those that are searched.
+        start: The values of these that are tried first, one for each.
+    """
+
+    estimator: str
+    fixed: Values = field(default_factory=dict)
+    space: Mapping[str, Dimension] = field(default_factory=dict)
+    start: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Estimators of which the best becomes the model.
+
+    Attributes:
+        candidates: In the order in which they are tried first.
+        seconds: After how many seconds no more is tried.
+    """
+
+    candidates: tuple[Candidate, ...]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +77,8 @@ class Plan:
         in_batches: Whether it may learn from :attr:`TrainRequest.batches`.
         label_task: What the label is to a model that learns from one, but predicts something else,
             such as the best columns: classes or amounts. None for other models.
+        selection: The estimators that this one stands for: one of them becomes the model, and
+            ``layout`` is theirs to say. None of an estimator that is trained itself.
     """
 
     task: Task
@@ -57,6 +90,7 @@ class Plan:
     goes_on: bool = False
     in_batches: bool = False
     label_task: Task | None = None
+    selection: Selection | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +142,8 @@ class TrainRequest:
         base: The model to go on from, of the same estimator and encoding; None to start afresh.
         threads: How many threads the library may use.
         seed: Of every random choice.
+        rounds: For how many rounds or epochs to train, whatever the attributes say: as many as were
+            best, on the mean, where a training could stop early. None to follow the attributes.
         progress: Called after each round or epoch.
     """
 
@@ -121,6 +157,7 @@ class TrainRequest:
     base: "TrainedModel | None" = None
     threads: int = 1
     seed: int = 0
+    rounds: int | None = None
     progress: ProgressCallback = no_progress
 
 
@@ -182,6 +219,15 @@ class TrainedModel(Protocol):
         """The model by file name, in formats that load without running code of their own."""
 
 
+@runtime_checkable
+class StopsEarly(Protocol):
+    """A model whose training may end before its last round."""
+
+    @property
+    def best_rounds(self) -> int | None:
+        """After how many rounds or epochs it was at its best; None where nobody looked for that."""
+
+
 class Trainer(Protocol):
     """One machine-learning library.
 
@@ -208,6 +254,8 @@ class Trainer(Protocol):
 
     def train(self, request: TrainRequest) -> TrainedModel:
         """Train a model; an exception of ``request.progress`` passes through.
+
+        Never asked of an estimator whose plan has a selection.
 
         Raises:
             TerminalError: The attributes contradict the data, or the library gave up.

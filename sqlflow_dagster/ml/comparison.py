@@ -1,15 +1,22 @@
 """What comes before the final training: cross-validation, and the search for better attributes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from statistics import fmean
+from typing import Any, TypeAlias
 
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.attributes import of_trainer
-from sqlflow_dagster.ml.base import Metrics, ProgressCallback, TrainedModel, TrainRequest
+from sqlflow_dagster.ml.base import (
+    Metrics,
+    ProgressCallback,
+    StopsEarly,
+    TrainedModel,
+    TrainRequest,
+)
 from sqlflow_dagster.ml.datasets import drawn_rows
 from sqlflow_dagster.ml.judging import Truth, can_judge, judge, over_folds
-from sqlflow_dagster.ml.metrics import DEFAULTS, LOSSES, find_metric
+from sqlflow_dagster.ml.metrics import DEFAULTS, compared_by
 from sqlflow_dagster.ml.parts import Part
 from sqlflow_dagster.ml.preparation import Preparation
 from sqlflow_dagster.ml.search import Search, Trial, Values, best_trial, run_search
@@ -17,6 +24,24 @@ from sqlflow_dagster.ml.search_attributes import SearchPlan
 
 _JUDGED_ROWS = 100_000
 """On how many training rows metrics are computed, drawn from all: shares are known to 0.002 then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What came of training on each part and judging on its other rows.
+
+    Attributes:
+        metrics: Of several parts, the means.
+        rounds: After how many rounds or epochs the models were at their best, on the mean; None where
+            nobody looked for that.
+    """
+
+    metrics: Metrics
+    rounds: int | None = None
+
+
+Compare: TypeAlias = Callable[[Values, ProgressCallback], Compared]
+"""Trains with some values and judges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +68,22 @@ class Job:
     parts: Callable[[], Iterable[Part]]
     count: int
 
-    def train(self, part: Part, values: Values, progress: ProgressCallback) -> TrainedModel:
-        """One training; ``values`` are those of the attributes that are searched."""
+    def train(
+        self,
+        part: Part,
+        values: Values,
+        progress: ProgressCallback,
+        *,
+        rounds: int | None = None,
+    ) -> TrainedModel:
+        """One training.
+
+        Args:
+            part: The rows.
+            values: Of the attributes that are searched.
+            progress: Told after each round or epoch.
+            rounds: See :attr:`~sqlflow_dagster.ml.base.TrainRequest.rounds`.
+        """
         search = self.prepared.search
         searched = () if search is None else search.attributes_of(values)
         request = TrainRequest(
@@ -58,6 +97,7 @@ class Job:
             base=self.base,
             threads=self.threads,
             seed=self.seed,
+            rounds=rounds,
             progress=progress,
         )
         return self.prepared.trainer.train(request)
@@ -88,20 +128,25 @@ class Job:
         )
         return {name: found}
 
-    def compare(self, values: Values, progress: ProgressCallback, stages: int) -> Metrics:
-        """Train on each part and judge on its other rows; of several, the means.
+    def compare(self, values: Values, progress: ProgressCallback, stages: int) -> Compared:
+        """Train on each part and judge on its other rows.
 
         Args:
             values: Of the attributes that are searched.
             progress: Told about each training.
             stages: Of how many trainings these are the first.
         """
-        found = []
+        found, rounds = [], []
         for place, part in enumerate(self.parts()):
             name = f"fold {place + 1} of {self.count}"
             told = progress if self.count == 1 else stage(progress, place, stages, name)
-            found.append(self.judged(part, self.train(part, values, told))["validation"])
-        return found[0] if self.count == 1 else over_folds(found)
+            trained = self.train(part, values, told)
+            found.append(self.judged(part, trained)["validation"])
+            rounds.append(trained.best_rounds if isinstance(trained, StopsEarly) else None)
+        return Compared(
+            metrics=found[0] if self.count == 1 else over_folds(found),
+            rounds=_mean(rounds),
+        )
 
     def _metrics(self) -> tuple[str, ...]:
         """The names asked for, and that by which trials are compared."""
@@ -118,13 +163,16 @@ class Outcome:
     Attributes:
         progress: Whom it tells.
         values: Of the attributes that were searched.
-        metrics: Over the folds; None without folds.
+        rounds: For how many rounds or epochs to train; None to follow the attributes.
+        metrics: Of models that did not learn from all rows, by the rows that they were judged on;
+            None where the final model is judged itself.
         search: The record of the search, JSON values; None without one.
     """
 
     progress: ProgressCallback
     values: Values = field(default_factory=dict)
-    metrics: Metrics | None = None
+    rounds: int | None = None
+    metrics: Mapping[str, Metrics] | None = None
     search: dict[str, Any] | None = None
 
 
@@ -132,12 +180,19 @@ def cross_validated(job: Job, progress: ProgressCallback) -> Outcome:
     """Train and judge on each fold; a job of one part has nothing to do."""
     if job.count == 1:
         return Outcome(progress=progress)
-    metrics = job.compare({}, progress, job.count + 1)
+    found = job.compare({}, progress, job.count + 1)
+    metrics = found.metrics
     shown = ", ".join(
         f"{name} {value:.4g} ± {metrics.spread[name]:.2g}" for name, value in metrics.values.items()
     )
     job.note(f"{job.count} folds: {shown}")
-    return Outcome(progress=stage(progress, job.count, job.count + 1, "all rows"), metrics=metrics)
+    if found.rounds is not None:
+        job.note(f"the folds were best after {found.rounds} rounds on the mean")
+    return Outcome(
+        progress=stage(progress, job.count, job.count + 1, "all rows"),
+        rounds=found.rounds,
+        metrics={"cross-validation": metrics},
+    )
 
 
 def searched(job: Job, plan: SearchPlan, progress: ProgressCallback) -> Outcome:
@@ -146,47 +201,98 @@ def searched(job: Job, plan: SearchPlan, progress: ProgressCallback) -> Outcome:
     Raises:
         TerminalError: Every trial failed.
     """
-    task = job.prepared.plan.task
-    loss = LOSSES.get(task)
-    name = plan.metric or ("loss" if loss else DEFAULTS[task][0])
-    metric = loss if name == "loss" and loss else find_metric(name, task, plan.metric_span)
+    name, greater = compared_by(job.prepared.plan.task, plan.metric, plan.metric_span)
     search = Search(
         space=plan.space,
         trials=plan.trials,
         seconds=plan.seconds,
-        greater_is_better=metric.greater_is_better,
+        greater_is_better=greater,
         seed=job.seed,
     )
-    found: dict[str, Metrics] = {}
+    found = best_of(
+        search,
+        name,
+        lambda values, told: job.compare(values, told, job.count),
+        progress=progress,
+        note=job.note,
+    )
+    in_folds = job.count > 1
+    return Outcome(
+        progress=found.progress,
+        values=found.best.values,
+        rounds=found.compared.rounds if in_folds else None,
+        metrics={"cross-validation": found.compared.metrics} if in_folds else None,
+        search={
+            "metric": name,
+            "best": listed(found.best.values),
+            "trials": [
+                {"trial": place + 1, name: trial.score, **listed(trial.values)}
+                for place, trial in enumerate(found.trials)
+            ],
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """What came of a search.
+
+    Attributes:
+        best: The best trial.
+        compared: What came of it.
+        trials: All.
+        progress: Whom the final training tells.
+    """
+
+    best: Trial
+    compared: Compared
+    trials: tuple[Trial, ...]
+    progress: ProgressCallback
+
+
+def best_of(
+    search: Search,
+    name: str,
+    compare: Compare,
+    *,
+    progress: ProgressCallback,
+    note: Callable[[str], None],
+) -> Best:
+    """Run a search.
+
+    Args:
+        search: What to try.
+        name: The metric that trials are compared by.
+        compare: A trial; a ``TerminalError`` of it fails that trial only.
+        progress: Told about each training.
+        note: Told what came of each trial, in a line.
+
+    Raises:
+        TerminalError: Every trial failed.
+    """
+    found: dict[str, Compared] = {}
+    trials: list[Trial] = []
 
     def score(values: Values) -> float:
         # In a small space the same values come again; the same training would follow.
         if repr(values) not in found:
             place = len(trials)
-            told = stage(progress, place, plan.trials + 1, f"trial {place + 1} of {plan.trials}")
-            found[repr(values)] = job.compare(values, told, job.count)
-        return found[repr(values)].values[name]
+            title = f"trial {place + 1} of {search.trials}"
+            found[repr(values)] = compare(values, stage(progress, place, search.trials + 1, title))
+        return found[repr(values)].metrics.values[name]
 
     def told(trial: Trial) -> None:
         trials.append(trial)
-        job.note(f"trial {len(trials)} of {plan.trials}: {_shown(trial, name)}")
+        note(f"trial {len(trials)} of {search.trials}: {_shown(trial, name)}")
 
-    trials: list[Trial] = []
     run_search(search, score, told=told)
     best = best_trial(search, trials)
-    job.note(f"the best of {len(trials)} trials: {_shown(best, name)}")
-    return Outcome(
-        progress=stage(progress, len(trials), plan.trials + 1, "the best values"),
-        values=best.values,
-        metrics=found[repr(best.values)] if job.count > 1 else None,
-        search={
-            "metric": name,
-            "best": _listed(best.values),
-            "trials": [
-                {"trial": place + 1, name: trial.score, **_listed(trial.values)}
-                for place, trial in enumerate(trials)
-            ],
-        },
+    note(f"the best of {len(trials)} trials: {_shown(best, name)}")
+    return Best(
+        best=best,
+        compared=found[repr(best.values)],
+        trials=tuple(trials),
+        progress=stage(progress, len(trials), search.trials + 1, "the best values"),
     )
 
 
@@ -199,16 +305,25 @@ def stage(progress: ProgressCallback, place: int, count: int, name: str) -> Prog
     return report
 
 
-def _listed(values: Values) -> dict[str, Any]:
+def listed(values: Values) -> dict[str, Any]:
     """Values as JSON has them."""
     return {name: list(item) if isinstance(item, tuple) else item for name, item in values.items()}
+
+
+def values_text(values: Values) -> str:
+    """Values in a line: ``max_depth=3, eta=0.1``."""
+    return ", ".join(
+        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
+        for key, value in listed(values).items()
+    )
+
+
+def _mean(rounds: Sequence[int | None]) -> int | None:
+    known = [item for item in rounds if item is not None]
+    return max(1, round(fmean(known))) if len(known) == len(rounds) else None
 
 
 def _shown(trial: Trial, name: str) -> str:
     if trial.failure is not None:
         return f"failed: {trial.failure}"
-    values = ", ".join(
-        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
-        for key, value in _listed(trial.values).items()
-    )
-    return f"{name} {trial.score:.4g} with {values}"
+    return f"{name} {trial.score:.4g} with {values_text(trial.values)}"

@@ -268,3 +268,15 @@ LOSSES: Mapping[Task, Metric] = {
     Task.OUTLIER_DETECTION: _BY_NAME["zero_one_loss"],
 }
 """What is called ``loss``, the less the better; clusters have none."""
+
+
+def compared_by(task: Task, metric: str | None, span: Span | None) -> tuple[str, bool]:
+    """The name of what models are compared by, the loss unless one is given; whether more is better.
+
+    Raises:
+        TerminalError: The metric does not suit the task.
+    """
+    loss = LOSSES.get(task)
+    name = metric or ("loss" if loss else DEFAULTS[task][0])
+    found = loss if name == "loss" and loss else find_metric(name, task, span)
+    return name, found.greater_is_better

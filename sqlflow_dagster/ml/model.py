@@ -10,7 +10,8 @@ from sqlflow_dagster.errors import PluginError, StepError, TerminalError
 from sqlflow_dagster.ml.base import Metrics, TrainedModel
 from sqlflow_dagster.ml.bundle import Bundle, GoldenRows, pack, unpack
 from sqlflow_dagster.ml.evaluation import evaluate
-from sqlflow_dagster.ml.explanation.explain import ExplainRequest, Explanation, explain
+from sqlflow_dagster.ml.explanation.base import Explainer, ExplainRequest, Explanation, Subject
+from sqlflow_dagster.ml.explanation.contributions import best
 from sqlflow_dagster.ml.features.arrow_types import column_index, fits
 from sqlflow_dagster.ml.features.encode import encode, wrong_type
 from sqlflow_dagster.ml.features.feature import SourceColumn
@@ -76,14 +77,31 @@ class Model:
             self.manifest, self.trained, rows, label=label, metrics=metrics, average=average
         )
 
-    def explain(self, rows: pa.Table, request: ExplainRequest | None = None) -> Explanation:
-        """Tell what each source column added to each prediction.
+    def explain(
+        self,
+        rows: pa.Table | None,
+        request: ExplainRequest | None = None,
+        explainer: Explainer = best,
+    ) -> Explanation:
+        """Tell why it predicts what it predicts.
 
-        See :func:`~sqlflow_dagster.ml.explanation.explain.explain`.
+        Args:
+            rows: With the feature columns, in any order; None for an explainer that reads none.
+            request: How to explain.
+            explainer: What explains; by default what each source column added to each prediction,
+                in the best way that the model has.
+
+        Raises:
+            TerminalError: The explainer does not know such models, there are no rows, or a column
+                is missing.
         """
-        return explain(
-            self.manifest, self.trained, self.golden.rows, rows, request or ExplainRequest()
+        subject = Subject(
+            manifest=self.manifest,
+            trained=self.trained,
+            background=self.golden.rows,
+            rows=rows,
         )
+        return explainer.explain(subject, request or ExplainRequest())
 
     def to_bundle(self) -> bytes:
         """The model as one file, to be read by :meth:`from_bundle`."""

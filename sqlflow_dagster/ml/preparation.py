@@ -19,14 +19,15 @@ from sqlflow_dagster.ml.features.treatments import Treatment
 from sqlflow_dagster.ml.manifest import Manifest
 from sqlflow_dagster.ml.metrics import find_metric, metric_names
 from sqlflow_dagster.ml.own_models import own_trainer
-from sqlflow_dagster.ml.search_attributes import SearchPlan, read_search
-from sqlflow_dagster.ml.splitting import Splitting, read_splitting
+from sqlflow_dagster.ml.search_attributes import SearchPlan
+from sqlflow_dagster.ml.splitting import Splitting, Way, read_splitting
 from sqlflow_dagster.ml.tasks import LabelType, Task
 from sqlflow_dagster.ml.training_checks import (
     check_search,
     check_validation,
     check_way,
     read_class_weight,
+    read_trials,
 )
 from sqlflow_dagster.own_classes import is_allowed
 from sqlflow_dagster.source import Span
@@ -106,8 +107,8 @@ def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
         for attribute in ("train.weight_column", "train.group_column")
     )
     _check_groups(statement, plan, group)
-    splitting = read_splitting(statement.attributes, common, names, group=group)
-    search = read_search(statement.attributes, common)
+    splitting = _splitting(read_splitting(statement.attributes, common, names, group=group), plan)
+    search = read_trials(statement, common, plan)
     check_validation(statement, plan, splitting, search)
     if search is not None:
         check_search(statement, trainer, search, target.type, plan)
@@ -172,14 +173,14 @@ def check_attributes(statement: TrainStatement) -> None:
     trainer = find_trainer(statement.estimator, statement.estimator_span)
     common = read_common(statement.attributes)
     splitting = read_splitting(statement.attributes, common, None)
-    search = read_search(statement.attributes, common)
     errors = []
     label_types = get_args(LabelType) if statement.label is not None else (None,)
     for label_type in label_types:
         try:
             plan = _plan(trainer, statement, label_type)
             check_way(statement, plan)
-            check_validation(statement, plan, splitting, search)
+            search = read_trials(statement, common, plan)
+            check_validation(statement, plan, _splitting(splitting, plan), search)
             if search is not None:
                 check_search(statement, trainer, search, label_type, plan)
         except TerminalError as error:
@@ -189,6 +190,12 @@ def check_attributes(statement: TrainStatement) -> None:
         else:
             return
     raise errors[0]
+
+
+def _splitting(said: Splitting, plan: Plan) -> Splitting:
+    """What the statement says, else a share of the rows where candidates are to be compared."""
+    compares = plan.selection is not None and said.way is Way.NONE
+    return Splitting(way=Way.SHARE) if compares else said
 
 
 def check_statement(statement: TrainStatement, columns: Columns) -> tuple[SourceColumn, ...]:

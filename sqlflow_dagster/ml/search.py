@@ -5,9 +5,10 @@ Hyper-Parameter Optimization, 2011); the same seed chooses the same ones.
 """
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from sqlflow_dagster.errors import PluginError, TerminalError
 from sqlflow_dagster.lang.expressions import Value
@@ -43,6 +44,17 @@ Values: TypeAlias = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Branches:
+    """One of some names; only the dimensions of the one that is chosen have a value.
+
+    Attributes:
+        spaces: The dimensions of each name.
+    """
+
+    spaces: Mapping[str, Mapping[str, Dimension]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """What came of some values.
 
@@ -50,11 +62,13 @@ class Trial:
         values: By dimension.
         score: What is to be as small or as great as can be; NaN where the training failed.
         failure: Why it failed; None where it did not.
+        seconds: How long it took.
     """
 
     values: Values
     score: float
     failure: str | None = None
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +81,15 @@ class Search:
         seconds: After how many seconds no new trial begins; None for no such end.
         greater_is_better: Whether a greater score is a better one.
         seed: Of the values that are chosen.
+        first: Values to try before any is chosen: one for each dimension.
     """
 
-    space: Mapping[str, Dimension]
+    space: Mapping[str, Dimension | Branches]
     trials: int
     seconds: float | None = None
     greater_is_better: bool = False
     seed: int = 0
+    first: tuple[Values, ...] = ()
 
     def better(self, score: float, than: float) -> bool:
         """Whether a score is better than another; every number is better than NaN."""
@@ -123,12 +139,15 @@ def run_search(
     trials: list[Trial] = []
 
     def objective(proposal: "optuna.Trial") -> float:
-        values = {name: _suggested(proposal, name, item) for name, item in search.space.items()}
+        values = _suggested(proposal, search.space)
+        start, found, failure = time.monotonic(), math.nan, None
         try:
-            trial = Trial(values=values, score=score(values))
+            found = score(values)
         except TerminalError as error:
             errors.append(error)
-            trial = Trial(values=values, score=math.nan, failure=error.message)
+            failure = error.message
+        seconds = time.monotonic() - start
+        trial = Trial(values=values, score=found, failure=failure, seconds=seconds)
         trials.append(trial)
         told(trial)
         return trial.score
@@ -141,6 +160,8 @@ def run_search(
             sampler=optuna.samplers.TPESampler(seed=search.seed),
             direction="maximize" if search.greater_is_better else "minimize",
         )
+        for values in search.first:
+            study.enqueue_trial(_parameters(search.space, values))
         study.optimize(objective, n_trials=search.trials, timeout=search.seconds)
     finally:
         optuna.logging.set_verbosity(level)
@@ -160,12 +181,49 @@ def best_trial(search: Search, trials: Sequence[Trial]) -> Trial:
     return best
 
 
-def _suggested(proposal: "optuna.Trial", name: str, dimension: Dimension) -> Any:
-    match dimension:
-        case Range(low=int(low), high=int(high), logarithmic=log):
-            return proposal.suggest_int(name, low, high, log=log)
-        case Range(low=low, high=high, logarithmic=log):
-            return proposal.suggest_float(name, low, high, log=log)
-        case Choices(values=values):
-            # By its place: Optuna warns of choices that are lists.
-            return values[proposal.suggest_categorical(name, range(len(values)))]
+# A choice is suggested by its place: Optuna warns of choices that are lists.
+
+
+def _suggested(
+    proposal: "optuna.Trial", space: Mapping[str, Dimension | Branches], prefix: str = ""
+) -> dict[str, Value]:
+    """A value for each dimension."""
+    values: dict[str, Value] = {}
+    for name, dimension in space.items():
+        match dimension:
+            case Range(low=int(low), high=int(high), logarithmic=log):
+                values[name] = proposal.suggest_int(prefix + name, low, high, log=log)
+            case Range(low=low, high=high, logarithmic=log):
+                values[name] = proposal.suggest_float(prefix + name, low, high, log=log)
+            case Choices(values=choices):
+                place = proposal.suggest_categorical(prefix + name, range(len(choices)))
+                values[name] = choices[place]
+            case Branches(spaces=spaces):
+                branch = list(spaces)[
+                    proposal.suggest_categorical(prefix + name, range(len(spaces)))
+                ]
+                values |= {name: branch, **_suggested(proposal, spaces[branch], f"{branch}.")}
+            case _:
+                assert_never(dimension)
+    return values
+
+
+def _parameters(
+    space: Mapping[str, Dimension | Branches], values: Values, prefix: str = ""
+) -> dict[str, Any]:
+    """Values as Optuna knows them."""
+    found: dict[str, Any] = {}
+    for name, dimension in space.items():
+        value = values[name]
+        match dimension:
+            case Range():
+                found[prefix + name] = value
+            case Choices(values=choices):
+                found[prefix + name] = choices.index(value)
+            case Branches(spaces=spaces):
+                branch = str(value)
+                found[prefix + name] = list(spaces).index(branch)
+                found |= _parameters(spaces[branch], values, f"{branch}.")
+            case _:
+                assert_never(dimension)
+    return found

@@ -47,7 +47,7 @@ class SearchPlan:
         return tuple(
             Attribute(
                 name=name,
-                expression=_expression(value, value_span(self.attributes[name])),
+                expression=expression_of(value, value_span(self.attributes[name])),
                 span=self.attributes[name].span,
             )
             for name, value in values.items()
@@ -143,7 +143,15 @@ def _is_rate(name: str) -> bool:
     return name.lower().rsplit(".", 1)[-1] in _LOGARITHMIC
 
 
-def _expression(value: Value, span: Span | None) -> Expression:
+def attributes_of(values: Values) -> tuple[Attribute, ...]:
+    """Attributes that no statement has written."""
+    return tuple(
+        Attribute(name=name, expression=expression_of(value)) for name, value in values.items()
+    )
+
+
+def expression_of(value: Value, span: Span | None = None) -> Expression:
+    """A value as an expression that has it."""
     if isinstance(value, tuple):
-        return ListExpression(items=tuple(_expression(item, span) for item in value), span=span)
+        return ListExpression(items=tuple(expression_of(item, span) for item in value), span=span)
     return Literal(value=value, span=span)

@@ -1,6 +1,7 @@
 """Training models: the face of machine learning to the runtime, beside :mod:`.model`."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -10,15 +11,16 @@ from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.attributes import find, read_common
 from sqlflow_dagster.ml.base import ProgressCallback, TrainedModel, no_progress
 from sqlflow_dagster.ml.bundle import GoldenRows
-from sqlflow_dagster.ml.comparison import Job, cross_validated, searched
+from sqlflow_dagster.ml.comparison import Job, Outcome, cross_validated, searched
 from sqlflow_dagster.ml.datasets import drawn_rows
 from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.features.spec import FeatureSpec
 from sqlflow_dagster.ml.manifest import Manifest, fingerprint
 from sqlflow_dagster.ml.metrics import find_metric
 from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.parts import final_part, folds
-from sqlflow_dagster.ml.preparation import check_base, prepare
+from sqlflow_dagster.ml.model_selection import Contest, select_model
+from sqlflow_dagster.ml.parts import Part, final_part, folds
+from sqlflow_dagster.ml.preparation import Preparation, check_base, prepare
 from sqlflow_dagster.ml.splitting import Way
 from sqlflow_dagster.ml.spool import Spool
 
@@ -64,37 +66,28 @@ def train_model(
         check_base(statement, base.manifest)
     own_seed = read_common(statement.attributes)["seed"]
     seed = seed if own_seed is None else own_seed
-    encoding = None if base is None else (base.manifest.features, base.manifest.label)
-    part = final_part(prepared, training, validation, encoding)
-    for name in prepared.metrics:
-        find_metric(
-            name, prepared.plan.task, prepared.metrics_span, classes=len(part.label.classes)
-        )
-    in_folds = prepared.splitting.way is Way.FOLDS
-    job = Job(
+    work = _Work(
         statement=statement,
         prepared=prepared,
-        base=base.trained if base else None,
+        training=training,
+        rows=rows,
+        validation=validation,
+        base=base,
         threads=threads,
-        seed=seed,
+        progress=progress,
         note=note,
-        parts=lambda: folds(prepared, rows, encoding, seed=seed) if in_folds else (part,),
-        count=prepared.splitting.folds if in_folds else 1,
+        seed=seed,
     )
-    plan = prepared.search
-    before = cross_validated(job, progress) if plan is None else searched(job, plan, progress)
-    trained = job.train(part, before.values, before.progress)
-    metrics = job.judged(part, trained)
-    if before.metrics is not None:
-        metrics = {"cross-validation": before.metrics}
+    job, part, before = work.compared() if prepared.plan.selection is None else work.selected()
+    trained = job.train(part, before.values, before.progress, rounds=before.rounds)
     manifest = Manifest(
-        estimator=statement.estimator,
+        estimator=job.statement.estimator,
         task=prepared.plan.task,
         features=part.encoder.features,
         label=part.label,
         parameters=trained.parameters,
         libraries=trained.library,
-        metrics=metrics,
+        metrics=job.judged(part, trained) if before.metrics is None else before.metrics,
         search=before.search,
         group=prepared.group,
         history=trained.history,
@@ -108,6 +101,76 @@ def train_model(
     )
     golden = _golden(part.rows, part.encoder.features, trained)
     return Model(manifest=manifest, trained=trained, golden=golden)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What :func:`train_model` was told, checked; ``rows`` are those of ``training``."""
+
+    statement: TrainStatement
+    prepared: Preparation
+    training: pa.Table | Spool
+    rows: pa.Table
+    validation: pa.Table | None
+    base: Model | None
+    threads: int
+    progress: ProgressCallback
+    note: Callable[[str], None]
+    seed: int
+
+    def compared(self) -> tuple[Job, Part, Outcome]:
+        """The final training, after the folds and the search that the statement asks for."""
+        prepared, base = self.prepared, self.base
+        encoding = None if base is None else (base.manifest.features, base.manifest.label)
+        part = final_part(prepared, self.training, self.validation, encoding)
+        for name in prepared.metrics:
+            find_metric(
+                name, prepared.plan.task, prepared.metrics_span, classes=len(part.label.classes)
+            )
+        in_folds = prepared.splitting.way is Way.FOLDS
+        job = Job(
+            statement=self.statement,
+            prepared=prepared,
+            base=base.trained if base else None,
+            threads=self.threads,
+            seed=self.seed,
+            note=self.note,
+            parts=lambda: (
+                folds(prepared, self.rows, encoding, seed=self.seed) if in_folds else (part,)
+            ),
+            count=prepared.splitting.folds if in_folds else 1,
+        )
+        if prepared.search is None:
+            return job, part, cross_validated(job, self.progress)
+        return job, part, searched(job, prepared.search, self.progress)
+
+    def selected(self) -> tuple[Job, Part, Outcome]:
+        """The final training of the candidate that is best: on all rows of the SELECT."""
+        selection = self.prepared.plan.selection
+        assert selection is not None
+        contest = Contest(
+            statement=self.statement,
+            prepared=self.prepared,
+            selection=selection,
+            rows=self.rows,
+            validation=self.validation,
+            threads=self.threads,
+            seed=self.seed,
+            note=self.note,
+        )
+        winner = select_model(contest, self.progress)
+        part = final_part(winner.prepared, self.training, None, None)
+        job = Job(
+            statement=winner.statement,
+            prepared=winner.prepared,
+            base=None,
+            threads=self.threads,
+            seed=self.seed,
+            note=self.note,
+            parts=lambda: (part,),
+            count=1,
+        )
+        return job, part, winner.before
 
 
 def _check_rows(statement: TrainStatement, training: pa.Table, validation: pa.Table | None) -> None:

@@ -1,13 +1,22 @@
 """How a model is trained and compared, as a statement says: checked beside what its trainer plans."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlflow_dagster.errors import PluginError, TerminalError
 from sqlflow_dagster.lang.statements import Attribute, TrainStatement
-from sqlflow_dagster.ml.attributes import find, of_trainer, value_span
+from sqlflow_dagster.ml.attributes import SEARCH_PREFIX, find, of_trainer, value_span
 from sqlflow_dagster.ml.base import Plan, Trainer
 from sqlflow_dagster.ml.judging import can_judge
-from sqlflow_dagster.ml.metrics import find_metric
+from sqlflow_dagster.ml.metrics import compared_by, find_metric
 from sqlflow_dagster.ml.search import check_installed
-from sqlflow_dagster.ml.search_attributes import SearchPlan
+from sqlflow_dagster.ml.search_attributes import (
+    METRIC,
+    SECONDS,
+    TRIALS,
+    SearchPlan,
+    read_search,
+)
 from sqlflow_dagster.ml.splitting import Splitting, Way
 from sqlflow_dagster.ml.tasks import LabelType, Task
 
@@ -17,7 +26,9 @@ _PATIENCE = (
     "train.patience",
     "patience",
 )
-_VALIDATE = 'add validation.split=0.2, or validation.select="SELECT …"'
+_VALIDATE_OR_FOLD = (
+    'add validation.split=0.2, or validation.select="SELECT …", or validation.folds=5'
+)
 
 
 def check_way(statement: TrainStatement, plan: Plan) -> None:
@@ -50,20 +61,17 @@ def check_validation(
         TerminalError: With the place of the attribute that wants them.
     """
     patience = find(statement.attributes, *_PATIENCE)
-    if patience is not None and not splitting.validates:
-        why = (
-            "the final model of validation.folds learns from all rows"
-            if splitting.way is Way.FOLDS
-            else "the statement names none"
-        )
+    if patience is not None and splitting.way is Way.NONE:
         raise TerminalError(
-            f"{patience.name} wants rows to validate on, but {why}", patience.span, _VALIDATE
+            f"{patience.name} wants rows to validate on, but the statement names none",
+            patience.span,
+            _VALIDATE_OR_FOLD,
         )
     if search is not None and splitting.way is Way.NONE:
         raise TerminalError(
             f"{search.first.name} wants rows to compare models on, but the statement names none",
             search.first.span,
-            f"{_VALIDATE}, or validation.folds=5",
+            _VALIDATE_OR_FOLD,
         )
     compares = search is not None or splitting.way is Way.FOLDS
     if compares and not can_judge(plan.task, labelled=plan.task.supervised):
@@ -79,6 +87,34 @@ def check_validation(
             external.span,
             "split the rows in the SELECT",
         )
+
+
+def read_trials(
+    statement: TrainStatement, values: Mapping[str, Any], plan: Plan
+) -> SearchPlan | None:
+    """What a statement says of its search; None where it searches nothing, or its plan a selection.
+
+    Args:
+        statement: The statement.
+        values: What :func:`~sqlflow_dagster.ml.attributes.read_common` gave.
+        plan: What the trainer makes of the statement.
+
+    Raises:
+        TerminalError: An attribute of the search makes no sense.
+    """
+    if plan.selection is None:
+        return read_search(statement.attributes, values)
+    for item in statement.attributes:
+        name = item.name.lower()
+        if name.startswith(SEARCH_PREFIX) and name not in (TRIALS, METRIC):
+            raise TerminalError(
+                f"{statement.estimator} chooses the attributes of its estimators by itself",
+                item.span,
+                f"use train.seconds instead of {SECONDS}" if name == SECONDS else "leave it out",
+            )
+    metric = find(statement.attributes, METRIC)
+    compared_by(plan.task, values[METRIC], value_span(metric))
+    return None
 
 
 def _external(statement: TrainStatement) -> Attribute | None:

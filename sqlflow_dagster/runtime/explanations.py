@@ -1,19 +1,22 @@
 """TO EXPLAIN: why a model predicts what it predicts."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from sqlflow_dagster.engines.base import Session
-from sqlflow_dagster.errors import StepError, TerminalError
+from sqlflow_dagster.errors import PluginError, StepError, TerminalError
 from sqlflow_dagster.graph.model_lineage import key_columns
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.statements import Attribute, ExplainStatement, attribute
-from sqlflow_dagster.ml.explanation.explain import ExplainRequest, Explanation
-from sqlflow_dagster.ml.explanation.explainers import check_explainer, is_of_splits, method_of
-from sqlflow_dagster.ml.explanation.plots import PlotSettings, check_plot_type, draw_splits
-from sqlflow_dagster.ml.explanation.splits import splits_table
+from sqlflow_dagster.ml.explanation.base import (
+    ExplainRequest,
+    Explanation,
+    check_explainer,
+    find_explainer,
+)
+from sqlflow_dagster.ml.explanation.contributions import best
+from sqlflow_dagster.ml.explanation.plots import PlotSettings, check_plot_type
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import checked_columns, load_model, read_all
 from sqlflow_dagster.runtime.lineage import step_lineage
@@ -41,32 +44,28 @@ def run_explain(step: Step, statement: ExplainStatement, context: RunContext) ->
     """Say how much each column adds to each prediction: a plot and, with INTO, a table of rows."""
     check_explain(statement)
     version, model = load_model(statement.model, context)
-    of_splits = is_of_splits(statement.explainer)
+    named = statement.explainer
+    explainer = best if named is None else find_explainer(named, statement.span)
     with context.engine.session(prefix=step.prefix) as session:
         checked_columns(statement, model, session)
         lineage = step_lineage(step, session, context, model)
-        rows = None if of_splits else read_all(session, statement.query)
+        rows = read_all(session, statement.query) if explainer.reads_rows else None
     try:
-        if rows is None:
-            table = splits_table(model.trained, model.manifest.features, model.manifest.estimator)
-            png = draw_splits(table, _plot_settings(statement), label=model.manifest.label.name)
-            details: Mapping[str, Any] = {"gain of splits": table.to_pylist()}
-        else:
-            explanation = model.explain(rows, _request(statement, context))
-            table, png = explanation.rows, explanation.png
-            details = _details(explanation)
-            _note_limit(explanation, rows, context)
+        explanation = model.explain(rows, _request(statement, context), explainer)
+    except PluginError as error:
+        raise TerminalError(error.message, statement.span, error.hint) from error
     except StepError as error:
         raise error.at(statement.span) from error
+    _note_limit(explanation, rows, context)
     with context.engine.session(prefix=step.prefix) as session:
-        tables = _write(table, statement, step, session, context)
+        tables = _write(explanation.rows, statement, step, session, context)
     return StepResult(
         tables=tables,
         input_rows=None if rows is None else rows.num_rows,
         model=version,
-        artifacts=(Artifact(name="explanation", media_type="image/png", data=png),),
+        artifacts=(Artifact(name="explanation", media_type="image/png", data=explanation.png),),
         column_lineage=lineage,
-        details=details,
+        details=explanation.details,
     )
 
 
@@ -86,7 +85,6 @@ def _request(statement: ExplainStatement, context: RunContext) -> ExplainRequest
     limit = attribute(statement, _ROWS)
     keys = key_columns(statement)
     return ExplainRequest(
-        method=method_of(statement.explainer),
         keys=None if keys is None else [key.name for key in keys],
         limit=None if limit is None else _count(limit),
         plot=_plot_settings(statement),
@@ -95,15 +93,9 @@ def _request(statement: ExplainStatement, context: RunContext) -> ExplainRequest
     )
 
 
-def _details(explanation: Explanation) -> dict[str, Any]:
-    return {
-        "explainer": str(explanation.method),
-        "contributions add up to": explanation.total,
-        "mean absolute contribution": explanation.summary.to_pylist(),
-    }
-
-
-def _note_limit(explanation: Explanation, rows: pa.Table, context: RunContext) -> None:
+def _note_limit(explanation: Explanation, rows: pa.Table | None, context: RunContext) -> None:
+    if rows is None or explanation.explained is None:
+        return
     if explanation.explained < rows.num_rows:
         context.progress.note(
             f"explained the first {explanation.explained} of {rows.num_rows} rows; "

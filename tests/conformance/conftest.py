@@ -14,6 +14,7 @@ import pytest
 
 from sqlflow_dagster.engines.base import Engine, engines, open_engine
 from sqlflow_dagster.graph.sqlglot_parser import SqlglotParser
+from sqlflow_dagster.lang.expressions import Value
 from sqlflow_dagster.lang.parsers import ExternalParser, open_parser, parsers
 from sqlflow_dagster.lang.remote_parser_server import start_parser_server
 from sqlflow_dagster.model_store.base import ModelStore, model_stores
@@ -78,6 +79,23 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
 }
 """The estimators that stand for a registered ``family.*``."""
+
+
+ATTRIBUTES: dict[str, dict[str, Value]] = {
+    "AutoClassifier": {"search.trials": 2},
+    "AutoRegressor": {"search.trials": 2},
+}
+"""What statements say to an estimator that would take long otherwise."""
+
+EXPLAINERS: dict[str, str] = {
+    "GradientExplainer": "LinearClassifier",
+    "KernelExplainer": "KNeighborsClassifier",
+    "LinearExplainer": "LogisticRegression",
+    "PermutationExplainer": "GaussianNB",
+    "TreeExplainer": "XGBClassifier",
+    "XGBoostExplainer": "XGBClassifier",
+}
+"""An estimator whose models each explains."""
 
 
 @contextmanager

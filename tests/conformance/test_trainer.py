@@ -24,9 +24,10 @@ from sqlflow_dagster.lang.statements import (
 from sqlflow_dagster.ml.base import trainers
 from sqlflow_dagster.ml.model import Model, check_inputs
 from sqlflow_dagster.ml.preparation import check_statement
+from sqlflow_dagster.ml.search_attributes import attributes_of
 from sqlflow_dagster.ml.tasks import Task
 from sqlflow_dagster.ml.training import train_model
-from tests.conformance.conftest import FAMILIES
+from tests.conformance.conftest import ATTRIBUTES, FAMILIES
 
 LABELS = ("number", "two", "three")
 NO_LABEL = ("KMeans", "IsolationForest", "PCA")
@@ -107,6 +108,7 @@ def statement_of(estimator: str, label: str) -> TrainStatement:
     return TrainStatement(
         query=Query(sql="SELECT * FROM t"),
         estimator=estimator,
+        attributes=attributes_of(ATTRIBUTES.get(estimator, {})),
         label=Name(name=label) if label else None,
         into=QualifiedName(parts=("m",)),
     )
@@ -158,7 +160,7 @@ def test_a_statement_is_accepted_before_any_row_is_read(
 
 @pytest.mark.parametrize("case", cases(supervised=True), indirect=True)
 def test_the_model_is_better_than_its_baseline(model: Model) -> None:
-    found = model.manifest.metrics["training"]
+    [found] = model.manifest.metrics.values()
     assert found.values["loss"] < found.baseline["loss"]
 
 
@@ -175,12 +177,17 @@ def test_training_again_gives_the_same_model(
 def test_progress_counts_to_its_total(estimator: str, rows: pa.Table) -> None:
     told: list[tuple[int, int]] = []
     label = labels(estimator)[-1]
-    train_model(
+    model = train_model(
         statement=statement_of(estimator, label),
         training=features_and(rows, label),
         progress=lambda done, total, note: told.append((done, total)),
     )
     total = told[-1][1]
+    if model.manifest.search is not None:
+        # Of several trainings, each tells how many are done.
+        assert told == sorted(told)
+        assert {done for done, _ in told} == set(range(total))
+        return
     assert told == [(done, total) for done in range(1, total + 1)]
 
 
@@ -220,10 +227,9 @@ def test_rows_have_weights_or_the_estimator_says_that_it_has_none(
     label = labels(estimator)[-1]
     table = features_and(rows, label)
     weights = np.where(np.arange(len(table)) % 3 == 0, 10.0, 0.1)
-    statement = replace(
-        statement_of(estimator, label),
-        attributes=(Attribute(name="train.weight_column", expression=Name(name="w")),),
-    )
+    statement = statement_of(estimator, label)
+    weight = Attribute(name="train.weight_column", expression=Name(name="w"))
+    statement = replace(statement, attributes=(*statement.attributes, weight))
     weighted = table.append_column("w", pa.array(weights))
     models: list[Model] = []
     refused = refusal(lambda: models.append(train_model(statement=statement, training=weighted)))

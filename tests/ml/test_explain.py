@@ -1,7 +1,7 @@
 """What drives predictions."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +11,7 @@ import pytest
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.base import Method
-from sqlflow_dagster.ml.explanation.explain import ExplainRequest
-from sqlflow_dagster.ml.explanation.explainers import method_of
+from sqlflow_dagster.ml.explanation.base import ExplainRequest, Explanation, find_explainer
 from sqlflow_dagster.ml.explanation.plots import PlotSettings
 from sqlflow_dagster.ml.explanation.sampling import sampled
 from sqlflow_dagster.ml.explanation.splits import splits_table
@@ -48,6 +47,16 @@ def totals(rows: pa.Table, names: list[str]) -> np.ndarray:
     return np.asarray(columns.sum(axis=0))
 
 
+def summary_of(found: Explanation) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = found.details["mean absolute contribution"]
+    return rows
+
+
+def features_of(found: Explanation) -> list[str]:
+    """The columns, those that matter most first."""
+    return [row["feature"] for row in summary_of(found)]
+
+
 @estimators
 def test_contributions_add_up_to_a_regression(
     estimator: str, parse: Parse, diabetes: Tables
@@ -73,7 +82,7 @@ def test_contributions_add_up_to_the_log_odds_of_two_classes(
     assert probabilities is not None
     expected = np.log(probabilities[:, 1] / probabilities[:, 0])
     np.testing.assert_allclose(totals(found.rows, names), expected, rtol=1e-3, atol=1e-3)
-    assert set(found.summary.column("feature").to_pylist()[:2]) == {"color", "age"}
+    assert set(features_of(found)[:2]) == {"color", "age"}
 
 
 @estimators
@@ -92,7 +101,7 @@ def test_of_many_classes_each_is_explained(estimator: str, parse: Parse, iris: T
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     probabilities = powers / powers.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(probabilities, model.answers(test), atol=1e-4)
-    best = found.summary.column("feature").to_pylist()[0]
+    best = features_of(found)[0]
     assert best.startswith("petal") or estimator == "DNN"
 
 
@@ -115,7 +124,7 @@ def test_what_no_library_explains_is_sampled_and_adds_up(
         training=rows,
     )
     found = model.explain(rows, ExplainRequest(keys=[]))
-    assert found.method is Method.SAMPLING
+    assert found.details["explainer"] == Method.SAMPLING
     names = list(model.manifest.features.columns)
     answers = model.answers(rows)
     if model.manifest.task is Task.CLUSTERING:
@@ -162,7 +171,7 @@ def test_trees_of_scikit_learn_have_exact_contributions(
         statement=parse(f"TO TRAIN {estimator} LABEL {label} INTO m"), training=rows
     )
     found = model.explain(rows)
-    assert found.method is Method.TREES
+    assert found.details["explainer"] == Method.TREES
     answers = model.answers(rows)
     if "GradientBoostingClassifier" in estimator:
         matrix = model.trained.inputs.matrix(encode(rows, model.manifest.features))  # type: ignore[attr-defined]
@@ -218,7 +227,7 @@ def test_an_explainer_of_other_models_is_refused(
 ) -> None:
     model = train(parse, estimator, people, "bought")
     with pytest.raises(TerminalError, match=message):
-        model.explain(people, ExplainRequest(method=method_of(explainer)))
+        model.explain(people, explainer=find_explainer(explainer))
 
 
 def test_a_model_without_splits_has_no_gains(parse: Parse, people: pa.Table) -> None:
@@ -248,9 +257,9 @@ def test_components_are_not_explained(parse: Parse, iris: Tables) -> None:
 
 def test_the_summary_is_sorted_by_size(parse: Parse, diabetes: Tables) -> None:
     found = train(parse, "xgboost.gbtree", diabetes[0], "target").explain(diabetes[1])
-    sizes = found.summary.column("mean_abs_contribution").to_pylist()
+    sizes = [row["mean_abs_contribution"] for row in summary_of(found)]
     assert sizes == sorted(sizes, reverse=True)
-    name = found.summary.column("feature")[0].as_py()
+    name = features_of(found)[0]
     assert sizes[0] == pytest.approx(np.abs(found.rows.column(name).to_numpy()).mean())
 
 

@@ -100,7 +100,10 @@ def test_a_network_beats_the_majority(clause: str, parse: Parse, shops: pa.Table
     again = Model.from_bundle(model.to_bundle())
     assert again.predict(rows).equals(model.predict(rows))
     explained = again.explain(rows.slice(0, 50))
-    assert set(explained.summary["feature"].to_pylist()[:3]) >= {"price", "town"}
+    assert {row["feature"] for row in explained.details["mean absolute contribution"][:3]} >= {
+        "price",
+        "town",
+    }
     odds = sum(explained.rows[name].to_numpy() for name in (*rows.column_names[:4], "base_value"))
     chances = model.probabilities(rows.slice(0, 50))
     assert chances is not None

@@ -162,7 +162,9 @@ def test_a_network_of_ones_own(parse: Callable[[str], TrainStatement]) -> None:
         bundle = model.to_bundle()
         again = Model.from_bundle(bundle)
         assert again.predict(rows).equals(model.predict(rows))
-        assert set(again.explain(rows).summary["feature"].to_pylist()) == {"x", "y"}
+        assert {
+            row["feature"] for row in again.explain(rows).details["mean absolute contribution"]
+        } == {"x", "y"}
         on = train_model(
             statement=parse(clause.replace("INTO", "USING m INTO")), training=rows, base=again
         )

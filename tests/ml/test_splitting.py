@@ -192,12 +192,6 @@ def test_attributes_say_how_rows_are_split(
             id="unknown time",
         ),
         pytest.param(
-            "validation.folds=3, early_stopping_rounds=2",
-            "early_stopping_rounds",
-            "the final model of validation.folds learns from all rows",
-            id="early stopping in folds",
-        ),
-        pytest.param(
             "validation.split=0.2, train.external_memory=true",
             "train.external_memory",
             "",

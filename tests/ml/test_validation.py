@@ -124,6 +124,67 @@ def test_folds_judge_every_row_and_the_model_learns_from_all(
     assert Model.from_bundle(model.to_bundle()).manifest == model.manifest
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("clause", "rounds"),
+    [
+        pytest.param(
+            "xgboost.gbtree WITH num_class=3, eta=0.9, num_boost_round=100, patience=3",
+            "num_boost_round",
+            id="XGBoost",
+        ),
+        pytest.param(
+            "LGBMClassifier WITH learning_rate=0.9, num_boost_round=100, patience=3",
+            "num_iterations",
+            id="LightGBM",
+        ),
+        pytest.param(
+            "DNNClassifier WITH optimizer.learning_rate=0.5, train.epoch=30, patience=2",
+            None,
+            id="network",
+        ),
+    ],
+)
+def test_folds_stop_early_and_the_model_learns_for_their_mean(
+    clause: str, rounds: str | None, parse: Parse, whole_iris: pa.Table
+) -> None:
+    notes: list[str] = []
+    model = train_model(
+        statement=parse(f"TO TRAIN {clause}, validation.folds=3 LABEL class INTO m"),
+        training=whole_iris,
+        note=notes.append,
+    )
+    manifest = model.manifest
+    [said] = [note for note in notes if note.startswith("the folds were best after ")]
+    mean = int(said.split()[5])
+    assert 1 <= mean < 30
+    assert {len(losses) for losses in manifest.history.values()} == {mean}
+    assert not any(name.startswith("validate") for name in manifest.history)
+    if rounds is not None:
+        assert manifest.parameters[rounds] == mean
+    assert list(manifest.metrics) == ["cross-validation"]
+
+
+def test_searched_values_are_trained_for_as_long_as_was_best(
+    parse: Parse, whole_iris: pa.Table
+) -> None:
+    clause = """TO TRAIN xgboost.gbtree WITH num_class=3, num_boost_round=60, patience=2,
+    search.eta=[0.5, 0.9], search.trials=2, validation.folds=2 LABEL class INTO m"""
+    model = train_model(statement=parse(clause), training=whole_iris)
+    assert 1 <= model.manifest.parameters["num_boost_round"] < 60
+
+
+def test_going_on_from_a_model_counts_the_rounds_that_come(
+    parse: Parse, whole_iris: pa.Table
+) -> None:
+    first = train_model(statement=parse(f"{TREES} LABEL class INTO m"), training=whole_iris)
+    clause = """TO TRAIN xgboost.gbtree WITH num_class=3, num_boost_round=40, patience=2,
+    validation.folds=2 LABEL class USING old INTO m"""
+    model = train_model(statement=parse(clause), training=whole_iris, base=first)
+    rounds = model.manifest.parameters["num_boost_round"]
+    assert len(model.manifest.history["train-mlogloss"]) == rounds < 40
+
+
 def test_a_fold_is_never_learnt_from(parse: Parse, whole_iris: pa.Table) -> None:
     numbered = whole_iris.append_column("id", pa.array(range(150)))
     prepared = prepare(

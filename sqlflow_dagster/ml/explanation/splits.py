@@ -1,6 +1,7 @@
 """What the splits of a model's trees gained, by source column."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -8,7 +9,9 @@ import pyarrow as pa
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.base import TrainedModel
+from sqlflow_dagster.ml.explanation.base import ExplainRequest, Explanation, Subject
 from sqlflow_dagster.ml.explanation.columns import shares
+from sqlflow_dagster.ml.explanation.plots import draw_splits
 from sqlflow_dagster.ml.features.spec import FeatureSpec
 from sqlflow_dagster.ml.tasks import FloatArray
 
@@ -25,6 +28,30 @@ class HasSplits(Protocol):
         ``total_gain`` and, where it is known, ``total_cover``; each of shape (slots,). Empty for a
         model without splits.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class SplitExplainer:
+    """Not why a row is predicted as it is, but what the splits of a model's trees gained."""
+
+    @property
+    def reads_rows(self) -> bool:
+        """It reads none."""
+        return False
+
+    def explain(self, subject: Subject, request: ExplainRequest) -> Explanation:
+        """The gain of splits by column, and a plot of it.
+
+        Raises:
+            TerminalError: The model has no splits.
+        """
+        manifest = subject.manifest
+        table = splits_table(subject.trained, manifest.features, manifest.estimator)
+        return Explanation(
+            rows=table,
+            png=draw_splits(table, request.plot, label=manifest.label.name),
+            details={"gain of splits": table.to_pylist()},
+        )
 
 
 def splits_table(trained: TrainedModel, spec: FeatureSpec, estimator: str) -> pa.Table:
@@ -50,3 +77,6 @@ def splits_table(trained: TrainedModel, spec: FeatureSpec, estimator: str) -> pa
         data[mean] = sums[total] / np.maximum(sums["fscore"], np.finfo(np.float64).tiny)
     order = np.argsort(-sums["total_gain"], kind="stable")
     return pa.table({name: values[order] for name, values in data.items()})
+
+
+explainer = SplitExplainer()

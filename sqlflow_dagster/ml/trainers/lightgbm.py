@@ -6,7 +6,7 @@ order, so that the same seed gives the same trees.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,6 +44,7 @@ class LightGBMModel:
         parameters: As given, with those that were derived.
         history: Evaluation metrics by data set and name, a value per round.
         threads: How many threads a prediction may use.
+        best_rounds: See :class:`~sqlflow_dagster.ml.base.StopsEarly`; not stored.
     """
 
     booster: "lgb.Booster"
@@ -52,6 +53,7 @@ class LightGBMModel:
     parameters: Mapping[str, Any]
     history: Mapping[str, list[float]]
     threads: int
+    best_rounds: int | None = None
 
     def predict(self, features: EncodedTable) -> FloatArray:
         """Class probabilities, amounts, or scores of a ranking."""
@@ -119,7 +121,7 @@ class LightGBMTrainer:
     def train(self, request: TrainRequest) -> TrainedModel:
         """Boost for ``train.num_boost_round`` rounds, or until the validation metric stalls."""
         lightgbm = library(request.estimator)
-        settings = read_settings(request.estimator, request.attributes)
+        settings = _settings(request)
         parameters = _parameters(settings, request)
         in_force = {**parameters, **_FIXED}
         training = _dataset(request.training, in_force)
@@ -152,6 +154,7 @@ class LightGBMTrainer:
                 for metric, values in metrics.items()
             },
             threads=request.threads,
+            best_rounds=_best_rounds(settings, request, booster),
         )
 
     def load(self, files: Mapping[str, bytes], *, threads: int = 1) -> TrainedModel:
@@ -171,6 +174,24 @@ class LightGBMTrainer:
             raise TerminalError(
                 f"the files are no LightGBM model: {library_message(error)}"
             ) from error
+
+
+def _settings(request: TrainRequest) -> Settings:
+    """What the statement says, as far as the request lets it."""
+    settings = read_settings(request.estimator, request.attributes)
+    return replace(
+        settings,
+        rounds=request.rounds or settings.rounds,
+        patience=None if request.validation is None else settings.patience,
+    )
+
+
+def _best_rounds(settings: Settings, request: TrainRequest, booster: "lgb.Booster") -> int | None:
+    # 0 of boosters that never stop early, such as dart.
+    if settings.patience is None or not booster.best_iteration:
+        return None
+    base = _base_booster(request)
+    return booster.best_iteration - (0 if base is None else base.current_iteration())
 
 
 def _parameters(settings: Settings, request: TrainRequest) -> dict[str, Any]:

@@ -139,9 +139,9 @@ def _train(request: TrainRequest, values: Values, architecture: "Architecture") 
     settings = loop.Settings(
         optimizers=values.optimizers,
         batch_rows=values["train.batch_size"],
-        epochs=values["train.epoch"],
+        epochs=request.rounds or values["train.epoch"],
         max_steps=values["train.max_steps"],
-        patience=values["train.early_stopping_rounds"],
+        patience=None if request.rounds else values["train.early_stopping_rounds"],
         clip_norm=values["train.clip_norm"],
         device=values["train.device"],
     )
@@ -162,6 +162,7 @@ def _train(request: TrainRequest, values: Values, architecture: "Architecture") 
         parameters=values.parameters(),
         history=history,
         threads=request.threads,
+        best_rounds=loop.best_epoch(settings, history),
     )
 
 

@@ -10,7 +10,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ class XGBoostModel:
         history: Evaluation metrics by data set and name, a value per round.
         lists: Whether it predicts several classes or amounts a row.
         threads: How many threads a prediction may use.
+        best_rounds: See :class:`~sqlflow_dagster.ml.base.StopsEarly`; not stored.
     """
 
     booster: "xgb.Booster"
@@ -63,6 +64,7 @@ class XGBoostModel:
     history: Mapping[str, list[float]]
     lists: bool
     threads: int
+    best_rounds: int | None = None
 
     def predict(self, features: EncodedTable) -> FloatArray:
         """Class probabilities, amounts, or scores of a ranking."""
@@ -177,7 +179,7 @@ class XGBoostTrainer:
         """Boost for ``train.num_boost_round`` rounds, or until the validation metric stalls."""
         import xgboost as xgb
 
-        settings = read_settings(request.estimator, request.attributes)
+        settings = _settings(request)
         parameters = _parameters(settings, request)
         try:
             with _without_deprecation(), cache_folder(request) as folder:
@@ -196,6 +198,7 @@ class XGBoostTrainer:
             },
             lists=request.label.is_list,
             threads=request.threads,
+            best_rounds=_best_rounds(settings, request, booster),
         )
 
     def load(self, files: Mapping[str, bytes], *, threads: int = 1) -> TrainedModel:
@@ -221,6 +224,23 @@ def _without_deprecation() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"(?s).*booster=gblinear. is deprecated", UserWarning)
         yield
+
+
+def _settings(request: TrainRequest) -> Settings:
+    """What the statement says, as far as the request lets it."""
+    settings = read_settings(request.estimator, request.attributes)
+    return replace(
+        settings,
+        rounds=request.rounds or settings.rounds,
+        patience=None if request.validation is None else settings.patience,
+    )
+
+
+def _best_rounds(settings: Settings, request: TrainRequest, booster: "xgb.Booster") -> int | None:
+    if settings.patience is None:
+        return None
+    base = _base_booster(request)
+    return int(booster.num_boosted_rounds() - (0 if base is None else base.num_boosted_rounds()))
 
 
 def _boosted(

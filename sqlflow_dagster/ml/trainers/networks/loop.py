@@ -137,6 +137,14 @@ def fit(
     return session.history
 
 
+def best_epoch(settings: Settings, history: Mapping[str, list[float]]) -> int | None:
+    """After how many epochs the validation loss was least; None where nobody waits for a better one."""
+    losses = history.get("validate-loss")
+    if settings.patience is None or not losses:
+        return None
+    return losses.index(min(losses)) + 1
+
+
 @dataclass(slots=True, kw_only=True)
 class _Session:
     """A training that goes on.

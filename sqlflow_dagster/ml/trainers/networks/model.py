@@ -72,6 +72,7 @@ class TorchModel:
         parameters: In force, defaults included.
         history: Loss and measure by data set, a value per epoch.
         threads: How many threads a prediction may use.
+        best_rounds: See :class:`~sqlflow_dagster.ml.base.StopsEarly`; not stored.
     """
 
     network: Any
@@ -82,6 +83,7 @@ class TorchModel:
     parameters: Mapping[str, Any]
     history: Mapping[str, list[float]]
     threads: int
+    best_rounds: int | None = None
 
     def predict(self, features: EncodedTable) -> FloatArray:
         """What the task predicts, see :class:`~sqlflow_dagster.ml.tasks.Task`."""

@@ -1,0 +1,109 @@
+"""What the rest of the package asks of an explainer, and where they are found."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from sqlflow_dagster.errors import PluginError, TerminalError
+from sqlflow_dagster.ml.base import ProgressCallback, TrainedModel, no_progress
+from sqlflow_dagster.ml.explanation.plots import PlotSettings
+from sqlflow_dagster.ml.manifest import Manifest
+from sqlflow_dagster.registry import Group, Registry
+from sqlflow_dagster.source import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is explained.
+
+    Attributes:
+        manifest: Of the model.
+        trained: The model.
+        background: A few rows of the training, with the columns that the model reads.
+        rows: Rows to explain, with these columns and others; None for an explainer that reads none.
+    """
+
+    manifest: Manifest
+    trained: TrainedModel
+    background: pa.Table
+    rows: pa.Table | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainRequest:
+    """How to explain.
+
+    Attributes:
+        keys: Columns to keep beside the contributions; None for all that the model does not read.
+        limit: How many rows to explain at most; None for as many as take seconds.
+        plot: How the plot looks.
+        seed: Of what is sampled.
+        progress: Told how far it is; an exception of it ends the explanation.
+    """
+
+    keys: Sequence[str] | None = None
+    limit: int | None = None
+    plot: PlotSettings = field(default_factory=PlotSettings)
+    seed: int = 0
+    progress: ProgressCallback = no_progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """An explanation of a model.
+
+    Attributes:
+        rows: What INTO writes.
+        png: A plot, at most 100 KB.
+        details: What else is worth knowing, JSON values by name: shown, and in the metadata.
+        explained: How many rows were explained: the first ones. None of an explainer that reads none.
+    """
+
+    rows: pa.Table
+    png: bytes = field(repr=False)
+    details: Mapping[str, Any]
+    explained: int | None = None
+
+
+class Explainer(Protocol):
+    """A way to explain models, by the name that ``USING`` gives it."""
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether it explains the rows of the SELECT; else it explains the model alone."""
+
+    def explain(self, subject: Subject, request: ExplainRequest) -> Explanation:
+        """Explain a model; the same model, rows and request give the same explanation.
+
+        Raises:
+            TerminalError: It does not know such models, or the rows cannot be explained.
+            PluginError: A library is not installed.
+        """
+
+
+explainers: Registry[Explainer] = Registry(Group.EXPLAINERS, "explainer")
+
+
+def check_explainer(name: str, span: Span | None = None) -> None:
+    """Refuse an unknown explainer, without importing any; case does not count.
+
+    Raises:
+        TerminalError: No explainer has the name.
+    """
+    if name not in explainers:
+        raise TerminalError(f"unknown explainer {name!r}", span, explainers.hint(name))
+
+
+def find_explainer(name: str, span: Span | None = None) -> Explainer:
+    """The explainer of a name.
+
+    Raises:
+        TerminalError: No explainer has the name, or a library of it is not installed.
+    """
+    check_explainer(name, span)
+    try:
+        return explainers.get(name)
+    except PluginError as error:
+        raise TerminalError(error.message, span, error.hint) from error
