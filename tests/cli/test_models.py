@@ -143,6 +143,21 @@ def test_a_model_is_shown(sqlflow: Command, model: Model) -> None:
     assert [item["accepted"] for item in found["versions"]] == [False, True, False]
 
 
+def test_what_a_search_tried_is_shown(sqlflow: Command, store: ModelStore, model: Model) -> None:
+    trials = [
+        {"trial": 2, "estimator": "Ridge", "loss": 0.5, "seconds": 0.1, "attributes": "alpha=1"},
+        {"trial": 1, "estimator": "SVR", "loss": None, "seconds": 0.2, "attributes": ""},
+    ]
+    search = {"metric": "loss", "best": {"estimator": "Ridge"}, "trials": trials}
+    store.save("chosen", model.to_bundle(), {**model.manifest.to_json(), "search": search})
+    text = sqlflow("show", "chosen").stdout
+    at = text.index("trials, compared by loss\n")
+    header, _, first, second = text[at:].splitlines()[1:5]
+    assert header.split() == ["trial", "estimator", "loss", "seconds", "attributes"]
+    assert first.split() == ["2", "Ridge", "0.5", "0.1", "alpha=1"]
+    assert second.split() == ["1", "SVR", "-", "0.2"]
+
+
 def test_a_model_travels(sqlflow: Command, store: ModelStore, model: Model, tmp_path: Path) -> None:
     assert sqlflow("export", "shop.buyers").stdout == "shop.buyers-2.zip\n"
     assert (tmp_path / "shop.buyers-2.zip").read_bytes() == model.to_bundle()
