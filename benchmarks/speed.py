@@ -22,6 +22,7 @@ SCRIPTS: tuple[tuple[str, ...], ...] = (
     ("network_speed.py",),
     ("training_speed.py",),
     ("training_speed.py", "--external"),
+    ("engine_speed.py",),
 )
 
 

@@ -307,7 +307,7 @@ class PostgreSQLSession(SQLAlchemySession):
             raise
 
 
-def _messages(copy: Any) -> Iterator[Any]:
+def _messages(copy: Any) -> Iterator[list[Any]]:
     """The messages of a COPY: what has arrived already is taken without the driver's waiting."""
     import psycopg
     from psycopg.generators import fetch_many
@@ -315,10 +315,11 @@ def _messages(copy: Any) -> Iterator[Any]:
     connection = copy.connection
     arrived = connection.pgconn.get_copy_data
     while message := copy.read():
-        yield message
-        while (size := (found := arrived(1))[0]) > 0:
-            yield found[1]
-        if size < 0:
+        messages = [message]
+        while (found := arrived(1))[0] > 0:
+            messages.append(found[1])
+        yield messages
+        if found[0] < 0:
             # All rows are here; a result tells whether the statement succeeded.
             for result in connection.wait(fetch_many(connection.pgconn)):
                 if result.status != psycopg.pq.ExecStatus.COMMAND_OK:

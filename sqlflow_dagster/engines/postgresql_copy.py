@@ -112,12 +112,13 @@ def wire_type(oid: int, modifier: int) -> WireType:
 
 
 def decoded(
-    messages: Iterable[Any], schema: pa.Schema, types: Sequence[WireType], batch_rows: int
+    arrivals: Iterable[list[Any]], schema: pa.Schema, types: Sequence[WireType], batch_rows: int
 ) -> Iterator[pa.RecordBatch]:
     """The messages of a COPY in the binary format as record batches.
 
     Args:
-        messages: One for each row, bytes or memoryviews; the first begins with the header.
+        arrivals: Lists of messages, bytes or memoryviews, each that of a row; the first begins with the
+            header, the last may be the trailer.
         schema: Of the batches.
         types: How each column travels.
         batch_rows: The most rows of a batch.
@@ -125,22 +126,23 @@ def decoded(
     Raises:
         TerminalError: A value has no place in its Arrow type.
     """
-    rows: list[bytes] = []
-    size = 0
+    data = bytearray()
+    lengths: list[int] = []
     first = True
-    for message in messages:
-        row = bytes(message)
+    for messages in arrivals:
         if first:
-            row, first = _after_header(row), False
-        if row == TRAILER or not row:
-            continue
-        rows.append(row)
-        size += len(row)
-        if len(rows) >= batch_rows or size >= _MAX_BATCH_BYTES:
-            yield _batch(rows, schema, types)
-            rows, size = [], 0
-    if rows:
-        yield _batch(rows, schema, types)
+            messages[0], first = _after_header(bytes(messages[0])), False
+        if bytes(messages[-1]) in (TRAILER, b""):
+            messages.pop()
+        # Copied at once: rows that stay in the driver's memory would each hold a piece of it.
+        data += b"".join(messages)
+        lengths += map(len, messages)
+        while len(lengths) >= batch_rows or len(data) >= _MAX_BATCH_BYTES:
+            end = sum(lengths[:batch_rows])
+            yield _batch(bytes(data[:end]), lengths[:batch_rows], schema, types)
+            del data[:end], lengths[:batch_rows]
+    if lengths:
+        yield _batch(bytes(data), lengths, schema, types)
 
 
 def _after_header(message: bytes) -> bytes:
@@ -157,10 +159,12 @@ class _Places:
     sizes: npt.NDArray[np.int64]
 
 
-def _batch(rows: list[bytes], schema: pa.Schema, types: Sequence[WireType]) -> pa.RecordBatch:
+def _batch(
+    rows: bytes, row_lengths: Sequence[int], schema: pa.Schema, types: Sequence[WireType]
+) -> pa.RecordBatch:
     # Behind the last row, so that no value that is looked at begins or ends outside.
-    data = b"".join(rows) + b"\0" * 8
-    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    data = rows + b"\0" * 8
+    lengths = np.array(row_lengths, np.int64)
     position = np.cumsum(lengths) - lengths + 2
     arrays = []
     for field, kind in zip(schema, types, strict=True):
@@ -180,10 +184,24 @@ def _batch(rows: list[bytes], schema: pa.Schema, types: Sequence[WireType]) -> p
 def _gather(data: bytes, starts: npt.NDArray[np.int64], dtype: str) -> npt.NDArray[Any]:
     """The values of a fixed size that begin at these places, aligned or not."""
     size = np.dtype(dtype).itemsize
+    step = even_step(starts)
+    if step is not None:
+        return np.ndarray((len(starts),), dtype, buffer=data, offset=starts[0], strides=(step,))
     everywhere: npt.NDArray[Any] = np.ndarray(
         (len(data) - size + 1,), dtype, buffer=data, strides=(1,)
     )
     return everywhere[starts]
+
+
+def even_step(places: npt.NDArray[np.int64]) -> int | None:
+    """How far each place is from the one before; None for places that differ in that, and for none.
+
+    Values in rows of one length, which those without NULL and text are, need not be looked up one by one.
+    """
+    if len(places) < 2:
+        return None if len(places) == 0 else 0
+    steps = np.diff(places)
+    return int(steps[0]) if (steps == steps[0]).all() else None
 
 
 def _array(

@@ -12,7 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sqlflow_dagster.engines.postgresql_copy import EPOCH_DAYS, EPOCH_MICROSECONDS, SIGNATURE
+from sqlflow_dagster.engines.postgresql_copy import (
+    EPOCH_DAYS,
+    EPOCH_MICROSECONDS,
+    SIGNATURE,
+    even_step,
+)
 from sqlflow_dagster.errors import TerminalError
 
 HEADER = SIGNATURE + bytes(8)
@@ -88,7 +93,7 @@ class _Values:
     data: npt.NDArray[np.uint8]
 
 
-def as_binary(batch: pa.RecordBatch) -> bytes:
+def as_binary(batch: pa.RecordBatch) -> memoryview:
     """The rows of a batch, each the number of its fields, then the length and bytes of each.
 
     Raises:
@@ -117,7 +122,7 @@ def as_binary(batch: pa.RecordBatch) -> bytes:
             source = within + np.repeat(column.starts[present], sizes)
             out[within + np.repeat(position[present], sizes)] = column.data[source]
         position += np.maximum(column.sizes, 0)
-    return out.tobytes()
+    return out.data
 
 
 def _put(
@@ -125,6 +130,13 @@ def _put(
 ) -> None:
     """Put values of a fixed size where they begin, aligned or not."""
     size = values.dtype.itemsize
+    step = even_step(starts)
+    if step is not None:
+        evenly: npt.NDArray[Any] = np.ndarray(
+            (len(starts),), values.dtype, buffer=out, offset=starts[0], strides=(step,)
+        )
+        evenly[:] = values
+        return
     everywhere: npt.NDArray[Any] = np.ndarray(
         (max(len(out) - size + 1, 0),), values.dtype, buffer=out, strides=(1,)
     )
