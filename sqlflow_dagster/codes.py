@@ -34,6 +34,7 @@ class Code(StrEnum):
     UNKNOWN_ESTIMATOR = "unknown-estimator"
     MISSING_LIBRARY = "missing-library"
     UNKNOWN_COLUMN = "unknown-column"
+    COLUMN_FUNCTION = "column-function"
     LABEL_AS_FEATURE = "label-as-feature"
     KEY_AS_FEATURE = "key-as-feature"
     NOT_LINEAR = "not-linear"

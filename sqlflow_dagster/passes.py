@@ -21,6 +21,7 @@ from sqlflow_dagster.graph.scratch_tables import keep_temporary_tables
 from sqlflow_dagster.graph.segment_resources import segment_resources
 from sqlflow_dagster.graph.segments import segments
 from sqlflow_dagster.graph.static_checks import (
+    column_function_problems,
     misspelt_models,
     schemas_taken_for_tables,
     unknown_attributes,
@@ -145,6 +146,9 @@ def _estimator_hint(name: str) -> str:
 
 def check_columns(draft: Draft) -> None:
     """Machine-learning statements name columns that there are, and features that can be learnt from."""
+    for item in draft.statements:
+        if isinstance(item.statement, TrainStatement):
+            draft.diagnostics += column_function_problems(item.statement)
     draft.diagnostics += column_problems(draft.statements)
 
 

@@ -27,6 +27,7 @@ _KINDS = (
 _BRANCHING = ("dag", "steps")
 _RETRY_POLICIES = ("Always", "OnError", "OnFailure", "OnTransientError")
 _VARIABLE_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+_REFERENCE = re.compile(r"[-._a-zA-Z0-9]+")
 _DATASOURCE = "SQLFLOW_DATASOURCE"
 
 
@@ -122,6 +123,11 @@ def _container(container: Node) -> Iterator[Finding]:
                 "which leaves doubled dollars doubled; write the SQL in Base64"
             )
     yield from _environment(container["env"])
+    for source in container["envFrom"]:
+        for kind in ("configMapRef", "secretRef"):
+            name = source[kind]["name"]
+            if source[kind].present and not _REFERENCE.fullmatch(name.text):
+                yield name.finding(f"{name.value!r} is no name")
 
 
 def _argument(argument: Node) -> Iterator[Finding]:
@@ -164,5 +170,5 @@ def _environment(environment: Node) -> Iterator[Finding]:
             )
         secret = source["secretKeyRef"]
         for field in ("name", "key"):
-            if secret.present and not re.fullmatch(r"[-._a-zA-Z0-9]+", secret[field].text):
+            if secret.present and not _REFERENCE.fullmatch(secret[field].text):
                 yield secret[field].finding(f"{secret[field].value!r} is no name")

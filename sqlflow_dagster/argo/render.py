@@ -19,6 +19,7 @@ from sqlflow_dagster.graph.program import Program
 
 API_VERSION = "argoproj.io/v1alpha1"
 DEFAULT_SECRET = "sqlflow-datasource"  # noqa: S105  # a name, not what it holds
+DEFAULT_SETTINGS = "sqlflow-settings"
 DEFAULT_SERVICE_ACCOUNT = "sqlflow"
 _DAY = 24 * 60 * 60
 # Kubernetes appends five characters to a generated name, and a dash stands before them.
@@ -48,6 +49,8 @@ class RenderOptions:
         namespace: Where it is created; None to leave that to whoever creates it.
         image: The container image of the steps that ask for no other; None for :func:`default_image`.
         secret: The Secret whose entry ``datasource`` is the URL of the data source.
+        settings: The ConfigMap and the Secret whose entries are the steps' other environment variables, such as
+            ``SQLFLOW_TRAINERS``; neither need be there.
         service_account: Whose rights the pods have.
         parallelism: The most pods at once; None for no limit.
         deadline: How long the whole may take, in seconds; None for no limit.
@@ -60,6 +63,7 @@ class RenderOptions:
     namespace: str | None = None
     image: str | None = None
     secret: str = DEFAULT_SECRET
+    settings: str = DEFAULT_SETTINGS
     service_account: str = DEFAULT_SERVICE_ACCOUNT
     parallelism: int | None = None
     deadline: int | None = None
@@ -183,7 +187,10 @@ def _step_templates(program: Program, options: RenderOptions) -> list[dict[str, 
     problems: list[Diagnostic] = []
     for step in program.steps:
         try:
-            templates.append(step_template(step, program, image=image, secret=options.secret))
+            template = step_template(
+                step, program, image=image, secret=options.secret, settings=options.settings
+            )
+            templates.append(template)
         except CompileError as error:
             problems += error.diagnostics
     if problems:

@@ -42,7 +42,9 @@ def task_name(step: Step) -> str:
     return kubernetes_name(step.name, reserved=_RESERVED)
 
 
-def step_template(step: Step, program: Program, *, image: str, secret: str) -> dict[str, Any]:
+def step_template(
+    step: Step, program: Program, *, image: str, secret: str, settings: str
+) -> dict[str, Any]:
     """The template of a step.
 
     Args:
@@ -50,6 +52,8 @@ def step_template(step: Step, program: Program, *, image: str, secret: str) -> d
         program: Its program.
         image: The container image, unless the step asks for another.
         secret: The Secret that holds the data source.
+        settings: The ConfigMap and the Secret whose entries are further environment variables; neither need be
+            there.
 
     Raises:
         CompileError: A ``resources.*`` setting is wrong, or the statement cannot be run alone.
@@ -66,6 +70,9 @@ def step_template(step: Step, program: Program, *, image: str, secret: str) -> d
     template["container"] = {
         "image": asked.image or image,
         **_container(step, program, secret),
+        "envFrom": [
+            {kind: {"name": settings, "optional": True}} for kind in ("configMapRef", "secretRef")
+        ],
         **_container_resources(asked),
         "securityContext": {
             "allowPrivilegeEscalation": False,

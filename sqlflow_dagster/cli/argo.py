@@ -39,6 +39,15 @@ def argo() -> None:
     help="The Secret whose entry datasource is the URL of the data source.",
 )
 @click.option(
+    "--settings",
+    "settings_name",
+    metavar="NAME",
+    default="sqlflow-settings",
+    show_default=True,
+    help="The ConfigMap and the Secret, where they are there, whose entries are the steps' other environment "
+    "variables, such as SQLFLOW_TRAINERS.",
+)
+@click.option(
     "--service-account",
     metavar="NAME",
     default="sqlflow",
@@ -69,6 +78,7 @@ def render(
     namespace: str | None,
     image: str | None,
     secret: str,
+    settings_name: str,
     service_account: str,
     parallelism: int | None,
     deadline: int | None,
@@ -99,6 +109,7 @@ def render(
         namespace=namespace,
         image=image,
         secret=secret,
+        settings=settings_name,
         service_account=service_account,
         parallelism=parallelism,
         deadline=deadline,

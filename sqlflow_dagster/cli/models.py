@@ -1,6 +1,7 @@
 """``sqlflow models``: the trained models of a store."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sqlflow_dagster.cli.options import datasource_option, models_option
+from sqlflow_dagster.errors import ExitCode
 from sqlflow_dagster.model_store.settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -39,7 +41,10 @@ def models() -> None:
 @_FORMAT
 @_store_options
 def show_all(*, form: str, datasource: str | None, models: ModelSettings) -> None:
-    """Show every model: its accepted version, its latest one, how many there are, how good it is."""
+    """Show every model: its accepted version, its latest one, how many there are, how good it is.
+
+    The exit code is 1 where a version is damaged; the others are shown all the same.
+    """
     from sqlflow_dagster.cli.model_texts import models_table, version_json
     from sqlflow_dagster.cli.output import print_table
 
@@ -51,6 +56,11 @@ def show_all(*, form: str, datasource: str | None, models: ModelSettings) -> Non
         print_table(models_table(found))
     else:
         click.echo(f"there are no models in {store.location}", err=True)
+    damage = store.damage()
+    for sentence in damage:
+        click.echo(f"error: {sentence}", err=True)
+    if damage:
+        sys.exit(ExitCode.FAILED)
 
 
 @models.command(short_help="Show one model.")

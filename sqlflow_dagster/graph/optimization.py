@@ -253,7 +253,9 @@ class _Reader:
         name = (self._statement.solver or HIGHS).lower()
         if name not in SOLVERS:
             hint = did_you_mean(name, SOLVERS) or f"one of {', '.join(SOLVERS)}"
-            self._refuse(f"unknown solver {self._statement.solver!r}", None, hint)
+            self._refuse(
+                f"unknown solver {self._statement.solver!r}", self._statement.solver_span, hint
+            )
         return name
 
     def number(self, name: str, *, above_zero: bool) -> float | None:

@@ -14,6 +14,7 @@ from sqlflow_dagster.graph.model_lineage import (
 )
 from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.graph.optimization import ATTRIBUTES, hidden_columns, named_columns
+from sqlflow_dagster.lang.column_functions import call_problem, calls
 from sqlflow_dagster.lang.expressions import Name
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
@@ -89,6 +90,21 @@ def _named_columns(statement: QueryStatement) -> Iterator[Name]:
             yield from key_columns(statement) or ()
         case PredictStatement() | RunStatement():
             return
+
+
+def column_function_problems(statement: TrainStatement) -> Iterator[Diagnostic]:
+    """A diagnostic for each function in COLUMN that does not exist, or has too few or too many arguments."""
+    for clause in statement.columns:
+        for column in clause.columns:
+            for call in calls(column):
+                if (problem := call_problem(call)) is not None:
+                    message, hint = problem
+                    yield Diagnostic(
+                        code=Code.COLUMN_FUNCTION,
+                        message=message,
+                        span=call.span or clause.span,
+                        hint=hint,
+                    )
 
 
 def unknown_attributes(statement: QueryStatement) -> list[Diagnostic]:

@@ -70,7 +70,7 @@ class _Clauses:
     columns: tuple[ColumnClause, ...] = ()
     label: Expression | None = None
     model: ModelReference | None = None
-    tool: str | None = None
+    tool: Token | None = None
     into: tuple[QualifiedName, ...] = ()
     command: tuple[str, ...] = ()
     constraints: tuple[Constraint, ...] = ()
@@ -170,7 +170,8 @@ class _Parser(ExpressionParser):
             query=query,
             model=model,
             attributes=clauses.attributes,
-            explainer=clauses.tool,
+            explainer=clauses.tool.value if clauses.tool else None,
+            explainer_span=clauses.tool.span if clauses.tool else None,
             into=clauses.target,
             span=span,
         )
@@ -202,7 +203,8 @@ class _Parser(ExpressionParser):
             objective=objective,
             constraints=clauses.constraints,
             attributes=clauses.attributes,
-            solver=clauses.tool,
+            solver=clauses.tool.value if clauses.tool else None,
+            solver_span=clauses.tool.span if clauses.tool else None,
             into=clauses.target,
             span=span,
         )
@@ -243,7 +245,7 @@ class _Parser(ExpressionParser):
                 found.model = self._model()
             case "USING":
                 what = "an explainer" if verb == "EXPLAIN" else "a solver"
-                found.tool = self.word(f"the name of {what} after USING").value
+                found.tool = self.word(f"the name of {what} after USING")
             case _ if verb == "RUN":
                 found.into = self.separated(lambda: self.qualified_name("the name of a table"))
             case _:

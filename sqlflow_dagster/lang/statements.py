@@ -162,6 +162,7 @@ class ExplainStatement:
     attributes: tuple[Attribute, ...] = ()
     explainer: str | None = None
     into: QualifiedName | None = None
+    explainer_span: Span | None = field(default=None, compare=False, repr=False)
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
@@ -216,6 +217,7 @@ class OptimizeStatement:
     attributes: tuple[Attribute, ...] = ()
     solver: str | None = None
     into: QualifiedName
+    solver_span: Span | None = field(default=None, compare=False, repr=False)
     span: Span | None = field(default=None, compare=False, repr=False)
 
 

@@ -19,6 +19,7 @@ class ClassAnswers:
     Attributes:
         actual: Class indexes, shape (n,).
         probabilities: shape (n, classes), each row adding up to 1.
+        unseen: Whether the last class stands for all that the model does not know.
         average: How metrics of each class become one: ``macro``, ``micro``, ``weighted``; None for
             the second of two classes, and ``macro`` of more.
     """
@@ -26,6 +27,12 @@ class ClassAnswers:
     actual: npt.NDArray[np.int64]
     probabilities: FloatArray
     average: str | None = None
+    unseen: bool = False
+
+    @property
+    def known(self) -> int:
+        """How many classes the model knows."""
+        return int(self.probabilities.shape[1]) - self.unseen
 
     @cached_property
     def predicted(self) -> npt.NDArray[np.int64]:
@@ -60,8 +67,8 @@ class ClassAnswers:
         return (self.predicted_counts + self.actual_counts) > 0
 
     def indicators(self) -> npt.NDArray[np.bool_]:
-        """Whether each row is of each class, shape (n, classes)."""
-        return np.asarray(self.actual[:, None] == np.arange(self.probabilities.shape[1]))
+        """Whether each row is of each class that the model knows, shape (n, known)."""
+        return np.asarray(self.actual[:, None] == np.arange(self.known))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +79,7 @@ class LabelSetAnswers:
         actual: Whether a row has a class, shape (n, classes).
         probabilities: Of each class by itself, shape (n, classes).
         threshold: From which probability a class is predicted.
+        unseen: Whether the last class stands for all that the model does not know.
         average: How metrics of each class become one; None for ``macro``.
     """
 
@@ -79,6 +87,12 @@ class LabelSetAnswers:
     probabilities: FloatArray
     threshold: float
     average: str | None = None
+    unseen: bool = False
+
+    @property
+    def known(self) -> int:
+        """How many classes the model knows."""
+        return int(self.probabilities.shape[1]) - self.unseen
 
     @cached_property
     def predicted(self) -> npt.NDArray[np.bool_]:
@@ -106,8 +120,8 @@ class LabelSetAnswers:
         return np.ones(self.actual.shape[1], dtype=np.bool_)
 
     def indicators(self) -> npt.NDArray[np.bool_]:
-        """Whether each row has each class, shape (n, classes)."""
-        return self.actual
+        """Whether each row has each class that the model knows, shape (n, known)."""
+        return self.actual[:, : self.known]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

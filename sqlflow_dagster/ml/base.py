@@ -280,10 +280,12 @@ class Metrics:
         values: By metric name as it was asked for, and ``loss``.
         baseline: The same metrics of always answering the majority class or the mean of the
             training rows.
-        rows: How many rows were judged.
+        rows: How many rows were judged; without any, every value is NaN.
         confusion: Counts by actual, then by predicted class; None where a row has no one class.
         spread: The standard deviations of ``values`` over folds; empty without folds.
         skipped: How many rows were not judged because their label is NULL.
+        unseen: How many of the judged rows have a label that training did not know: whatever is
+            predicted for them is wrong.
     """
 
     values: Mapping[str, float]
@@ -292,6 +294,7 @@ class Metrics:
     confusion: Mapping[str, Mapping[str, int]] | None = None
     spread: Mapping[str, float] = field(default_factory=dict)
     skipped: int = 0
+    unseen: int = 0
 
 
 trainers: Registry[Trainer] = Registry(Group.TRAINERS, "estimator")

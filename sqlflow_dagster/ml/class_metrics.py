@@ -68,7 +68,7 @@ def _averaged(
     if answers.average == "weighted":
         total = answers.actual_counts.sum()
         return float(per_class @ answers.actual_counts / total) if total else 0.0
-    if answers.average is None and isinstance(answers, ClassAnswers) and len(per_class) == 2:
+    if answers.average is None and isinstance(answers, ClassAnswers) and answers.known == 2:
         return float(per_class[1])
     return float(per_class[answers.counted].mean())
 
@@ -108,7 +108,7 @@ def brier(answers: ClassAnswers) -> float:
     """The mean squared error of the probabilities; halved for two classes, as is usual."""
     truth = np.eye(answers.probabilities.shape[1])[answers.actual]
     score = np.square(answers.probabilities - truth).sum(axis=1).mean()
-    return float(score / 2 if truth.shape[1] == 2 else score)
+    return float(score / 2 if answers.known == 2 else score)
 
 
 def hinge(answers: ClassAnswers) -> float:
@@ -121,7 +121,8 @@ def hinge(answers: ClassAnswers) -> float:
 
 def top_k(answers: ClassAnswers) -> float:
     """The share of rows whose actual class is among the five likeliest."""
-    best = np.argsort(-answers.probabilities, axis=1, kind="stable")[:, :_TOP_K]
+    known = answers.probabilities[:, : answers.known]
+    best = np.argsort(-known, axis=1, kind="stable")[:, :_TOP_K]
     return float((best == answers.actual[:, None]).any(axis=1).mean())
 
 
@@ -146,7 +147,7 @@ def against_rest(score: Score) -> Callable[[ClassAnswers | LabelSetAnswers], flo
     """A score of two classes for any number: of each class against the rest, averaged."""
 
     def averaged(answers: ClassAnswers | LabelSetAnswers) -> float:
-        positive, scores = answers.indicators(), answers.probabilities
+        positive, scores = answers.indicators(), answers.probabilities[:, : answers.known]
         if isinstance(answers, ClassAnswers) and scores.shape[1] == 2:
             return score(positive[:, 1], scores[:, 1])
         if answers.average == "micro":

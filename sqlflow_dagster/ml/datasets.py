@@ -10,7 +10,7 @@ import pyarrow as pa
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.attributes import value_span
 from sqlflow_dagster.ml.base import Dataset
-from sqlflow_dagster.ml.features.arrow_types import column_index, plain
+from sqlflow_dagster.ml.features.arrow_types import column_index, plain, type_text
 from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.features.fit import fit_features
 from sqlflow_dagster.ml.features.labels import encode_label, fit_label, measured, no_label
@@ -173,7 +173,7 @@ def _row_weights(rows: pa.Table, column: str) -> FloatArray:
     array = plain(rows.column(column_index(column, rows.column_names, None, "train.weight_column")))
     if array.type not in (pa.int64(), pa.float64()):
         raise TerminalError(
-            f"train.weight_column wants numbers, but column {column!r} has type {array.type}"
+            f"train.weight_column wants numbers, but column {column!r} is {type_text(array.type)}"
         )
     weights = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
     if not (np.isfinite(weights) & (weights >= 0)).all():

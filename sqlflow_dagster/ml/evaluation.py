@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.base import Metrics, TrainedModel
 from sqlflow_dagster.ml.datasets import group_numbers
-from sqlflow_dagster.ml.features.arrow_types import column_index, plain
+from sqlflow_dagster.ml.features.arrow_types import column_index, plain, type_text
 from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.features.labels import encode_label
-from sqlflow_dagster.ml.judging import Truth, can_judge, judge
+from sqlflow_dagster.ml.judging import Truth, can_judge, judge, undefined
 from sqlflow_dagster.ml.manifest import Manifest
 from sqlflow_dagster.ml.tasks import Task
 
@@ -31,6 +31,9 @@ def evaluate(
 ) -> Metrics:
     """Compare predictions with a label column; rows where it is NULL are skipped and counted.
 
+    Where no row is left, every metric is NaN. Classes that training did not know count together as one
+    more class, which is never predicted.
+
     Args:
         manifest: Of the model.
         trained: The model.
@@ -41,29 +44,27 @@ def evaluate(
         average: How metrics of each class become one number; None for what is usual.
 
     Raises:
-        TerminalError: There are no rows with a label, a column is missing, or a metric is unknown.
+        TerminalError: A column is missing, or a metric is unknown.
     """
-    if not rows.num_rows:
-        raise TerminalError("the evaluation wants rows, but the SELECT gives none")
     task, column = manifest.task, label or manifest.label.column
     if not can_judge(task, labelled=column is not None):
         raise _no_judge(task)
     before = rows.num_rows
     if column is not None:
         rows = _labelled(rows, column)
+    if not rows.num_rows:
+        return replace(
+            undefined(manifest.label, metrics, labelled=column is not None), skipped=before
+        )
     features = encode(rows, manifest.features)
     groups = None if manifest.group is None else group_numbers(rows, manifest.group)
-    found = judge(
-        trained.predict(features),
-        manifest.label,
-        Truth(
-            actual=None if column is None else _actual(rows, column, manifest),
-            matrix=features.matrix,
-            groups=groups,
-            average=average,
-        ),
-        metrics,
+    truth = Truth(
+        actual=None if column is None else _actual(rows, column, manifest),
+        matrix=features.matrix,
+        groups=groups,
+        average=average,
     )
+    found = judge(trained.predict(features), manifest.label, truth, metrics)
     return replace(found, skipped=before - rows.num_rows)
 
 
@@ -79,18 +80,12 @@ def _no_judge(task: Task) -> TerminalError:
 def _labelled(rows: pa.Table, column: str) -> pa.Table:
     """The rows whose label is known."""
     known = pc.is_valid(rows.column(column_index(column, rows.column_names, None, "LABEL")))
-    found = rows.filter(known)
-    if not found.num_rows:
-        raise TerminalError(
-            f"label {column!r} is NULL in all {rows.num_rows} rows",
-            hint="evaluate a model on rows whose label is known",
-        )
-    return found
+    return rows.filter(known)
 
 
 def _actual(rows: pa.Table, column: str, manifest: Manifest) -> npt.NDArray[Any]:
     if manifest.task.supervised:
-        return encode_label(rows, column, manifest.label)
+        return encode_label(rows, column, manifest.label, unseen=True)
     array = plain(rows.column(column_index(column, rows.column_names, None, "LABEL")))
     if manifest.task is Task.CLUSTERING:
         return np.asarray(array.dictionary_encode().indices.to_numpy(), dtype=np.int64)
@@ -100,7 +95,7 @@ def _actual(rows: pa.Table, column: str, manifest: Manifest) -> npt.NDArray[Any]
     if array.type not in (pa.int64(), pa.float64()) or not np.isin(values, (-1, 1)).all():
         raise TerminalError(
             f"label {column!r} of an outlier is -1 or true, of another row 1 or false, but it has "
-            f"other values of type {array.type}",
+            f"other values of type {type_text(array.type)}",
             hint=f"write a comparison in the SELECT, such as {column} = 'fraud' AS {column}",
         )
     return np.asarray(values < 0, dtype=np.int64)

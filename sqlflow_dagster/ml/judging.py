@@ -1,5 +1,6 @@
 """Judging a model: its metrics on rows, beside those of always giving the same answer."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ from sqlflow_dagster.ml.tasks import FloatArray, Task
 from sqlflow_dagster.source import Span
 
 MAX_CONFUSION_CLASSES = 100
+UNSEEN = "(not trained on)"
+"""The row of a confusion matrix for all classes that the model does not know."""
 
 
 def can_judge(task: Task, *, labelled: bool) -> bool:
@@ -42,8 +45,9 @@ class Truth:
     """What is known of the rows that a model is judged on.
 
     Attributes:
-        actual: As in :class:`~sqlflow_dagster.ml.base.Dataset`; for outliers 1, else 0; for clusters
-            the number of what a row is known to be, or None where nobody knows.
+        actual: As in :class:`~sqlflow_dagster.ml.base.Dataset`, where classes that the model does not know are one
+            more; for outliers 1, else 0; for clusters the number of what a row is known to be, or None where
+            nobody knows.
         matrix: The encoded rows, for the metrics of clusters.
         groups: The group of each row of a ranking; None where all are one.
         average: How metrics of each class become one number; None for what is usual.
@@ -76,16 +80,7 @@ def judge(
     Raises:
         TerminalError: A metric is unknown or does not suit the model or the rows.
     """
-    usual = DEFAULTS if truth.actual is None else LABELLED_DEFAULTS
-    metrics = {"loss": LOSSES[label.task]} if label.task in LOSSES else {}
-    for name in names or usual[label.task]:
-        metrics[name] = find_metric(name, label.task, span, classes=len(label.classes) or None)
-        if metrics[name].wants_label and truth.actual is None:
-            raise TerminalError(
-                f"metric {name} compares with what rows are known to be, but there is no label",
-                span,
-                "evaluate the model on rows with a LABEL, or use silhouette_score",
-            )
+    metrics = _metrics(label, names, span, labelled=truth.actual is not None)
     answers = _answers(prediction, label, truth)
     constant = _answers(_constant(label, len(prediction)), label, truth)
     return Metrics(
@@ -93,7 +88,31 @@ def judge(
         baseline=_values(metrics, constant, label),
         rows=len(prediction),
         confusion=_confusion(answers, label),
+        unseen=_unseen_rows(answers),
     )
+
+
+def undefined(label: LabelSpec, names: Sequence[str], *, labelled: bool) -> Metrics:
+    """The metrics of no rows, which are all NaN; see :func:`judge`."""
+    values = dict.fromkeys(_metrics(label, names, None, labelled=labelled), math.nan)
+    return Metrics(values=values, baseline=values, rows=0)
+
+
+def _metrics(
+    label: LabelSpec, names: Sequence[str], span: Span | None, *, labelled: bool
+) -> dict[str, Metric]:
+    """The loss, then the metrics of these names."""
+    usual = LABELLED_DEFAULTS if labelled else DEFAULTS
+    metrics = {"loss": LOSSES[label.task]} if label.task in LOSSES else {}
+    for name in names or usual[label.task]:
+        metrics[name] = find_metric(name, label.task, span, classes=len(label.classes) or None)
+        if metrics[name].wants_label and not labelled:
+            raise TerminalError(
+                f"metric {name} compares with what rows are known to be, but there is no label",
+                span,
+                "evaluate the model on rows with a LABEL, or use silhouette_score",
+            )
+    return metrics
 
 
 def over_folds(found: Sequence[Metrics]) -> Metrics:
@@ -128,11 +147,20 @@ def _answers(prediction: FloatArray, label: LabelSpec, truth: Truth) -> Answers:
     actual: Any = truth.actual
     match label.task:
         case Task.CLASSIFICATION:
-            return ClassAnswers(actual=actual, probabilities=prediction, average=truth.average)
+            classes = len(label.classes)
+            unseen = bool((actual == classes).any())
+            return ClassAnswers(
+                actual=actual,
+                probabilities=_with_unseen(prediction) if unseen else prediction,
+                unseen=unseen,
+                average=truth.average,
+            )
         case Task.MULTILABEL:
+            unseen = actual.shape[1] > len(label.classes)
             return LabelSetAnswers(
                 actual=actual.astype(np.bool_),
-                probabilities=prediction,
+                probabilities=_with_unseen(prediction) if unseen else prediction,
+                unseen=unseen,
                 threshold=MULTILABEL_THRESHOLD,
                 average=truth.average,
             )
@@ -149,6 +177,18 @@ def _answers(prediction: FloatArray, label: LabelSpec, truth: Truth) -> Answers:
             return ClusterAnswers(predicted=clusters, matrix=truth.matrix, actual=actual)
         case _:
             return AmountAnswers(actual=actual, predicted=prediction)
+
+
+def _with_unseen(prediction: FloatArray) -> FloatArray:
+    """Probabilities with that of a class which is never predicted."""
+    return np.pad(prediction, ((0, 0), (0, 1)))
+
+
+def _unseen_rows(answers: Answers) -> int:
+    """How many rows have a class that the model does not know."""
+    if not isinstance(answers, ClassAnswers | LabelSetAnswers) or not answers.unseen:
+        return 0
+    return int(answers.actual_counts[-1])
 
 
 def _constant(label: LabelSpec, rows: int) -> FloatArray:
@@ -173,9 +213,11 @@ def _confusion(answers: Answers, label: LabelSpec) -> dict[str, dict[str, int]] 
     if not isinstance(answers, ClassAnswers) or len(label.classes) > MAX_CONFUSION_CLASSES:
         return None
     names = [str(item) for item in label.classes] or ["inlier", "outlier"]
+    counts = answers.confusion
+    actual = [*names, UNSEEN] if answers.unseen else names
     return {
         name: dict(zip(names, row, strict=True))
-        for name, row in zip(names, answers.confusion.tolist(), strict=True)
+        for name, row in zip(actual, counts[:, : len(names)].tolist(), strict=True)
     }
 
 

@@ -134,6 +134,7 @@ def _metrics(data: Mapping[str, Any]) -> Metrics:
         confusion=data["confusion"],
         spread={name: _number(item) for name, item in data["spread"].items()},
         skipped=data["skipped"],
+        unseen=data.get("unseen", 0),
     )
 
 

@@ -10,7 +10,13 @@ from sqlflow_dagster.errors import PluginError, StepError, TerminalError
 from sqlflow_dagster.ml.base import Metrics, TrainedModel
 from sqlflow_dagster.ml.bundle import Bundle, GoldenRows, pack, unpack
 from sqlflow_dagster.ml.evaluation import evaluate
-from sqlflow_dagster.ml.explanation.base import Explainer, ExplainRequest, Explanation, Subject
+from sqlflow_dagster.ml.explanation.base import (
+    Explainer,
+    ExplainRequest,
+    Explanation,
+    Subject,
+    explained,
+)
 from sqlflow_dagster.ml.explanation.contributions import best
 from sqlflow_dagster.ml.features.arrow_types import column_index, fits
 from sqlflow_dagster.ml.features.encode import encode, wrong_type
@@ -92,8 +98,7 @@ class Model:
                 in the best way that the model has.
 
         Raises:
-            TerminalError: The explainer does not know such models, there are no rows, or a column
-                is missing.
+            TerminalError: The explainer does not know such models, or a column is missing.
         """
         subject = Subject(
             manifest=self.manifest,
@@ -101,7 +106,7 @@ class Model:
             background=self.golden.rows,
             rows=rows,
         )
-        return explainer.explain(subject, request or ExplainRequest())
+        return explained(explainer, subject, request or ExplainRequest())
 
     def to_bundle(self) -> bytes:
         """The model as one file, to be read by :meth:`from_bundle`."""

@@ -79,10 +79,13 @@ class ModelStore(Protocol):
         """A version without its bundle; None where there is none."""
 
     def versions(self, name: str) -> list[ModelVersion]:
-        """All versions of a model, oldest first."""
+        """All versions of a model, oldest first, without those that :meth:`damage` tells of."""
 
     def names(self) -> list[str]:
         """The models' names, sorted."""
+
+    def damage(self) -> list[str]:
+        """What is wrong with versions whose description cannot be read, a sentence for each."""
 
     def accept(self, name: str, version: int) -> None:
         """Let ``USING name`` read this version from now on.

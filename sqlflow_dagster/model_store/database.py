@@ -172,6 +172,10 @@ class DatabaseModelStore:
         with self._engine.session() as session:
             return _names(session)
 
+    def damage(self) -> list[str]:
+        """Nothing: the database keeps its rows whole."""
+        return []
+
     def accept(self, name: str, version: int) -> None:
         """Let ``USING name`` read this version from now on.
 

@@ -41,6 +41,10 @@ _MAX_FOLDER = 200
 _CUT = "%-"
 
 
+class _DamagedError(TerminalError):
+    """The description of a version cannot be read."""
+
+
 class FilesModelStore:
     """Versions of models as files; see :class:`~sqlflow_dagster.model_store.base.ModelStore`.
 
@@ -116,16 +120,27 @@ class FilesModelStore:
         return None if number is None else self._read(folder, number, accepted)
 
     def versions(self, name: str) -> list[ModelVersion]:
-        """All versions of a model, oldest first."""
+        """All versions of a model, oldest first, without those that :meth:`damage` tells of."""
         folder = folder_of(name)
         accepted = self._pointer(folder, _ACCEPTED)
-        found = (self._read(folder, number, accepted) for number in self._numbers(folder))
+        found = (self._read_whole(folder, number, accepted) for number in self._numbers(folder))
         return [item for item in found if item is not None]
 
     def names(self) -> list[str]:
-        """The models' names, sorted."""
-        names = (self._name(folder) for folder in self._place.folders(""))
+        """The models' names, sorted; without those that have no version but damaged ones."""
+        names = (self._name(folder) for folder in self._folders())
         return sorted(name for name in names if name is not None)
+
+    def damage(self) -> list[str]:
+        """What is wrong with versions whose description cannot be read, a sentence for each."""
+        found = []
+        for folder in sorted(self._folders()):
+            for number in self._numbers(folder):
+                try:
+                    self._read(folder, number, None)
+                except _DamagedError as error:
+                    found.append(error.message)
+        return found
 
     def accept(self, name: str, version: int) -> None:
         """Let ``USING name`` read this version from now on.
@@ -179,6 +194,9 @@ class FilesModelStore:
             raise unknown_model(name, self.names())
         raise unknown_version(name, version, known)
 
+    def _folders(self) -> list[str]:
+        return [item for item in self._place.folders("") if not item.startswith(".")]
+
     def _numbers(self, folder: str) -> list[int]:
         return sorted(int(item) for item in self._place.folders(folder) if _NUMBER.fullmatch(item))
 
@@ -206,17 +224,20 @@ class FilesModelStore:
                 metadata=dict(known["metadata"]),
             )
         except (KeyError, RecursionError, TypeError, ValueError) as error:
-            raise TerminalError(
+            raise _DamagedError(
                 f"{self.location}/{folder}/{number}/{_VERSION} is damaged: {error}",
                 hint="remove that folder, and train the model again",
             ) from error
 
+    def _read_whole(self, folder: str, number: int, accepted: int | None) -> ModelVersion | None:
+        with suppress(_DamagedError):  # damage() tells of it
+            return self._read(folder, number, accepted)
+        return None
+
     def _name(self, folder: str) -> str | None:
         """The name of the model in a folder; None where there is none, or none that is whole."""
-        if folder.startswith("."):
-            return None
         for number in reversed(self._numbers(folder)):
-            found = self._read(folder, number, None)
+            found = self._read_whole(folder, number, None)
             if found is not None and folder_of(found.name) == folder:
                 return found.name
         return None

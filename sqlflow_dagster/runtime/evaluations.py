@@ -14,7 +14,7 @@ from sqlflow_dagster.ml.base import Metrics
 from sqlflow_dagster.ml.metrics import check_metric_name, metric_names
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.runtime.context import RunContext
-from sqlflow_dagster.runtime.inputs import checked_columns, load_model, read_all
+from sqlflow_dagster.runtime.inputs import checked_columns, load_model, note_no_rows, read_all
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import StepResult
 from sqlflow_dagster.runtime.sql import written_tables
@@ -40,7 +40,8 @@ def check_evaluate(statement: EvaluateStatement) -> None:
 def run_evaluate(step: Step, statement: EvaluateStatement, context: RunContext) -> StepResult:
     """Judge a model on rows whose label is known; with INTO, write one row with a column a metric.
 
-    Rows whose label is NULL are skipped and counted.
+    Rows whose label is NULL are skipped and counted; where no row is left, every metric is NULL. Rows with a
+    label that the model was not trained on count as wrong predictions.
     """
     version, model = load_model(statement.model, context)
     label = _label(statement, model)
@@ -53,12 +54,9 @@ def run_evaluate(step: Step, statement: EvaluateStatement, context: RunContext) 
                 hint=did_you_mean(label, columns),
             )
         lineage = step_lineage(step, session, context, model)
-        rows = read_all(session, statement.query)
+        rows = read_all(session, statement.query, may_be_empty=True)
     metrics = _judged(statement, model, rows, label)
-    if metrics.skipped:
-        context.progress.note(
-            f"skipped {metrics.skipped} of {rows.num_rows} rows: their label is NULL"
-        )
+    _note(metrics, rows, context)
     with context.engine.session(prefix=step.prefix) as session:
         if statement.into is not None:
             session.replace_table(statement.into.parts, _as_row(metrics).to_reader())
@@ -72,8 +70,31 @@ def run_evaluate(step: Step, statement: EvaluateStatement, context: RunContext) 
         column_lineage={name: lineage.get(name, lineage.get(ANY, ())) for name in metrics.values}
         if statement.into is not None
         else {},
-        details={"rows without a label": metrics.skipped} if metrics.skipped else {},
+        details={name: count for name, count in _uncommon_rows(metrics).items() if count},
     )
+
+
+def _uncommon_rows(metrics: Metrics) -> dict[str, int]:
+    return {
+        "rows without a label": metrics.skipped,
+        "rows with a label that the model was not trained on": metrics.unseen,
+    }
+
+
+def _note(metrics: Metrics, rows: pa.Table, context: RunContext) -> None:
+    """Tell of rows that were not judged, or not as others are."""
+    if not rows.num_rows:
+        note_no_rows(context, "every metric is NULL")
+    elif metrics.skipped:
+        warning, all_ = ("", "") if metrics.rows else ("warning: ", "; every metric is NULL")
+        context.progress.note(
+            f"{warning}skipped {metrics.skipped} of {rows.num_rows} rows: their label is NULL{all_}"
+        )
+    if metrics.unseen:
+        context.progress.note(
+            f"warning: {metrics.unseen} of {metrics.rows} rows have a label that the model was not "
+            "trained on; they count as wrong predictions"
+        )
 
 
 def _as_row(metrics: Metrics) -> pa.Table:

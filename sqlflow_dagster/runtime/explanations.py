@@ -18,7 +18,7 @@ from sqlflow_dagster.ml.explanation.base import (
 from sqlflow_dagster.ml.explanation.contributions import best
 from sqlflow_dagster.ml.explanation.plots import PlotSettings, check_plot_type
 from sqlflow_dagster.runtime.context import RunContext
-from sqlflow_dagster.runtime.inputs import checked_columns, load_model, read_all
+from sqlflow_dagster.runtime.inputs import checked_columns, load_model, note_no_rows, read_all
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import Artifact, StepResult
 from sqlflow_dagster.runtime.sql import written_tables
@@ -34,26 +34,32 @@ def check_explain(statement: ExplainStatement) -> None:
         TerminalError: With the place of the attribute.
     """
     if statement.explainer is not None:
-        check_explainer(statement.explainer, statement.span)
+        check_explainer(statement.explainer, statement.explainer_span)
     if (count := attribute(statement, _ROWS)) is not None:
         _count(count)
     _plot_settings(statement)
 
 
 def run_explain(step: Step, statement: ExplainStatement, context: RunContext) -> StepResult:
-    """Say how much each column adds to each prediction: a plot and, with INTO, a table of rows."""
+    """Say how much each column adds to each prediction: a plot and, with INTO, a table of rows.
+
+    Where the SELECT gives no rows, the table is empty and there is no plot.
+    """
     check_explain(statement)
     version, model = load_model(statement.model, context)
     named = statement.explainer
-    explainer = best if named is None else find_explainer(named, statement.span)
+    explainer = best if named is None else find_explainer(named, statement.explainer_span)
     with context.engine.session(prefix=step.prefix) as session:
         checked_columns(statement, model, session)
         lineage = step_lineage(step, session, context, model)
-        rows = read_all(session, statement.query) if explainer.reads_rows else None
+        reads = explainer.reads_rows
+        rows = read_all(session, statement.query, may_be_empty=True) if reads else None
+    if rows is not None and not rows.num_rows:
+        note_no_rows(context, "nothing is explained")
     try:
         explanation = model.explain(rows, _request(statement, context), explainer)
     except PluginError as error:
-        raise TerminalError(error.message, statement.span, error.hint) from error
+        raise TerminalError(error.message, statement.explainer_span, error.hint) from error
     except StepError as error:
         raise error.at(statement.span) from error
     _note_limit(explanation, rows, context)
@@ -63,7 +69,9 @@ def run_explain(step: Step, statement: ExplainStatement, context: RunContext) ->
         tables=tables,
         input_rows=None if rows is None else rows.num_rows,
         model=version,
-        artifacts=(Artifact(name="explanation", media_type="image/png", data=explanation.png),),
+        artifacts=()
+        if explanation.png is None
+        else (Artifact(name="explanation", media_type="image/png", data=explanation.png),),
         column_lineage=lineage,
         details=explanation.details,
     )

@@ -54,17 +54,22 @@ def column_types(columns: Iterable[Column]) -> list[tuple[str, pa.DataType]]:
     return [(column.name, column.arrow_type) for column in columns]
 
 
-def read_all(session: Session, query: Query) -> pa.Table:
+def read_all(session: Session, query: Query, *, may_be_empty: bool = False) -> pa.Table:
     """All rows of a SELECT.
 
+    Args:
+        session: Of the data source.
+        query: The SELECT.
+        may_be_empty: Whether a table without rows is an answer.
+
     Raises:
-        TerminalError: There is no row.
+        TerminalError: There is no row, and there must be one.
     """
     try:
         table = session.read(query.sql).read_all()
     except StepError as error:
         raise error.at(query.span) from error
-    if table.num_rows == 0:
+    if table.num_rows == 0 and not may_be_empty:
         raise no_rows(query)
     return table
 
@@ -76,6 +81,11 @@ def no_rows(query: Query) -> TerminalError:
         query.span,
         hint="check its WHERE and the tables it reads",
     )
+
+
+def note_no_rows(context: RunContext, what_follows: str) -> None:
+    """Warn that a SELECT gave no rows where that is no error: a day without data must not end a program."""
+    context.progress.note(f"warning: the SELECT gives no rows: {what_follows}")
 
 
 def load_model(reference: ModelReference, context: RunContext) -> tuple[ModelVersion, Model]:

@@ -3,9 +3,10 @@
 import numpy as np
 import pyarrow as pa
 
-from sqlflow_dagster.errors import StepError
+from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.graph.optimization import Optimization, read_optimization
 from sqlflow_dagster.graph.program import Step
+from sqlflow_dagster.graph.static_checks import unknown_columns
 from sqlflow_dagster.lang.statements import OptimizeStatement
 from sqlflow_dagster.ml.optimize.coefficients import coefficient_query, read_rows
 from sqlflow_dagster.ml.optimize.problem import LinearProblem, linear_problem
@@ -25,6 +26,8 @@ def run_optimize(step: Step, statement: OptimizeStatement, context: RunContext) 
     optimization = read_optimization(statement)
     with context.engine.session(prefix=step.prefix) as session:
         given = query_columns(session, statement.query)
+        for wrong in unknown_columns(statement, [column.name for column in given]):
+            raise TerminalError(wrong.message, wrong.span, wrong.hint)
         query = coefficient_query(statement.query.sql, optimization, given, context.engine.dialect)
         lineage = step_lineage(step, session, context)
         try:

@@ -10,7 +10,7 @@ from sqlflow_dagster.ml.attributes import value_span
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.ml.outputs import Outputs, extra_names, outputs
 from sqlflow_dagster.runtime.context import RunContext
-from sqlflow_dagster.runtime.inputs import checked_columns, load_model, no_rows
+from sqlflow_dagster.runtime.inputs import checked_columns, load_model, note_no_rows
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import StepResult
 from sqlflow_dagster.runtime.sql import written_tables
@@ -33,7 +33,8 @@ def run_predict(step: Step, statement: PredictStatement, context: RunContext) ->
     """Write the rows of the SELECT with what the model predicts for each.
 
     The table has the columns of the SELECT in their order, without the model's label and without a
-    column of the prediction's own name, then the prediction and its extra outputs. Rows flow through the model in batches.
+    column of the prediction's own name, then the prediction and its extra outputs. Rows flow through the model in batches;
+    of none, the table is made all the same.
     """
     version, model = load_model(statement.model, context)
     with context.engine.session(prefix=step.prefix) as session:
@@ -48,8 +49,10 @@ def run_predict(step: Step, statement: PredictStatement, context: RunContext) ->
         batches = _predicted(reader, found, kept, counter)
         first = next(batches, None)
         if first is None:
-            raise no_rows(statement.query)
-        rows = pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))
+            note_no_rows(context, f"table {statement.into} is empty")
+            rows = _with_predictions(reader.schema.empty_table(), found, kept).to_reader()
+        else:
+            rows = pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))
         session.replace_table(statement.into.parts, rows)
         tables = written_tables(step, session, context)
     return StepResult(
@@ -78,11 +81,15 @@ def _predicted(
         if batch.num_rows == 0:
             continue
         counter.rows += batch.num_rows
-        rows = pa.Table.from_batches([batch])
-        result = rows.select(kept)
-        for name, values in zip(found.names, found.of(rows), strict=True):
-            result = result.append_column(name, values)
+        result = _with_predictions(pa.Table.from_batches([batch]), found, kept)
         yield from result.combine_chunks().to_batches()
+
+
+def _with_predictions(rows: pa.Table, found: Outputs, kept: Sequence[str]) -> pa.Table:
+    result = rows.select(kept)
+    for name, values in zip(found.names, found.of(rows), strict=True):
+        result = result.append_column(name, values)
+    return result
 
 
 def _outputs(

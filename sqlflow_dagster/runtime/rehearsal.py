@@ -282,11 +282,12 @@ def _check_query(step: Step, statement: QueryStatement, rehearsal: _Rehearsal) -
         rehearsal.problems[step.index] = unknown
         return
     knows_rows = _knows_rows(step, rehearsal)
+    wants_rows = isinstance(statement, TrainStatement | OptimizeStatement)
     select = validation_query(statement)
     if select is not None:
         query_columns(rehearsal.session, select)
     for query in filter(None, (statement.query, select)):
-        if knows_rows and rehearsal.session.count(first_row(query.sql)) == 0:
+        if wants_rows and knows_rows and rehearsal.session.count(first_row(query.sql)) == 0:
             raise no_rows(query)
     typed = knows_rows or rehearsal.typed
     types = column_types(columns) if typed else [(column.name, pa.null()) for column in columns]

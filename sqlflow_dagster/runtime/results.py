@@ -83,7 +83,9 @@ class StepResult:
         ]
         if self.metrics is not None:
             name, value = list(self.metrics.values.items())[-1]
-            said.append(f"{self.judged_on} {name} {value:.4g}")
+            said.append(
+                f"{self.judged_on} {name} {value:.4g}" if self.metrics.rows else "no rows to judge"
+            )
         if self.rows is not None:
             said.append(f"{self.rows.num_rows}{'+' if self.more_rows else ''} rows shown")
         return ", ".join([*said, f"{self.seconds:.1f} s"])

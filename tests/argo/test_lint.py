@@ -168,6 +168,9 @@ FIRST, SECOND = "spec.templates.0.dag.tasks.0", "spec.templates.0.dag.tasks.1"
         pytest.param(
             f"{TEMPLATE}.container.env.0.value", "x", "env[0]: needs one of value", id="two values"
         ),
+        pytest.param(
+            f"{TEMPLATE}.container.envFrom.0.configMapRef.name", "a b", "no name", id="settings"
+        ),
         pytest.param(f"{FIRST}.name", "1a", "must be letters, digits and dashes", id="digit"),
         pytest.param(f"{FIRST}.name", "in", "'in' is a word of the language", id="keyword"),
         pytest.param(f"{FIRST}.name", "create-b", "several tasks are called", id="one name twice"),

@@ -216,6 +216,13 @@ def test_the_secret_is_only_referred_to(monkeypatch: pytest.MonkeyPatch) -> None
     }
 
 
+def test_a_step_gets_every_setting_of_the_config_map_and_of_the_secret() -> None:
+    assert container(loaded(rendered("SELECT 1")), "select")["envFrom"] == [
+        {"configMapRef": {"name": "sqlflow-settings", "optional": True}},
+        {"secretRef": {"name": "sqlflow-settings", "optional": True}},
+    ]
+
+
 def test_what_an_operator_applies_has_the_names_that_a_manifest_refers_to() -> None:
     account, *_ = yaml.safe_load_all((ROOT / "argo" / "rbac.yaml").read_text(encoding="utf-8"))
     secret = loaded((ROOT / "argo" / "secret.example.yaml").read_text(encoding="utf-8"))

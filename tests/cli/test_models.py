@@ -86,6 +86,18 @@ def store(place: list[str], model: Model) -> ModelStore:
     return store
 
 
+def test_a_damaged_model_is_named_beside_the_others(tmp_path: Path) -> None:
+    store = open_model_store(str(tmp_path / "models"), None)
+    store.save("good", b"one", {})
+    store.save("bad", b"one", {})
+    (tmp_path / "models/bad/1/version.json").write_text("{")
+    done = CliRunner().invoke(main, ["models", "list", "--model-store", str(tmp_path / "models")])
+    assert done.exit_code == 1
+    assert "good" in done.stdout
+    assert "bad" not in done.stdout
+    assert done.stderr.startswith(f"error: {tmp_path}/models/bad/1/version.json is damaged: ")
+
+
 @pytest.mark.usefixtures("store")
 def test_models_are_listed(sqlflow: Command) -> None:
     lines = sqlflow("list").stdout.splitlines()

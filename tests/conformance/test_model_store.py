@@ -42,6 +42,11 @@ def test_a_new_store_has_no_models(store: ModelStore) -> None:
         store.delete("m")
 
 
+def test_nothing_is_damaged(store: ModelStore) -> None:
+    store.save("m", b"one", {})
+    assert store.damage() == []
+
+
 def test_versions_are_kept(store: ModelStore) -> None:
     store.save("m", b"one", {"n": 1})
     store.save("m", b"two", {"n": 2})

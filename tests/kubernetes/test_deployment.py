@@ -9,6 +9,7 @@ from dagster._core.instance.config import dagster_instance_config_schema
 from dagster._core.storage.config import pg_config
 from dagster_k8s import K8sRunLauncher
 
+from sqlflow_dagster.argo.render import DEFAULT_SETTINGS
 from tests.kubernetes.conftest import DEPLOY
 
 
@@ -48,3 +49,7 @@ def test_pods_get_every_variable_that_the_instance_reads(settings: dict[str, Any
     launcher = settings["run_launcher"]["config"]
     assert variables(settings) - set(launcher["env_vars"]) == {"DAGSTER_PG_PASSWORD"}
     assert launcher["env_secrets"] == ["sqlflow"]
+
+
+def test_pods_get_the_settings_that_steps_on_argo_get(settings: dict[str, Any]) -> None:
+    assert settings["run_launcher"]["config"]["env_config_maps"] == [DEFAULT_SETTINGS]

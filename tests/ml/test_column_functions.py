@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.lang.column_functions import COLUMN_FUNCTIONS
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.features.columns import treatments
 from sqlflow_dagster.ml.features.encode import encode
@@ -516,3 +517,25 @@ def test_a_wrong_input_is_refused(columns: str, message: str, parse: Parse) -> N
     assert message in caught.value.message
     assert caught.value.span is not None
     assert "FOR linear_feature_columns" in (caught.value.hint or "")
+
+
+EXAMPLES = {
+    "NUMERIC": "NUMERIC(n)",
+    "DENSE": "DENSE(v, 2)",
+    "SPARSE": "SPARSE(v, 9)",
+    "BUCKET": "BUCKET(n, 2)",
+    "CROSS": "CROSS([n, t], 8)",
+    "CATEGORY_ID": "CATEGORY_ID(t)",
+    "SEQ_CATEGORY_ID": "EMBEDDING(SEQ_CATEGORY_ID(t), 2)",
+    "CATEGORY_HASH": "CATEGORY_HASH(t, 8)",
+    "WEIGHTED_CATEGORY": "WEIGHTED_CATEGORY(CATEGORY_ID(SPARSE(v, 9)))",
+    "EMBEDDING": "EMBEDDING(t, 2)",
+    "INDICATOR": "INDICATOR(t)",
+}
+
+
+def test_every_function_that_the_compiler_knows_is_read(parse: Parse) -> None:
+    assert EXAMPLES.keys() == COLUMN_FUNCTIONS.keys()
+    table = pa.table({"n": [1, 2, 3], "t": ["a", "b", "a"], "v": ["1,2", "3,4", "5,6"]})
+    for example in EXAMPLES.values():
+        assert specify(parse, table, example, Layout.NETWORK).features

@@ -47,8 +47,68 @@ def test_rows_without_a_label_are_skipped_and_counted(rows: pa.Table, parse: Par
     assert (found.rows, found.skipped) == (54, 6)
     assert found.values == model.evaluate(known).values
     nothing = rows.set_column(2, "kind", pa.array([None] * 60, pa.string()))
-    with pytest.raises(TerminalError, match="label 'kind' is NULL in all 60 rows"):
-        model.evaluate(nothing)
+    for rows_without, skipped in ((nothing, 60), (rows.slice(0, 0), 0)):
+        empty = model.evaluate(rows_without, metrics=["f1_score", "AUC"])
+        assert (empty.rows, empty.skipped) == (0, skipped)
+        assert list(empty.values) == ["loss", "f1_score", "AUC"]
+        assert np.isnan(list(empty.values.values())).all()
+    with pytest.raises(TerminalError, match="unknown metric 'f2'"):
+        model.evaluate(nothing, metrics=["f2"])
+
+
+CLASSES = [
+    pytest.param("n", [1, 2, 1, 2, 1, 2], [1, 2, 1, 3, 2, 7], id="numbers"),
+    pytest.param("n", [1, 2, 1, 2, 1, 2], [1.0, 2.0, 1.0, 2.5, 2.0, 7.0], id="fractions"),
+    pytest.param("t", ["a", "b"] * 3, ["a", "b", "a", "c", "b", "d"], id="texts"),
+    pytest.param("b", [False, True] * 3, [0, 1, 0, 2, 1, 3], id="booleans"),
+]
+
+
+@pytest.mark.parametrize(("name", "trained_on", "judged_on"), CLASSES)
+def test_a_class_that_training_never_saw_is_a_wrong_prediction(
+    name: str, trained_on: list[object], judged_on: list[object], parse: Parse
+) -> None:
+    x = [0.0, 1.0] * 3
+    model = train_model(
+        statement=parse(f"TO TRAIN DecisionTreeClassifier LABEL {name} INTO m"),
+        training=pa.table({"x": x, name: trained_on}),
+    )
+    asked = {
+        "accuracy_score": 3
+        / 6,  # of six rows two have no class that could be found, one has another
+        "recall_score": 1 / 2,  # of the second class, as always
+        "precision_score": 1 / 3,
+        "balanced_accuracy_score": (1 + 1 / 2 + 0) / 3,
+        "TruePositives": 1,
+        "zero_one_loss": 3 / 6,
+        "TopKCategoricalAccuracy": 4 / 6,
+        "AUC": 4 / 8,
+    }
+    found = model.evaluate(pa.table({"x": x, name: judged_on}), metrics=list(asked))
+    assert (found.rows, found.unseen) == (6, 2)
+    assert {key: found.values[key] for key in asked} == pytest.approx(asked)
+    assert found.values["loss"] > 10
+    names = [str(item) for item in model.manifest.label.classes]
+    assert found.confusion == {
+        names[0]: {names[0]: 2, names[1]: 0},
+        names[1]: {names[0]: 1, names[1]: 1},
+        "(not trained on)": {names[0]: 0, names[1]: 2},
+    }
+
+
+def test_a_set_with_a_class_that_training_never_saw_is_wrong(parse: Parse) -> None:
+    x = [0.0, 1.0] * 3
+    model = train_model(
+        statement=parse(
+            'TO TRAIN DecisionTreeClassifier WITH train.label_separator="," LABEL t INTO m'
+        ),
+        training=pa.table({"x": x, "t": ["a", "a,b"] * 3}),
+    )
+    rows = pa.table({"x": x, "t": ["a", "a,b", "a,z", "b,y,z", "a", "a,b"]})
+    found = model.evaluate(rows, metrics=["accuracy_score", "f1_score", "AUC"])
+    assert (found.rows, found.unseen) == (6, 2)
+    assert found.values["accuracy_score"] == pytest.approx(4 / 6)
+    assert found.values["f1_score"] < model.evaluate(rows.slice(0, 2)).values["f1_score"]
 
 
 @pytest.mark.parametrize("label", ["odd", "sign"])

@@ -34,12 +34,15 @@ estimators = pytest.mark.parametrize(
 )
 
 
-def train(parse: Parse, estimator: str, rows: pa.Table, label: str, *, classes: int = 0) -> Model:
+def train(
+    parse: Parse, estimator: str, rows: pa.Table, label: str | None, *, classes: int = 0
+) -> Model:
     if estimator == "DNN":
         estimator = "DNNClassifier" if classes else "DNNRegressor"
     elif classes:
         estimator += f" WITH num_class={classes}"
-    return train_model(statement=parse(f"TO TRAIN {estimator} LABEL {label} INTO m"), training=rows)
+    clause = f"LABEL {label} INTO m" if label else "INTO m"
+    return train_model(statement=parse(f"TO TRAIN {estimator} {clause}"), training=rows)
 
 
 def totals(rows: pa.Table, names: list[str]) -> np.ndarray:
@@ -274,24 +277,47 @@ def test_plots_are_small_pictures(plot_type: str, model: Model, people: pa.Table
     for rows in (many, people.slice(0, 1)):
         plot = PlotSettings(plot_type=plot_type, max_display=3)
         png = model.explain(rows, ExplainRequest(plot=plot)).png
+        assert png is not None
         assert png.startswith(PNG)
         assert 2_000 < len(png) < 100_000
 
 
 @pytest.mark.parametrize(
-    ("plot_type", "max_display", "size", "message"),
+    ("plot_type", "max_display", "message"),
     [
-        pytest.param("bars", 20, 10, "unknown plot type 'bars'", id="plot type"),
-        pytest.param("bar", 0, 10, "one column or more, not 0", id="no column"),
-        pytest.param("bar", 20, 0, "the SELECT gives none", id="no rows"),
+        pytest.param("bars", 20, "unknown plot type 'bars'", id="plot type"),
+        pytest.param("bar", 0, "one column or more, not 0", id="no column"),
     ],
 )
 def test_an_explanation_that_cannot_be_is_refused(
-    plot_type: str, max_display: int, size: int, message: str, *, model: Model, people: pa.Table
+    plot_type: str, max_display: int, message: str, model: Model, people: pa.Table
 ) -> None:
     plot = PlotSettings(plot_type=plot_type, max_display=max_display)
     with pytest.raises(TerminalError, match=message):
-        model.explain(people.slice(0, size), ExplainRequest(plot=plot))
+        model.explain(people, ExplainRequest(plot=plot))
+
+
+@pytest.mark.parametrize(
+    ("clause", "label"),
+    [
+        pytest.param("xgboost.gbtree", "bought", id="trees"),
+        pytest.param("xgboost.gbtree", "color", id="classes"),
+        pytest.param("LogisticRegression", "bought", id="linear"),
+        pytest.param("KNeighborsClassifier", "bought", id="sampled"),
+        pytest.param("KMeans", None, id="clusters"),
+    ],
+)
+def test_an_explanation_of_no_rows_has_the_columns_of_any(
+    clause: str, label: str | None, parse: Parse, people: pa.Table
+) -> None:
+    rows = people.filter(people["color"].is_valid()) if label == "color" else people
+    model = train(parse, clause, rows, label)
+    keyed = people.append_column("id", pa.array(range(len(people))))
+    found, usual = model.explain(keyed.slice(0, 0)), model.explain(keyed.slice(0, 3))
+    assert (found.rows.num_rows, found.explained, found.png) == (0, 0, None)
+    assert found.rows.schema == usual.rows.schema
+    assert found.details["explainer"] == usual.details["explainer"]
+    assert "mean absolute contribution" not in found.details
 
 
 def test_a_column_named_as_a_result_keeps_its_name(parse: Parse) -> None:

@@ -76,7 +76,7 @@ def test_labels_that_cannot_be_learnt_are_refused(values: Any, task: Task, messa
     ("values", "message"),
     [
         pytest.param(["a", "c"], "values that the model was not trained on: 'c'", id="unknown"),
-        pytest.param([1, 2], "but the model predicts 'y' as string", id="another type"),
+        pytest.param([1, 2], "but the model predicts 'y' as text", id="another type"),
     ],
 )
 def test_labels_that_the_model_does_not_know_are_refused(values: Any, message: str) -> None:

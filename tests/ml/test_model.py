@@ -285,11 +285,6 @@ def test_every_objective_of_classes_answers_with_a_class(
     assert set(model.predict(people).to_pylist()) == {"yes", "no"}
 
 
-def test_judging_and_explaining_nothing_is_refused(iris_model: Model, iris: Tables) -> None:
-    with pytest.raises(TerminalError, match="the evaluation wants rows"):
-        iris_model.evaluate(iris[0].slice(0, 0))
-
-
 @pytest.mark.parametrize(
     "estimator",
     ["xgboost.gbtree", "xgboost.gblinear", pytest.param("DNNClassifier", marks=torch)],
@@ -424,6 +419,12 @@ def test_attributes_that_contradict_the_data_are_refused(
     assert message in caught.value.message
     assert caught.value.span is not None
     assert caught.value.span.text == place
+
+
+def test_weights_that_are_text_are_told_so(parse: Parse, people: pa.Table) -> None:
+    clause = "TO TRAIN xgboost.gbtree WITH train.weight_column=color LABEL bought INTO m"
+    with pytest.raises(TerminalError, match="wants numbers, but column 'color' is text"):
+        train_model(statement=parse(clause), training=people)
 
 
 def test_training_on_nothing_is_refused(parse: Parse, iris: Tables) -> None:

@@ -38,6 +38,11 @@ ESTIMATORS = {
     "logistic": "TO TRAIN sklearn.LogisticRegression LABEL color INTO m",
     "ridge": "TO TRAIN sklearn.Ridge LABEL price INTO m",
     "boosting": "TO TRAIN sklearn.GradientBoostingRegressor WITH n_estimators=5 LABEL price INTO m",
+    "outliers": "TO TRAIN IsolationForest WITH n_estimators=5 INTO m",
+    "vectors of amounts": "TO TRAIN SVR LABEL price INTO m",
+    "leaves": "TO TRAIN LGBMClassifier WITH n_estimators=5 LABEL bought INTO m",
+    "leaves of three classes": "TO TRAIN LGBMClassifier WITH n_estimators=5 LABEL color INTO m",
+    "leaves of amounts": "TO TRAIN LGBMRegressor WITH n_estimators=5 LABEL price INTO m",
     "neighbours": "TO TRAIN sklearn.KNeighborsClassifier LABEL bought INTO m",
 }
 NETWORKS = {
@@ -87,8 +92,15 @@ def test_a_graph_answers_as_the_estimator_does(clause: str, parse: Parse, people
         pytest.param(
             "sklearn.CategoricalNB COLUMN CATEGORY_ID(color)", "does not take the slots", id="codes"
         ),
-        pytest.param("sklearn.LinearSVC", "would answer differently", id="no probabilities"),
-        pytest.param("sklearn.NearestCentroid", "cannot be written as ONNX", id="no converter"),
+        pytest.param("sklearn.LinearSVC", "trained without probabilities", id="no probabilities"),
+        pytest.param("sklearn.SVC", "trained without probabilities", id="nor in this one"),
+        pytest.param("sklearn.LabelSpreading", "skl2onnx has no conversion", id="no converter"),
+        pytest.param("ScoreCard", "ScoreCard cannot be written as ONNX", id="no library"),
+        pytest.param(
+            "lightgbm.rf WITH bagging_freq=1, bagging_fraction=0.7, train.num_boost_round=5",
+            "would answer differently",
+            id="converter that is wrong",
+        ),
     ],
 )
 def test_an_estimator_that_has_no_graph_is_told(

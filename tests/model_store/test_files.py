@@ -131,6 +131,20 @@ def test_a_damaged_description_is_told(store: FilesModelStore, root: Path, text:
         store.load("m")
 
 
+def test_a_damaged_description_hides_no_other_model(store: FilesModelStore, root: Path) -> None:
+    for name in ("a", "m", "m", "z"):
+        store.save(name, b"one", {})
+    for path in ("a/1", "m/1"):
+        (root / path / "version.json").write_text("{")
+    assert store.names() == ["m", "z"]
+    assert [item.version for item in store.versions("m")] == [2]
+    assert [item.split(" is damaged")[0] for item in store.damage()] == [
+        f"{root}/a/1/version.json",
+        f"{root}/m/1/version.json",
+    ]
+    assert store.save("a", b"two", {}).version == 2
+
+
 def test_a_pointer_that_is_no_number_points_nowhere(store: FilesModelStore, root: Path) -> None:
     store.save("m", b"one", {})
     (root / "m/accepted").write_bytes(b"\xff../../etc")

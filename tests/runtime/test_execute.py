@@ -264,10 +264,10 @@ def test_show_train_shows_the_statement(context: RunContext) -> None:
             id="a count that is none",
         ),
         pytest.param(
-            "SELECT * FROM points WHERE id < 0 TO PREDICT p.kind USING m",
-            "no rows",
-            "SELECT * FROM points WHERE id < 0",
-            id="nothing to predict",
+            "SELECT * FROM points TO EXPLAIN m USING TreExplainer INTO e",
+            "unknown explainer 'TreExplainer'",
+            "TreExplainer",
+            id="unknown explainer",
         ),
     ],
 )

@@ -338,6 +338,28 @@ FAILURES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("clause", "place"),
+    [
+        pytest.param("CONSTRAINT SUM(x) <= 3 GROUP BY kindd", "kindd", id="group"),
+        pytest.param("CONSTRAINT SUM(x) <= sise", "sise", id="column"),
+    ],
+)
+def test_a_misspelt_column_over_a_generated_table_has_its_place(
+    clause: str, place: str, optimizing: RunContext
+) -> None:
+    sql = (
+        f"SELECT i.* FROM items i JOIN items j ON i.id = j.id TO MAXIMIZE SUM(x) {clause} "
+        "WITH variables = 'x(id)', var_type = Binary INTO plan"
+    )
+    program = compile_program(sql, dialect=optimizing.engine.dialect)
+    execute(program.steps[0], optimizing)
+    with pytest.raises(TerminalError, match=f"column '{place}' is not among") as caught:
+        execute(program.steps[1], optimizing)
+    assert caught.value.span is not None
+    assert caught.value.span.text == place
+
+
 @pytest.mark.parametrize(("clause", "kind", "message"), FAILURES.values(), ids=FAILURES.keys())
 def test_what_has_no_answer(clause: str, kind: str, message: str, optimizing: RunContext) -> None:
     with optimizing.engine.session() as session:

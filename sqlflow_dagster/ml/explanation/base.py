@@ -1,7 +1,7 @@
 """What the rest of the package asks of an explainer, and where they are found."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -56,13 +56,13 @@ class Explanation:
 
     Attributes:
         rows: What INTO writes.
-        png: A plot, at most 100 KB.
+        png: A plot, at most 100 KB; None of no rows.
         details: What else is worth knowing, JSON values by name: shown, and in the metadata.
         explained: How many rows were explained: the first ones. None of an explainer that reads none.
     """
 
     rows: pa.Table
-    png: bytes = field(repr=False)
+    png: bytes | None = field(repr=False)
     details: Mapping[str, Any]
     explained: int | None = None
 
@@ -84,6 +84,39 @@ class Explainer(Protocol):
 
 
 explainers: Registry[Explainer] = Registry(Group.EXPLAINERS, "explainer")
+
+
+def explained(explainer: Explainer, subject: Subject, request: ExplainRequest) -> Explanation:
+    """What an explainer says; of no rows, a table without rows, with the columns of that of any row.
+
+    Raises:
+        TerminalError: It does not know such models, or the rows cannot be explained.
+        PluginError: A library is not installed.
+    """
+    rows = subject.rows
+    if rows is None or rows.num_rows:
+        return explainer.explain(subject, request)
+    example = explainer.explain(replace(subject, rows=_example(subject, rows.schema)), request)
+    return replace(
+        example,
+        rows=example.rows.slice(0, 0),
+        png=None,
+        # Whatever is counted or measured is that of the example.
+        details={name: item for name, item in example.details.items() if isinstance(item, str)},
+        explained=0,
+    )
+
+
+def _example(subject: Subject, schema: pa.Schema) -> pa.Table:
+    """A row that a model can read: one of the training, with NULL in the columns that it does not read."""
+    known = {name.lower(): name for name in subject.background.column_names}
+    columns = [
+        subject.background.column(known[field.name.lower()]).slice(0, 1)
+        if field.name.lower() in known
+        else pa.nulls(1, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, names=schema.names)
 
 
 def check_explainer(name: str, span: Span | None = None) -> None:

@@ -49,6 +49,24 @@ def plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column if column.type == wanted else column.cast(wanted, safe=False)
 
 
+def type_text(type_: pa.DataType) -> str:
+    """A type in the words of a message: SQL has no ``large_string``."""
+    wanted = plain_type(type_)
+    if is_array(wanted):
+        return f"list of {type_text(wanted.value_type)}"
+    return _TYPE_TEXTS.get(wanted, str(wanted))
+
+
+_TYPE_TEXTS = {
+    pa.large_string(): "text",
+    pa.int64(): "integer",
+    pa.float64(): "double",
+    pa.bool_(): "boolean",
+    pa.date32(): "date",
+    pa.timestamp("us"): "timestamp",
+}
+
+
 def is_array(type_: pa.DataType) -> bool:
     """Whether a column of this type holds lists."""
     return isinstance(type_, pa.ListType | pa.LargeListType | pa.FixedSizeListType)

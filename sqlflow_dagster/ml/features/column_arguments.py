@@ -1,11 +1,11 @@
-"""The functions of COLUMN, how each is written, and the arguments that are no columns."""
+"""The arguments of COLUMN's functions that are no columns."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
 
-from sqlflow_dagster.errors import TerminalError, did_you_mean
+from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.lang.column_functions import COLUMN_FUNCTIONS, call_problem
 from sqlflow_dagster.lang.expressions import (
     Call,
     Expression,
@@ -18,43 +18,6 @@ from sqlflow_dagster.lang.expressions import (
 from sqlflow_dagster.ml.features.feature import Combiner, Embedding
 from sqlflow_dagster.source import Span
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
-    """How a function is written.
-
-    Attributes:
-        usage: As a hint shows it.
-        least: How many arguments it wants.
-        most: How many it takes.
-    """
-
-    usage: str
-    least: int
-    most: int
-
-
-FUNCTIONS: Mapping[str, Function] = {
-    "NUMERIC": Function(usage="NUMERIC(x)", least=1, most=1),
-    "DENSE": Function(usage="DENSE(x[, shape[, delimiter[, int or float]]])", least=1, most=4),
-    "SPARSE": Function(
-        usage="SPARSE(x[, size[, delimiter[, int or string[, pair delimiter[, float]]]]])",
-        least=1,
-        most=6,
-    ),
-    "BUCKET": Function(usage="BUCKET(x, n) or BUCKET(x, [boundary, …])", least=2, most=2),
-    "CROSS": Function(usage="CROSS([x, y, …], size)", least=2, most=2),
-    "CATEGORY_ID": Function(usage="CATEGORY_ID(x[, n])", least=1, most=2),
-    "SEQ_CATEGORY_ID": Function(usage="SEQ_CATEGORY_ID(x[, n])", least=1, most=2),
-    "CATEGORY_HASH": Function(usage="CATEGORY_HASH(x, size)", least=2, most=2),
-    "WEIGHTED_CATEGORY": Function(
-        usage="WEIGHTED_CATEGORY(CATEGORY_ID(SPARSE(x, …), n))", least=1, most=1
-    ),
-    "EMBEDDING": Function(
-        usage="EMBEDDING(x or category, dimension[, combiner[, initializer]])", least=2, most=4
-    ),
-    "INDICATOR": Function(usage="INDICATOR(x or category)", least=1, most=1),
-}
 COMBINERS = ("sum", "mean", "sqrtn")
 INITIALIZERS = ("normal", "uniform", "zeros")
 
@@ -68,26 +31,10 @@ def check_call(call: Call, span: Span | None) -> None:
     Raises:
         TerminalError: With how the function is written.
     """
-    function = FUNCTIONS.get(call.function.upper())
-    if function is None:
-        raise TerminalError(
-            f"COLUMN has no function {call.function}",
-            call.span or span,
-            did_you_mean(call.function, FUNCTIONS) or f"it has: {', '.join(FUNCTIONS)}",
-        )
-    count = len(call.arguments)
-    if not function.least <= count <= function.most:
-        wanted = (
-            f"{function.least}"
-            if function.least == function.most
-            else f"{function.least} to {function.most}"
-        )
-        raise TerminalError(
-            f"{call.function} takes {wanted} argument{'' if function.most == 1 else 's'}, "
-            f"but {expression_text(call)} has {count}",
-            call.span or span,
-            f"write {function.usage}",
-        )
+    problem = call_problem(call)
+    if problem is not None:
+        message, hint = problem
+        raise TerminalError(message, call.span or span, hint)
 
 
 def read_embedding(call: Call) -> Embedding:
@@ -172,5 +119,5 @@ def wrong_argument(expression: Expression, call: Call, wanted: str) -> TerminalE
     return TerminalError(
         f"{expression_text(call)} wants {wanted}, but got {expression_text(expression)}",
         expression.span or call.span,
-        f"write {FUNCTIONS[call.function.upper()].usage}",
+        f"write {COLUMN_FUNCTIONS[call.function.upper()].usage}",
     )

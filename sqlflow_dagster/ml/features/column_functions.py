@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TypeAlias, cast
 
 from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.lang.column_functions import COLUMN_FUNCTIONS
 from sqlflow_dagster.lang.expressions import (
     Call,
     Expression,
@@ -16,7 +17,6 @@ from sqlflow_dagster.lang.expressions import (
 )
 from sqlflow_dagster.ml.features.arrow_types import can_be_category, column_type
 from sqlflow_dagster.ml.features.column_arguments import (
-    FUNCTIONS,
     check_call,
     check_word,
     read_boundaries,
@@ -186,7 +186,7 @@ def _categories(
                 f"{outer.function} wants a column or a category, "
                 f"but got {expression_text(expression)}",
                 expression.span,
-                f"write {FUNCTIONS[outer.function.upper()].usage}",
+                f"write {COLUMN_FUNCTIONS[outer.function.upper()].usage}",
             )
         case Call(function=function) if function.upper() not in ("DENSE", "SPARSE"):
             check_call(expression, expression.span)
@@ -220,7 +220,7 @@ def _cells(expression: Expression, names: ColumnNames, outer: str) -> list[Cells
 
 def _no_column(expression: Expression, outer: str) -> TerminalError:
     function = outer.partition("(")[0].upper()
-    usage = FUNCTIONS.get(function)
+    usage = COLUMN_FUNCTIONS.get(function)
     return TerminalError(
         f"{outer} wants the name of a column, but got {expression_text(expression)}",
         expression.span,
@@ -311,7 +311,7 @@ def _weighted(call: Call, names: ColumnNames) -> Sequence[Categories]:
                 f"WEIGHTED_CATEGORY wants CATEGORY_ID or CATEGORY_HASH of keys with weights, "
                 f"but got {expression_text(other)}",
                 other.span or call.span,
-                f"write {FUNCTIONS['WEIGHTED_CATEGORY'].usage}",
+                f"write {COLUMN_FUNCTIONS['WEIGHTED_CATEGORY'].usage}",
             )
 
 
@@ -333,12 +333,12 @@ def _cross(call: Call, names: ColumnNames) -> Cross:
         raise TerminalError(
             f"CROSS combines single values, but {expression_text(call)} has a DENSE or a SPARSE",
             call.span,
-            f"write {FUNCTIONS['CROSS'].usage}",
+            f"write {COLUMN_FUNCTIONS['CROSS'].usage}",
         )
     if len(keys) < 2:
         raise TerminalError(
             f"CROSS wants a list of two columns or more, but got {expression_text(listed)}",
             listed.span or call.span,
-            f"write {FUNCTIONS['CROSS'].usage}",
+            f"write {COLUMN_FUNCTIONS['CROSS'].usage}",
         )
     return Cross(keys=tuple(keys), size=read_size(size, call))

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import Attribute
 from sqlflow_dagster.ml.attributes import value_span
-from sqlflow_dagster.ml.features.arrow_types import column_index, label_type, plain
+from sqlflow_dagster.ml.features.arrow_types import column_index, label_type, plain, type_text
 from sqlflow_dagster.ml.features.spec import Class, LabelSpec
 from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 from sqlflow_dagster.source import Span
@@ -32,6 +32,8 @@ _ARROW: dict[LabelType, pa.DataType] = {
     "texts": pa.string(),
     "numbers": pa.float64(),
 }
+_COUNTS = (pa.bool_(), pa.int64())
+"""The types of classes that wider numbers would be cut down to."""
 _SHOWN = 5
 
 
@@ -139,9 +141,22 @@ def measured(spec: LabelSpec, labels: npt.NDArray[Any]) -> LabelSpec:
 
 
 def encode_label(
-    table: pa.Table, column: str, spec: LabelSpec, span: Span | None = None
+    table: pa.Table,
+    column: str,
+    spec: LabelSpec,
+    span: Span | None = None,
+    *,
+    unseen: bool = False,
 ) -> npt.NDArray[Any]:
     """The label of rows, in the shapes of :class:`~sqlflow_dagster.ml.base.Dataset`.
+
+    Args:
+        table: The rows.
+        column: The label's column.
+        spec: What is predicted.
+        span: Where LABEL names it.
+        unseen: Whether all classes that training did not know are one more class, after those that it
+            knew; of several classes a row, only where there is one. Else they are an error.
 
     Raises:
         TerminalError: The column is missing, has NULLs, or values that training did not know.
@@ -152,10 +167,12 @@ def encode_label(
     if not spec.task.predicts_classes:
         return _amounts(array, spec, column, span)
     if not spec.is_list:
-        return _class_indexes(array, spec, column, span)
+        return _class_indexes(array, spec, column, span, unseen=unseen)
     items, rows = _items(array, spec, column, span)
-    result = np.zeros((len(array), len(spec.classes)), dtype=np.int64)
-    result[rows, _class_indexes(items, spec, column, span)] = 1
+    indexes = _class_indexes(items, spec, column, span, unseen=unseen)
+    width = max(len(spec.classes), int(indexes.max(initial=-1)) + 1)
+    result = np.zeros((len(array), width), dtype=np.int64)
+    result[rows, indexes] = 1
     return result
 
 
@@ -209,7 +226,7 @@ def _items(
     if not pa.types.is_large_list(array.type):
         if not pa.types.is_large_string(array.type):
             raise TerminalError(
-                f"label {name!r} is a list of the model, but it has type {array.type}", span
+                f"label {name!r} is a list of the model, but it is {type_text(array.type)}", span
             )
         array = pc.split_pattern(array, spec.separator)
     lengths = pc.list_value_length(array).to_numpy(zero_copy_only=False)
@@ -223,7 +240,7 @@ def _items(
 
 
 def _class_indexes(
-    array: pa.Array, spec: LabelSpec, column: str, span: Span | None
+    array: pa.Array, spec: LabelSpec, column: str, span: Span | None, *, unseen: bool
 ) -> npt.NDArray[np.int64]:
     known = pa.array(
         spec.classes,
@@ -231,13 +248,17 @@ def _class_indexes(
     )
     if pa.types.is_large_string(array.type) != pa.types.is_large_string(known.type):
         raise TerminalError(
-            f"label {column!r} has type {array.type}, "
-            f"but the model predicts {spec.name!r} as {spec.type}",
+            f"label {column!r} is {type_text(array.type)}, "
+            f"but the model predicts {spec.name!r} as {type_text(_ARROW[spec.type])}",
             span,
             "CAST it in the SELECT",
         )
+    if known.type in _COUNTS and array.type in (pa.int64(), pa.float64()):
+        known = known.cast(array.type)
     indexes = pc.index_in(array.cast(known.type), known)
-    if indexes.null_count:
+    if unseen:
+        indexes = indexes.fill_null(len(spec.classes))
+    elif indexes.null_count:
         unknown = array.filter(indexes.is_null()).unique().to_pylist()
         raise TerminalError(
             f"label {column!r} has values that the model was not trained on: {_some(unknown)}",

@@ -27,6 +27,7 @@ from sqlflow_dagster.ml.trainers.lightgbm_parameters import (
 
 if TYPE_CHECKING:
     import lightgbm as lgb
+    import onnx
 
 _MODEL = "model.txt"
 _INFO = "training.json"
@@ -82,6 +83,12 @@ class LightGBMModel:
 
     def _predict(self, features: EncodedTable, **options: Any) -> Any:
         return self.booster.predict(features.matrix, num_threads=self.threads, **options)
+
+    def to_onnx(self, slots: int) -> "onnx.ModelProto":
+        """The booster as an ONNX graph."""
+        from sqlflow_dagster.ml.trainers.lightgbm_onnx import booster_graph
+
+        return booster_graph(self.booster, slots)
 
     def files(self) -> dict[str, bytes]:
         """The booster as LightGBM's own text, the rest as JSON."""

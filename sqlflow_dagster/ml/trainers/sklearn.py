@@ -92,6 +92,10 @@ class SklearnModel:
             raise TerminalError(
                 f"{self.name} cannot be written as ONNX: it does not take the slots"
             )
+        if self.task is Task.CLASSIFICATION and not hasattr(self.estimator, "predict_proba"):
+            raise TerminalError(
+                f"this {self.name} cannot be written as ONNX: it was trained without probabilities"
+            )
         from sqlflow_dagster.ml.trainers.sklearn_onnx import estimator_graph
 
         return estimator_graph(self.estimator, slots)
