@@ -88,9 +88,19 @@ def test_a_name_means_it_in_any_case(name: str, explainer: Explainer) -> None:
 
 def test_it_gives_a_table_and_a_small_plot(explanation: Explanation) -> None:
     assert explanation.rows.num_rows
+    assert explanation.png is not None
     assert explanation.png.startswith(b"\x89PNG\r\n")
     assert len(explanation.png) < 100_000
     assert json.loads(json.dumps(explanation.details, allow_nan=False))
+
+
+def test_of_no_rows_there_is_the_same_table_without_rows(
+    explanation: Explanation, model: Model, explainer: Explainer, rows: pa.Table
+) -> None:
+    if explainer.reads_rows:
+        nothing = model.explain(rows.slice(0, 0), None, explainer)
+        assert (nothing.rows.num_rows, nothing.png) == (0, None)
+        assert nothing.rows.schema == explanation.rows.schema
 
 
 def test_the_same_again_is_the_same_explanation(
