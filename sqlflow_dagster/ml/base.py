@@ -228,6 +228,18 @@ class StopsEarly(Protocol):
         """After how many rounds or epochs it was at its best; None where nobody looked for that."""
 
 
+@runtime_checkable
+class ExplainsSlowly(Protocol):
+    """A model that may take long to tell its contributions."""
+
+    @property
+    def rows_in_seconds(self) -> int | None:
+        """Of how many rows it tells them in some ten seconds; None where nobody has counted.
+
+        It depends on the model alone: everywhere the same rows are explained.
+        """
+
+
 class Trainer(Protocol):
     """One machine-learning library.
 

@@ -1,12 +1,15 @@
 """What drives predictions."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import permutations
 from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from sklearn.tree import DecisionTreeRegressor
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
@@ -18,6 +21,8 @@ from sqlflow_dagster.ml.explanation.splits import splits_table
 from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.ml.tasks import Task
+from sqlflow_dagster.ml.trainers import sklearn_trees
+from sqlflow_dagster.ml.trainers.sklearn_trees import tree_contributions
 from sqlflow_dagster.ml.training import train_model
 
 Parse: TypeAlias = Callable[[str], TrainStatement]
@@ -183,6 +188,61 @@ def test_trees_of_scikit_learn_have_exact_contributions(
         answers = answers[:, 1]
     added = totals(found.rows, rows.column_names[:3])
     np.testing.assert_allclose(added, answers.reshape(-1), atol=1e-4)
+
+
+def test_contributions_of_a_tree_are_shapley_values() -> None:
+    """By their definition, with an unknown column taking both branches by their training rows."""
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(60, 3)).astype(np.float32)
+    matrix[rng.random((60, 3)) < 0.1] = np.nan
+    estimator = DecisionTreeRegressor(max_depth=6, random_state=0)
+    estimator.fit(matrix, np.nan_to_num(matrix) @ [1.0, 2.0, 3.0] + np.isnan(matrix[:, 0]))
+    tree = estimator.tree_
+
+    def expected(known: set[int], row: np.ndarray, node: int = 0) -> float:
+        children = (tree.children_left[node], tree.children_right[node])
+        if children[0] < 0:
+            return float(tree.value[node, 0, 0])
+        slot = tree.feature[node]
+        if slot not in known:
+            counts = [tree.weighted_n_node_samples[child] for child in children]
+            return float(np.average([expected(known, row, c) for c in children], weights=counts))
+        left = row[slot] <= tree.threshold[node]
+        if np.isnan(row[slot]):
+            left = tree.missing_go_to_left[node]
+        return expected(known, row, children[0 if left else 1])
+
+    found = tree_contributions(estimator, matrix)
+    assert found is not None
+    for row, values, base in zip(
+        matrix[:20], found.values[:20, 0], found.base_values, strict=False
+    ):
+        assert base[0] == pytest.approx(expected(set(), row))
+        for slot in range(3):
+            gains = []
+            for order in permutations(range(3)):
+                before = set(order[: order.index(slot)])
+                gains.append(expected(before | {slot}, row) - expected(before, row))
+            assert values[slot] == pytest.approx(np.mean(gains), abs=1e-5)
+
+
+def test_what_takes_long_is_told_and_bounded(
+    parse: Parse, diabetes: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statement = parse("TO TRAIN RandomForestRegressor WITH n_estimators=3 LABEL target INTO m")
+    model = train_model(statement=statement, training=diabetes[0])
+    told: list[tuple[int, int, str]] = []
+    request = ExplainRequest(progress=lambda *item: told.append(item))
+    assert model.explain(diabetes[0], request).explained == 342
+    assert told == [(342, 342, "rows")]
+    monkeypatch.setattr(sklearn_trees, "_NUMBERS_IN_SECONDS", 200_000)
+    told.clear()
+    explained = model.explain(diabetes[0], request).explained
+    assert explained is not None
+    assert 5 < explained < 100
+    assert len(told) >= 10
+    assert told[-1] == (explained, explained, "rows")
+    assert model.explain(diabetes[0], replace(request, limit=120)).explained == 120
 
 
 def test_columns_that_are_no_features_stay_beside_the_contributions(

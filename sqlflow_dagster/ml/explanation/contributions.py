@@ -6,7 +6,13 @@ import numpy as np
 import pyarrow as pa
 
 from sqlflow_dagster.errors import TerminalError
-from sqlflow_dagster.ml.base import Method
+from sqlflow_dagster.ml.base import (
+    Contributions,
+    ExplainsSlowly,
+    Method,
+    ProgressCallback,
+    TrainedModel,
+)
 from sqlflow_dagster.ml.explanation.base import ExplainRequest, Explanation, Subject
 from sqlflow_dagster.ml.explanation.columns import ColumnContributions, amounts, by_column
 from sqlflow_dagster.ml.explanation.outputs import (
@@ -20,11 +26,14 @@ from sqlflow_dagster.ml.explanation.plots import check_plot, draw
 from sqlflow_dagster.ml.explanation.sampling import sampled
 from sqlflow_dagster.ml.explanation.tables import key_table, rows_table, summary_table
 from sqlflow_dagster.ml.features.encode import encode
+from sqlflow_dagster.ml.features.spec import EncodedTable
 from sqlflow_dagster.ml.tasks import FloatArray, Task
 
 DEFAULT_ROWS = 10_000
 DEFAULT_SAMPLED_ROWS = 500
 """How many rows are explained where sampling makes each cost hundreds of predictions."""
+_PARTS = 10
+"""In how many parts rows that take some ten seconds are explained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,9 +135,10 @@ def _exact(
 ) -> _Found | None:
     """The contributions that the library knows; None where they are to be sampled."""
     manifest, trained = subject.manifest, subject.trained
-    rows = rows.slice(0, request.limit or DEFAULT_ROWS)
+    fast = trained.rows_in_seconds if isinstance(trained, ExplainsSlowly) else None
+    rows = rows.slice(0, request.limit or min(DEFAULT_ROWS, fast or DEFAULT_ROWS))
     features = encode(rows, manifest.features)
-    contributions = trained.contributions(features)
+    contributions = _in_parts(trained, features, fast, request.progress)
     method = None if contributions is None else contributions.method
     if wanted not in (None, method):
         raise TerminalError(
@@ -142,6 +152,26 @@ def _exact(
         answers=trained.predict(features),
         method=contributions.method,
         probabilities=contributions.probabilities,
+    )
+
+
+def _in_parts(
+    trained: TrainedModel, features: EncodedTable, fast: int | None, progress: ProgressCallback
+) -> Contributions | None:
+    """The contributions of rows, computed some at a time where all at once would say nothing for long."""
+    at_once = len(features) if fast is None else max(1, fast // _PARTS)
+    found = []
+    for start in range(0, len(features), at_once):
+        end = min(start + at_once, len(features))
+        part = trained.contributions(features.take(np.arange(start, end)))
+        if part is None:
+            return None
+        found.append(part)
+        progress(end, len(features), "rows")
+    return replace(
+        found[0],
+        values=np.concatenate([part.values for part in found]),
+        base_values=np.concatenate([part.base_values for part in found]),
     )
 
 

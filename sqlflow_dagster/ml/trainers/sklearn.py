@@ -76,7 +76,7 @@ class SklearnModel:
             from sqlflow_dagster.ml.trainers.sklearn_trees import tree_contributions
 
             matrix = self.inputs.matrix(features)
-            return tree_contributions(self.estimator, matrix, threads=self.threads)
+            return tree_contributions(self.estimator, matrix)
         coefficients, intercepts = terms
         means = np.array(self.means)
         distances = self.inputs.matrix(features) - means
@@ -85,6 +85,13 @@ class SklearnModel:
             base_values=np.tile(coefficients @ means + intercepts, (len(features), 1)),
             method=Method.LINEAR,
         )
+
+    @property
+    def rows_in_seconds(self) -> int | None:
+        """See :class:`~sqlflow_dagster.ml.base.ExplainsSlowly`."""
+        from sqlflow_dagster.ml.trainers.sklearn_trees import rows_in_seconds
+
+        return rows_in_seconds(self.estimator)
 
     def to_onnx(self, slots: int) -> "onnx.ModelProto":
         """The estimator as an ONNX graph, where it takes the encoded rows as they are."""
