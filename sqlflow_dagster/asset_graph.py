@@ -14,7 +14,7 @@ from dagster._utils.warnings import disable_dagster_warnings
 
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic
-from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Segment
 from sqlflow_dagster.program_files import ProgramFile, errors_only, set_apart
 from sqlflow_dagster.translator import (
@@ -81,7 +81,7 @@ class _Links:
     """The keys of all segments, and who makes what."""
 
     translator: SqlflowTranslator
-    engine: str
+    engines: Mapping[str, str]
     specs: dict[tuple[str, int], tuple[dg.AssetSpec, ...]] = field(default_factory=dict)
     makers: dict[ObjectRef, tuple[str, dg.AssetKey]] = field(default_factory=dict)
     external: dict[ObjectRef, dg.AssetSpec] = field(default_factory=dict)
@@ -93,6 +93,7 @@ def asset_graph(
     engine: str,
     translator: SqlflowTranslator | None = None,
     declare_external: bool = True,
+    others: Mapping[str, str] | None = None,
 ) -> AssetGraph:
     """The specs of the assets of compiled programs.
 
@@ -101,11 +102,13 @@ def asset_graph(
         engine: The engine's name, which the page shows on tables.
         translator: How nodes become specs.
         declare_external: Whether what no program makes gets specs of its own.
+        others: The names of the engines of the data sources that statements may name, by their names.
     """
     translator = translator or SqlflowTranslator()
-    files = _with_own_names(files, engine, translator)
+    engines = {**(others or {}), DEFAULT_DATASOURCE: engine}
+    files = _with_own_names(files, engines, translator)
     while True:
-        links, segments = _linked(files, engine, translator)
+        links, segments = _linked(files, engines, translator)
         found = _circle(segments)
         if found is None:
             made = {spec.key for item in segments for spec in item.specs}
@@ -121,8 +124,9 @@ def asset_graph(
         files = [set_apart(f, problem) if f.program is in_circle else f for f in files]
 
 
-def _nodes(program: Program, segment: Segment, engine: str) -> list[SegmentNode]:
+def _nodes(program: Program, segment: Segment, engines: Mapping[str, str]) -> list[SegmentNode]:
     outputs = segment.outputs or (None,)
+    engine = engines[program.steps[segment.steps[0]].datasource]
     return [
         SegmentNode(program=program, segment=segment, output=output, engine=engine)
         for output in outputs
@@ -130,7 +134,7 @@ def _nodes(program: Program, segment: Segment, engine: str) -> list[SegmentNode]
 
 
 def _with_own_names(
-    files: Sequence[ProgramFile], engine: str, translator: SqlflowTranslator
+    files: Sequence[ProgramFile], engines: Mapping[str, str], translator: SqlflowTranslator
 ) -> list[ProgramFile]:
     """The files, those set apart whose group or one of whose asset keys something else has."""
     groups: dict[str, str] = {}
@@ -147,7 +151,7 @@ def _with_own_names(
             problems.append(_taken_group(group, groups[group], file.path))
         own: dict[dg.AssetKey, SegmentNode] = {}
         for segment in program.segments:
-            for node in _nodes(program, segment, engine):
+            for node in _nodes(program, segment, engines):
                 key = translator.get_asset_spec(node).key
                 other = owners.get(key) or own.setdefault(key, node)
                 if other is not node:
@@ -182,17 +186,17 @@ def _taken_key(key: dg.AssetKey, node: SegmentNode, other: SegmentNode) -> Diagn
 def _what(node: SegmentNode) -> str:
     if node.output is None:
         return f"statement {node.segment.name!r}"
-    return f"{node.output.ref.kind} {'.'.join(node.output.parts)!r}"
+    return f"{node.output.ref.kind} {node.output.called!r}"
 
 
 def _linked(
-    files: Sequence[ProgramFile], engine: str, translator: SqlflowTranslator
+    files: Sequence[ProgramFile], engines: Mapping[str, str], translator: SqlflowTranslator
 ) -> tuple[_Links, list[SegmentSpecs]]:
-    links = _Links(translator=translator, engine=engine)
+    links = _Links(translator=translator, engines=engines)
     programs = [program for file in files if (program := file.program) is not None]
     for program in programs:
         for segment in program.segments:
-            nodes = _nodes(program, segment, engine)
+            nodes = _nodes(program, segment, engines)
             specs = tuple(translator.get_asset_spec(node) for node in nodes)
             links.specs[program.name, segment.index] = specs
             for output, spec in zip(segment.outputs, specs, strict=False):
@@ -274,7 +278,7 @@ def _input_keys(program: Program, segment: Segment, links: _Links) -> dict[Objec
             continue
         if key is None:
             if ref not in links.external:
-                node = ExternalNode(ref=ref, engine=links.engine)
+                node = ExternalNode(ref=ref, engine=links.engines[ref.datasource])
                 links.external[ref] = links.translator.get_asset_spec(node)
             key = links.external[ref].key
         found[ref] = key

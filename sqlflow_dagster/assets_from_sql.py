@@ -56,6 +56,7 @@ def specs_from_sql(
     parser: str | None = None,
     own_classes: Sequence[str] | None = None,
     declare_external: bool = True,
+    datasources: Mapping[str, str] | None = None,
 ) -> list[dg.AssetSpec]:
     """The asset specs of program files; nothing can be run with them.
 
@@ -73,6 +74,7 @@ def specs_from_sql(
         own_classes: The models of your own that the programs may name, ``package.Class`` or ``package.*``; None
             for those of ``SQLFLOW_TRAINERS``.
         declare_external: Whether the tables that the programs only read get specs too.
+        datasources: The names of the engines of the data sources that statements may name, by their names.
 
     Raises:
         FileNotFoundError: A path names no file.
@@ -92,6 +94,7 @@ def specs_from_sql(
         parser=parser,
         own_classes=own_classes,
         declare_external=declare_external,
+        others=datasources or {},
     ).specs
 
 
@@ -109,6 +112,7 @@ def assets_from_sql(
     parser: str | None = None,
     own_classes: Sequence[str] | None = None,
     declare_external: bool = True,
+    datasources: Mapping[str, str | DatasourceResource] | None = None,
 ) -> list[ProgramAssets]:
     """The assets of program files, for the ``assets`` of a :class:`dagster.Definitions`.
 
@@ -132,6 +136,7 @@ def assets_from_sql(
         declare_external: Whether the tables that the programs only read become assets here; False where
             other assets of the code location make them. Those are found by their key, or by the
             ``dagster/table_name`` in their metadata.
+        datasources: The data sources that statements may name (``-- sqlflow: datasource=pg``), by their names.
 
     Raises:
         FileNotFoundError: A path names no file.
@@ -141,6 +146,7 @@ def assets_from_sql(
         ValueError: Both a ``translator`` and a ``key_prefix`` are given, or there is no such life.
     """
     resource = as_resource(datasource)
+    others = {name: as_resource(other) for name, other in (datasources or {}).items()}
     graph = program_graph(
         path_or_glob,
         engine=resource.declared_engine(),
@@ -150,11 +156,16 @@ def assets_from_sql(
         variables=variables,
         default_schema=default_schema,
         temp_tables_life=temp_tables_life,
-        parser=parser_for(parser, resource.declared_url()),
+        parser=parser_for(
+            parser, resource.declared_url(), [other.declared_url() for other in others.values()]
+        ),
         own_classes=own_classes,
         declare_external=declare_external,
+        others={name: other.declared_engine() for name, other in others.items()},
     )
-    return executable_assets(graph, op_resources(resource, model_store, own_classes=own_classes))
+    return executable_assets(
+        graph, op_resources(resource, model_store, own_classes=own_classes, others=others)
+    )
 
 
 def program_graph(
@@ -170,15 +181,19 @@ def program_graph(
     parser: str | None,
     own_classes: Sequence[str] | None,
     declare_external: bool,
+    others: Mapping[str, Engine] | Mapping[str, str],
 ) -> AssetGraph:
-    """The assets of program files, not yet to be run; the arguments are those of :func:`assets_from_sql`."""
+    """The assets of program files, not yet to be run; the arguments are those of :func:`assets_from_sql`.
+
+    Both ``engine`` and ``others``, those that statements may name, are engines or the names of engines.
+    """
     if translator is not None and key_prefix:
         raise ValueError("give key_prefix to the translator: it makes the asset keys")
-    name = engine if isinstance(engine, str) else engine.name
     with allowing(own_classes):
         files = compile_files(
             read_texts(path_or_glob),
-            dialect=dialect or (engines.get(engine) if isinstance(engine, str) else engine).dialect,
+            dialect=dialect or _engine_type(engine).dialect,
+            datasources={name: _engine_type(other).dialect for name, other in others.items()},
             variables=variables,
             default_schema=default_schema,
             temp_tables_life=temp_tables_life,
@@ -186,7 +201,8 @@ def program_graph(
         )
     graph = asset_graph(
         files,
-        engine=name,
+        engine=_engine_name(engine),
+        others={name: _engine_name(other) for name, other in others.items()},
         translator=translator or SqlflowTranslator(key_prefix=key_prefix),
         declare_external=declare_external,
     )
@@ -194,6 +210,14 @@ def program_graph(
         for text in graph.errors:
             _report(text)
     return graph
+
+
+def _engine_type(engine: Engine | str) -> Engine | type[Engine]:
+    return engines.get(engine) if isinstance(engine, str) else engine
+
+
+def _engine_name(engine: Engine | str) -> str:
+    return engine if isinstance(engine, str) else engine.name
 
 
 @cache
@@ -225,7 +249,9 @@ def _executable(item: SegmentSpecs, resources: OpResources) -> dg.AssetsDefiniti
             _CODE_VERSION: _code_version(item),
             **pod_tags(segment_resources(program, segment)),
         },
-        resource_defs=dict(resources.definitions),
+        resource_defs=resources.needed_on(
+            {program.steps[index].datasource for index in segment.steps}
+        ),
     )
     def run_segment(context: AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         _refuse_alone(context, item)

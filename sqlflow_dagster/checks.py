@@ -56,14 +56,17 @@ def _row_check(
         description="The table has as many rows as the SELECT that was predicted on.",
     )
 
+    needed = resources.needed_on({step.datasource})
+
     @dg.multi_asset_check(
         name=f"{item.op_name}__rows",
         specs=[spec],
-        resource_defs=dict(resources.definitions),
-        required_resource_keys=set(resources.definitions),
+        resource_defs=needed,
+        required_resource_keys=set(needed),
     )
     def count_rows(context: AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        with resources.running(context, item.program.name) as run_context:
+        with resources.running(context, item.program.name) as of_program:
+            run_context = of_program.on(step.datasource)
             engine = run_context.engine
             if lasting:
                 rebuild_missing_tables(step, run_context)

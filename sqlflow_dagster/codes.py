@@ -25,6 +25,8 @@ class Code(StrEnum):
     TRANSACTION = "transaction"
     TEMP_TABLE = "temp-table"
 
+    UNKNOWN_DATASOURCE = "unknown-datasource"
+    READS_ACROSS = "reads-across"
     INVALID_ANNOTATION = "invalid-annotation"
     IGNORED_ANNOTATION = "ignored-annotation"
     INVALID_ATTRIBUTE = "invalid-attribute"

@@ -10,7 +10,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlflow_dagster.errors import CompileError, Severity
-from sqlflow_dagster.graph.objects import Names
+from sqlflow_dagster.graph.datasources import DataSources
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, Names
 from sqlflow_dagster.graph.program import Program
 from sqlflow_dagster.graph.sql_graph import SQLGraph, SQLNode
 from sqlflow_dagster.lang.parsers import ExternalParser, open_parser
@@ -37,12 +38,14 @@ def compile_program(
     temp_tables: TemporaryTables | str = TemporaryTables.AUTO,
     parser: ExternalParser | str | None = None,
     temp_tables_life: str = "keep",
+    datasources: Mapping[str, str] | None = None,
 ) -> Program:
     """Compile a SQL program with machine-learning clauses.
 
     Args:
         text: The program.
-        dialect: The SQL dialect, a name of :data:`sqlflow_dagster.lang.dialects.LEXIS`.
+        dialect: The SQL dialect, a name of :data:`sqlflow_dagster.lang.dialects.LEXIS`, of the statements
+            that name no data source.
         path: Where the text was read from, for messages and the program's name.
         variables: The values of ``${NAME}`` templates.
         default_schema: The schema of unqualified tables; None for the engine's own.
@@ -50,6 +53,7 @@ def compile_program(
         parser: Decides what is SQL, so that what it rejects is an error: ``sqlglot``, ``grpc://host:port``,
             ``engine:URL``, or a parser of yours. None leaves that to the engine, when it runs a statement.
         temp_tables_life: When those tables are dropped: ``keep``, ``drop_after_run`` or ``ttl=7d``.
+        datasources: The dialects of the data sources that statements may name, by their names.
 
     Returns:
         The program; its ``diagnostics`` are warnings.
@@ -61,9 +65,8 @@ def compile_program(
         ValueError: There is no such mode, or no such life.
     """
     names = Names(dialect=dialect)
-    draft = _draft(
-        text, path, names.using(default_schema) if default_schema else names, variables or {}
-    )
+    names = names.using(default_schema) if default_schema else names
+    draft = _draft(text, path, names, variables or {}, datasources or {})
     draft.mode = TemporaryTables(temp_tables)
     draft.life = TableLife.parse(temp_tables_life)
     with quiet_parser(), _rarely_collected(), _opened(parser) as draft.parser:
@@ -76,12 +79,20 @@ def compile_program(
     return program_of(draft)
 
 
-def _draft(text: str, path: str | Path | None, names: Names, variables: Mapping[str, str]) -> Draft:
+def _draft(
+    text: str,
+    path: str | Path | None,
+    names: Names,
+    variables: Mapping[str, str],
+    datasources: Mapping[str, str],
+) -> Draft:
+    others = {name: Names(dialect=spoken, datasource=name) for name, spoken in datasources.items()}
     return Draft(
         source=Source(text=text, path=None if path is None else str(path)),
         dialect=names.dialect,
         name=Path(path).stem if path is not None else "program",
         names=names,
+        datasources=DataSources(names={**others, DEFAULT_DATASOURCE: names}),
         variables=variables,
     )
 
@@ -118,6 +129,7 @@ def parse_statements(
     dialect: str = "duckdb",
     path: str | Path | None = None,
     variables: Mapping[str, str] | None = None,
+    datasources: Mapping[str, str] | None = None,
 ) -> tuple[Statement, ...]:
     """The statements of a program that can be parsed; the others are left out, whatever is wrong with them.
 
@@ -126,8 +138,9 @@ def parse_statements(
         dialect: The SQL dialect.
         path: Where the text was read from, for messages.
         variables: The values of ``${NAME}`` templates.
+        datasources: The dialects of the data sources that statements may name, by their names.
     """
-    draft = _draft(text, path, Names(dialect=dialect), variables or {})
+    draft = _draft(text, path, Names(dialect=dialect), variables or {}, datasources or {})
     with quiet_parser(), _rarely_collected():
         for run in (fill_templates, split, find_effects):
             run(draft)

@@ -2,6 +2,8 @@
 
 ``SQLFLOW_PROGRAMS``: program files, directories or patterns, separated by the path separator (``:``); default
 ``examples/*.sql``. ``SQLFLOW_DATASOURCE``: the database's URL; default a DuckDB file in the checkout.
+``SQLFLOW_DATASOURCE_PG``: that of the data source that statements call ``pg``; any other name likewise.
+``SQLFLOW_TARGET``: the target in ``pyproject.toml`` whose data sources these are.
 ``SQLFLOW_EXECUTOR``: ``multiprocess`` (default), ``in_process`` or ``k8s``. ``SQLFLOW_TEMP_TABLES_LIFE``: when
 generated tables are dropped, ``keep`` (default), ``drop_after_run`` or ``ttl=7d``. ``SQLFLOW_PARSER``: what
 decides what is SQL, ``engine``, ``sqlglot`` or ``grpc://host:port``; default the data source, when it runs a
@@ -16,8 +18,12 @@ from pathlib import Path
 
 import dagster as dg
 
+from sqlflow_dagster.datasources import datasources_of, from_environment
 from sqlflow_dagster.engines.base import absolute_url
 from sqlflow_dagster.executor import ExecutorKind
+from sqlflow_dagster.graph.datasources import variable_of
+from sqlflow_dagster.graph.external_programs import DATASOURCE_VARIABLE
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
 from sqlflow_dagster.lang.parsers import PARSER_VARIABLE
 from sqlflow_dagster.model_store.opening import absolute
 from sqlflow_dagster.model_store.settings import MLFLOW_VARIABLE, STORE_VARIABLE, ModelSettings
@@ -25,7 +31,6 @@ from sqlflow_dagster.project import definitions_from_sql
 from sqlflow_dagster.resources import DatasourceResource, ModelStoreResource
 
 PROGRAMS_VARIABLE = "SQLFLOW_PROGRAMS"
-DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
 EXECUTOR_VARIABLE = "SQLFLOW_EXECUTOR"
 LIFE_VARIABLE = "SQLFLOW_TEMP_TABLES_LIFE"
 _CHECKOUT = Path(__file__).resolve().parents[1]
@@ -43,8 +48,10 @@ def _resolve_environment() -> None:
     os.environ[PROGRAMS_VARIABLE] = os.pathsep.join(
         str(Path(item).absolute()) for item in patterns if item
     )
-    url = os.environ.get(DATASOURCE_VARIABLE) or f"duckdb:///{_root() / 'sqlflow.duckdb'}"
-    os.environ[DATASOURCE_VARIABLE] = absolute_url(url)
+    found = datasources_of(folder=_root())
+    url = found.default or f"duckdb:///{_root() / 'sqlflow.duckdb'}"
+    for name, given in {**found.others, DEFAULT_DATASOURCE: url}.items():
+        os.environ[variable_of(name)] = absolute_url(given)
     if os.environ.get(STORE_VARIABLE):
         os.environ[STORE_VARIABLE] = absolute(os.environ[STORE_VARIABLE])
     os.environ[EXECUTOR_VARIABLE] = os.environ.get(EXECUTOR_VARIABLE) or ExecutorKind.MULTIPROCESS
@@ -68,6 +75,10 @@ def defs() -> dg.Definitions:
     return definitions_from_sql(
         os.environ[PROGRAMS_VARIABLE].split(os.pathsep),
         datasource=DatasourceResource(url=dg.EnvVar(DATASOURCE_VARIABLE)),
+        datasources={
+            name: DatasourceResource(url=dg.EnvVar(variable_of(name)))
+            for name in sorted(from_environment().keys() - {DEFAULT_DATASOURCE})
+        },
         model_store=_model_store(),
         executor_kind=os.environ[EXECUTOR_VARIABLE],
         temp_tables_life=os.environ.get(LIFE_VARIABLE) or "keep",

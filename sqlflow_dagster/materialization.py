@@ -15,7 +15,7 @@ from sqlflow_dagster.graph.program import Output
 from sqlflow_dagster.ml.features.spec import FeatureSpec
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.runtime.results import Artifact, StepResult, WrittenTable
-from sqlflow_dagster.translator import fenced
+from sqlflow_dagster.translator import fenced, table_name
 
 INPUT_ROWS = "input rows"
 """The metadata of how many rows the SELECT of a machine-learning statement gave."""
@@ -63,7 +63,7 @@ def _table_metadata(ref: ObjectRef, table: WrittenTable) -> dict[str, Any]:
     columns = [dg.TableColumn(name=item.name, type=item.type) for item in table.columns]
     metadata: dict[str, Any] = {
         "dagster/column_schema": dg.TableSchema(columns=columns),
-        "dagster/table_name": ref.name,
+        "dagster/table_name": table_name(ref),
     }
     if table.rows is not None:
         metadata["dagster/row_count"] = table.rows

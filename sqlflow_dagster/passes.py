@@ -10,9 +10,11 @@ from sqlflow_dagster.graph.analysis import analyze
 from sqlflow_dagster.graph.analyzed import AnalyzedStatement
 from sqlflow_dagster.graph.annotations import misplaced_annotations
 from sqlflow_dagster.graph.column_checks import column_problems
+from sqlflow_dagster.graph.conflicts import read_across
+from sqlflow_dagster.graph.datasources import DataSources
 from sqlflow_dagster.graph.dependencies import Waits, dependencies
 from sqlflow_dagster.graph.label_names import with_output_label
-from sqlflow_dagster.graph.objects import Names
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, Names
 from sqlflow_dagster.graph.optimization import read_optimization
 from sqlflow_dagster.graph.program import Program, Segment, Step
 from sqlflow_dagster.graph.resources import step_resources
@@ -59,6 +61,7 @@ class Draft:
     dialect: str
     name: str
     names: Names
+    datasources: DataSources
     variables: Mapping[str, str]
     mode: TemporaryTables = TemporaryTables.AUTO
     parser: ExternalParser | None = None
@@ -82,8 +85,11 @@ def split(draft: Draft) -> None:
     """Cut the text at its semicolons and find the machine-learning clauses."""
     if draft.diagnostics:
         return  # An unfilled template is no SQL: errors about it would only confuse.
-    draft.pieces, problems = scan(draft.source, draft.dialect)
-    draft.diagnostics += problems
+    draft.datasources, unknown = draft.datasources.of(draft.source)
+    draft.pieces, problems = scan(
+        draft.source, draft.dialect, dialect_at=draft.datasources.dialect_at(draft.source)
+    )
+    draft.diagnostics += unknown + problems
     if problems:
         # What follows a quote that is never closed would give errors of its own, all of them wrong.
         draft.pieces.pop()
@@ -93,7 +99,12 @@ def split(draft: Draft) -> None:
 def find_effects(draft: Draft) -> None:
     """Parse each piece and find out what it reads and writes."""
     draft.statements, problems = analyze(
-        draft.source, draft.pieces, draft.names, whole=draft.whole, parser=draft.parser
+        draft.source,
+        draft.pieces,
+        draft.names,
+        whole=draft.whole,
+        parser=draft.parser,
+        datasources=draft.datasources,
     )
     draft.diagnostics += problems
 
@@ -103,7 +114,7 @@ def name_labels(draft: Draft) -> None:
     for index, item in enumerate(draft.statements):
         if isinstance(item.statement, TrainStatement | EvaluateStatement):
             try:
-                named = with_output_label(item.statement, draft.dialect)
+                named = with_output_label(item.statement, item.names.dialect)
             except ClauseError as error:
                 draft.diagnostics.append(error.diagnostic)
                 named = replace(
@@ -174,9 +185,7 @@ def check_optimizations(draft: Draft) -> None:
 
 def add_tables(draft: Draft) -> None:
     """Give complex SELECTs a table of their own."""
-    draft.statements = add_temporary_tables(
-        draft.statements, mode=draft.mode, dialect=draft.dialect, program=draft.name
-    )
+    draft.statements = add_temporary_tables(draft.statements, mode=draft.mode, program=draft.name)
 
 
 def end_tables(draft: Draft) -> None:
@@ -187,7 +196,12 @@ def end_tables(draft: Draft) -> None:
 def connect(draft: Draft) -> None:
     """Make steps of the statements and find out what waits for what."""
     draft.waits = dependencies([item.effects for item in draft.statements])
-    draft.steps = make_steps(draft.statements, draft.waits, draft.dialect)
+    draft.steps = make_steps(draft.statements, draft.waits)
+
+
+def check_datasources(draft: Draft) -> None:
+    """No statement reads a table that another data source has."""
+    draft.diagnostics += (problem for _, problem in read_across([draft.steps]))
 
 
 def check_predictions(draft: Draft) -> None:
@@ -264,6 +278,11 @@ def program_of(draft: Draft) -> Program:
         name=draft.name,
         steps=tuple(draft.steps),
         segments=draft.segments,
+        datasources={
+            name: names.dialect
+            for name, names in draft.datasources.names.items()
+            if name != DEFAULT_DATASOURCE
+        },
         diagnostics=tuple(draft.diagnostics),
     )
 
@@ -283,6 +302,7 @@ PASSES: tuple[Pass, ...] = (
     add_tables,
     end_tables,
     connect,
+    check_datasources,
     check_predictions,
     cut_segments,
     check_versions,

@@ -21,7 +21,7 @@ from dagster._core.definitions.definitions_load_context import (
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity, StepError, TransientError
-from sqlflow_dagster.graph.conflicts import conflicting_writers
+from sqlflow_dagster.graph.conflicts import conflicts_between
 from sqlflow_dagster.graph.program import Program
 from sqlflow_dagster.lang.parsers import open_parser
 from sqlflow_dagster.lang.remembered_parser import RememberedParser
@@ -151,6 +151,7 @@ def compile_files(
     default_schema: str | None = None,
     temp_tables_life: str = "keep",
     parser: str | None = None,
+    datasources: Mapping[str, str] | None = None,
 ) -> tuple[ProgramFile, ...]:
     """Compile program files; a bad one does not keep the others from being compiled.
 
@@ -164,6 +165,7 @@ def compile_files(
         temp_tables_life: When generated tables are dropped.
         parser: Decides what is SQL, as :func:`~sqlflow_dagster.lang.parsers.open_parser` takes it. A program
             about which it cannot be asked is a bad one.
+        datasources: The dialects of the data sources that statements may name, by their names.
 
     Raises:
         PluginError: No parser has the name.
@@ -178,6 +180,7 @@ def compile_files(
         default_schema=default_schema,
         temp_tables_life=temp_tables_life,
         parser=parser,
+        datasources=tuple(sorted((datasources or {}).items())),
         own_classes=allowed(),
     )
     if parser is None:
@@ -218,6 +221,7 @@ def _compiled(
     default_schema: str | None,
     temp_tables_life: str,
     parser: str | None,
+    datasources: tuple[tuple[str, str], ...],
     own_classes: tuple[str, ...],  # in force already: they are a part of what is remembered
 ) -> ProgramFile:
     undecoded = _undecoded(path, text)
@@ -232,6 +236,7 @@ def _compiled(
             default_schema=default_schema,
             temp_tables_life=temp_tables_life,
             parser=None if parser is None else _remembered(parser),
+            datasources=dict(datasources),
         )
     except CompileError as error:
         return ProgramFile(path=path, program=None, diagnostics=error.diagnostics)
@@ -266,7 +271,7 @@ def _without_conflicts(files: list[ProgramFile]) -> tuple[ProgramFile, ...]:
     good = [index for index, item in enumerate(files) if item.program is not None]
     programs = [program for item in files if (program := item.program) is not None]
     conflicts: dict[int, list[Diagnostic]] = {}
-    for index, problem in conflicting_writers(programs):
+    for index, problem in conflicts_between(programs):
         conflicts.setdefault(good[index], []).append(problem)
     return tuple(
         set_apart(item, *conflicts[index]) if index in conflicts else item

@@ -7,6 +7,7 @@ import dagster as dg
 from sqlflow_dagster.assets_from_sql import executable_assets, program_graph
 from sqlflow_dagster.checks import program_checks
 from sqlflow_dagster.executor import ExecutorKind, executor, steps_at_once
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
 from sqlflow_dagster.jobs import program_jobs
 from sqlflow_dagster.lang.parsers import parser_for
 from sqlflow_dagster.leftovers import leftovers_sensor
@@ -38,6 +39,7 @@ def definitions_from_sql(
     prune_temp_tables: bool = False,
     executor_kind: ExecutorKind | str | None = ExecutorKind.MULTIPROCESS,
     external_programs: Sequence[str] | None = None,
+    datasources: Mapping[str, str | DatasourceResource] | None = None,
 ) -> dg.Definitions:
     """The definitions of program files: assets, checks, a job for each file, retraining.
 
@@ -63,6 +65,7 @@ def definitions_from_sql(
             definitions that have one.
         external_programs: The programs that TO RUN may start, names on PATH, modules such as ``binning.py`` or
             whole paths; None for those of the environment variable SQLFLOW_TO_RUN_ALLOWED, by default none.
+        datasources: The data sources that statements may name (``-- sqlflow: datasource=pg``), by their names.
 
     Raises:
         FileNotFoundError: A path names no file.
@@ -73,6 +76,7 @@ def definitions_from_sql(
     """
     kind = None if executor_kind is None else ExecutorKind(executor_kind)
     resource = as_resource(datasource)
+    others = {name: as_resource(other) for name, other in (datasources or {}).items()}
     graph = program_graph(
         path_or_glob,
         engine=resource.declared_engine(),
@@ -82,9 +86,12 @@ def definitions_from_sql(
         variables=variables,
         default_schema=default_schema,
         temp_tables_life=temp_tables_life,
-        parser=parser_for(parser, resource.declared_url()),
+        parser=parser_for(
+            parser, resource.declared_url(), [other.declared_url() for other in others.values()]
+        ),
         own_classes=own_classes,
         declare_external=declare_external,
+        others={name: other.declared_engine() for name, other in others.items()},
     )
     resources = op_resources(
         resource,
@@ -92,8 +99,10 @@ def definitions_from_sql(
         concurrent=None if kind is None else steps_at_once(kind),
         own_classes=own_classes,
         external_programs=external_programs,
+        others=others,
     )
-    retrainings = program_retrainings(graph, resource)
+    everywhere = {DEFAULT_DATASOURCE: resource, **others}
+    retrainings = program_retrainings(graph, everywhere)
     return dg.Definitions(
         assets=executable_assets(graph, resources),
         asset_checks=program_checks(graph, resources),
@@ -101,7 +110,7 @@ def definitions_from_sql(
         schedules=retrainings.schedules,
         sensors=[
             *retrainings.sensors,
-            *([leftovers_sensor(graph, resource)] if prune_temp_tables else []),
+            *([leftovers_sensor(graph, everywhere)] if prune_temp_tables else []),
         ],
         executor=None if kind is None else executor(kind),
     )

@@ -4,9 +4,9 @@ import hashlib
 import os
 import re
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import dagster as dg
@@ -23,6 +23,8 @@ from sqlflow_dagster.runtime.local import max_concurrent, threads_per_step
 
 DATASOURCE_KEY = "sqlflow_datasource"
 MODEL_STORE_KEY = "sqlflow_model_store"
+# Not SQLFLOW_DATASOURCE_…, where data sources have their names.
+_OWN_VARIABLES = "SQLFLOW_RESOURCE_URL_"
 
 
 class DatasourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -38,7 +40,7 @@ class DatasourceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def from_url(cls, url: str) -> "DatasourceResource":
         """A resource whose URL stays in the environment of this process, out of Dagster's sight."""
         # Nothing is derived from the password: Dagster shows the variable's name.
-        name = stem = f"SQLFLOW_DATASOURCE_{_digest(_without_password(url))}"
+        name = stem = f"{_OWN_VARIABLES}{_digest(_without_password(url))}"
         number = 1
         while os.environ.setdefault(name, url) != url:
             number += 1
@@ -125,6 +127,7 @@ class OpResources:
         concurrent: The most steps at once; None where an executor decides that is not known here.
         own_classes: The classes of the user's own that programs may name; None for those of the environment.
         external_programs: What TO RUN may start; None for what SQLFLOW_TO_RUN_ALLOWED says.
+        other_keys: Of the data sources that statements may name, by their names.
     """
 
     datasource_key: str
@@ -133,6 +136,12 @@ class OpResources:
     concurrent: int | None = None
     own_classes: tuple[str, ...] | None = None
     external_programs: tuple[str, ...] | None = None
+    other_keys: Mapping[str, str] = field(default_factory=dict)
+
+    def needed_on(self, datasources: Collection[str]) -> dict[str, Resource]:
+        """The resources of statements on these data sources, by key."""
+        left_out = {key for name, key in self.other_keys.items() if name not in datasources}
+        return {key: item for key, item in self.definitions.items() if key not in left_out}
 
     @contextmanager
     def running(
@@ -144,7 +153,13 @@ class OpResources:
         """
         datasource: DatasourceResource = getattr(context.resources, self.datasource_key)
         model_store: ModelStoreResource = getattr(context.resources, self.model_store_key)
-        with _failures(datasource.url, model_store.store):
+        others: dict[str, DatasourceResource] = {
+            name: getattr(context.resources, key)
+            for name, key in self.other_keys.items()
+            if hasattr(context.resources, key)
+        }
+        urls = {name: resource.url for name, resource in others.items()}
+        with _failures(datasource.url, model_store.store, *urls.values()):
             engine = datasource.engine()
             yield RunContext(
                 engine=engine,
@@ -161,6 +176,7 @@ class OpResources:
                     allowed_programs() if self.external_programs is None else self.external_programs
                 ),
                 datasource=datasource.url,
+                datasources=urls,
             )
 
 
@@ -190,8 +206,9 @@ def op_resources(
     concurrent: int | None = None,
     own_classes: Sequence[str] | None = None,
     external_programs: Sequence[str] | None = None,
+    others: Mapping[str, DatasourceResource] | None = None,
 ) -> OpResources:
-    """The resources of the ops that work with a data source.
+    """The resources of the ops that work with data sources.
 
     Args:
         datasource: The data source.
@@ -199,17 +216,27 @@ def op_resources(
         concurrent: The most steps at once; None for what SQLFLOW_MAX_CONCURRENT says.
         own_classes: The classes of the user's own that programs may name; None for those of the environment.
         external_programs: What TO RUN may start; None for what SQLFLOW_TO_RUN_ALLOWED says.
+        others: The data sources that statements may name, by their names.
     """
     store = model_store or ModelStoreResource()
     datasource_key = _key(DATASOURCE_KEY, _datasource_name(datasource))
     store_key = _key(MODEL_STORE_KEY, _store_name(store))
+    other_keys = {
+        name: _key(DATASOURCE_KEY, _datasource_name(other))
+        for name, other in (others or {}).items()
+    }
     return OpResources(
         datasource_key=datasource_key,
         model_store_key=store_key,
         definitions={
             datasource_key: _one_object(datasource_key, datasource),
             store_key: _one_object(store_key, store),
+            **{
+                other_keys[name]: _one_object(other_keys[name], other)
+                for name, other in (others or {}).items()
+            },
         },
+        other_keys=other_keys,
         concurrent=concurrent,
         own_classes=None if own_classes is None else tuple(own_classes),
         external_programs=None if external_programs is None else tuple(external_programs),
@@ -231,7 +258,8 @@ def _datasource_name(datasource: DatasourceResource) -> str:
     """What tells a data source from others: the name of its variable, else its URL without password."""
     url = datasource.url
     if isinstance(url, dg.EnvVar):
-        return url.env_var_name.lower().removeprefix(DATASOURCE_KEY).strip("_")
+        own = url.env_var_name.removeprefix(_OWN_VARIABLES)
+        return own.lower().removeprefix(DATASOURCE_KEY).strip("_")
     return _digest(_without_password(url))
 
 

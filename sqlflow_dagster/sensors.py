@@ -64,12 +64,14 @@ class Retrainings:
     sensors: Sequence[dg.SensorDefinition]
 
 
-def program_retrainings(graph: AssetGraph, datasource: DatasourceResource) -> Retrainings:
+def program_retrainings(
+    graph: AssetGraph, datasources: Mapping[str, DatasourceResource]
+) -> Retrainings:
     """The jobs, schedules and sensors that train models again.
 
     Args:
         graph: The assets.
-        datasource: Where sensors count rows.
+        datasources: Where sensors count rows, by name.
     """
     jobs, schedules, sensors = [], [], []
     for item in _retrained(graph):
@@ -78,7 +80,7 @@ def program_retrainings(graph: AssetGraph, datasource: DatasourceResource) -> Re
         if item.when.schedule is not None:
             schedules.append(_schedule(item, item.when.schedule, job))
         if item.when.min_new_rows is not None:
-            sensors.append(_sensor(item, item.when.min_new_rows, job, datasource))
+            sensors.append(_sensor(item, item.when.min_new_rows, job, datasources))
     return Retrainings(jobs=jobs, schedules=schedules, sensors=sensors)
 
 
@@ -152,9 +154,9 @@ def _sensor(
     item: RetrainedModel,
     min_new_rows: int,
     job: UnresolvedAssetJobDefinition,
-    datasource: DatasourceResource,
+    datasources: Mapping[str, DatasourceResource],
 ) -> dg.SensorDefinition:
-    tables = ", ".join(ref.name for ref in item.watched)
+    tables = ", ".join(ref.called for ref in item.watched)
 
     @dg.sensor(
         name=f"{item.name}_sensor",
@@ -164,7 +166,7 @@ def _sensor(
         description=f"Trains {item.model} again when {tables} has {min_new_rows} new rows.",
     )
     def on_new_rows(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        return _tick(item, min_new_rows, datasource, context)
+        return _tick(item, min_new_rows, datasources, context)
 
     return on_new_rows
 
@@ -172,7 +174,7 @@ def _sensor(
 def _tick(
     item: RetrainedModel,
     min_new_rows: int,
-    datasource: DatasourceResource,
+    datasources: Mapping[str, DatasourceResource],
     context: dg.SensorEvaluationContext,
 ) -> dg.SensorResult | dg.SkipReason:
     instance = context.instance
@@ -184,16 +186,16 @@ def _tick(
     if running is not None:
         return dg.SkipReason(f"{item.model} is being trained by run {running}")
     try:
-        found = _counts(datasource, item.watched)
+        found = _counts(datasources, item.watched)
     except TransientError as error:
         return dg.SkipReason(f"the rows could not be counted: {error}")
-    missing = [ref.name for ref, rows in found.items() if rows is None]
+    missing = [ref.called for ref, rows in found.items() if rows is None]
     if missing:
         return dg.SkipReason(f"there is no table {', '.join(missing)}")
     counts = {ref: rows for ref, rows in found.items() if rows is not None}
     decision = decide(
         memory,
-        counts={ref.name: rows for ref, rows in counts.items()},
+        counts={ref.called: rows for ref, rows in counts.items()},
         training=_newest_training(instance, item.key),
         outcome=_outcome(launched),
         min_new_rows=min_new_rows,
@@ -247,13 +249,18 @@ def _outcome(runs: Sequence[dg.DagsterRun]) -> Outcome:
 
 
 def _counts(
-    datasource: DatasourceResource, tables: Mapping[ObjectRef, dg.AssetKey | None]
+    datasources: Mapping[str, DatasourceResource],
+    tables: Mapping[ObjectRef, dg.AssetKey | None],
 ) -> dict[ObjectRef, int | None]:
     """The number of rows of each table; None where there is no such table."""
-    with datasource.process_config_and_initialize_cm() as resolved:
-        engine: Engine = resolved.engine()
-        with engine.session() as session:
-            return {ref: _count(ref, engine, session) for ref in tables}
+    found: dict[ObjectRef, int | None] = {}
+    for name in sorted({ref.datasource for ref in tables}):
+        with datasources[name].process_config_and_initialize_cm() as resolved:
+            engine: Engine = resolved.engine()
+            with engine.session() as session:
+                here = [ref for ref in tables if ref.datasource == name]
+                found |= {ref: _count(ref, engine, session) for ref in here}
+    return found
 
 
 def _count(ref: ObjectRef, engine: Engine, session: Session) -> int | None:

@@ -110,7 +110,6 @@ class _Pass:
     """The state of one walk over a program."""
 
     mode: TemporaryTables
-    dialect: str
     program: str
     made: dict[Hashable, TemporaryTableStatement] = field(default_factory=dict)
     taken: set[ObjectRef] = field(default_factory=set)
@@ -132,19 +131,18 @@ class _Pass:
 
 
 def add_temporary_tables(
-    statements: Sequence[AnalyzedStatement], *, mode: TemporaryTables, dialect: str, program: str
+    statements: Sequence[AnalyzedStatement], *, mode: TemporaryTables, program: str
 ) -> list[AnalyzedStatement]:
     """The program with a statement before each complex SELECT that computes it into a table.
 
     Args:
         statements: The program.
         mode: Which SELECTs get a table.
-        dialect: Limits the length of names.
         program: The program's name, for tables whose user writes nothing.
     """
     if all(item.query is None for item in statements):
         return list(statements)
-    state = _Pass(mode=mode, dialect=dialect, program=program)
+    state = _Pass(mode=mode, program=program)
     for item in statements:
         state.taken.update(item.effects.reads, (write.ref for write in item.effects.writes))
     return [new for item in statements for new in _rewritten(item, state)]
@@ -220,8 +218,8 @@ def _table(
     item: AnalyzedStatement, analyzed: AnalyzedQuery, part: str, state: _Pass
 ) -> tuple[TemporaryTableStatement, AnalyzedStatement | None]:
     """The table of a SELECT, and the statement that makes it unless an earlier one did."""
-    text = normalized_sql(analyzed.query.sql, state.dialect)
-    key = (text, item.prefix, state.state_of(analyzed.reads))
+    text = normalized_sql(analyzed.query.sql, item.names.dialect)
+    key = (item.names.datasource, text, item.prefix, state.state_of(analyzed.reads))
     if key in state.made:
         return state.made[key], None
     name = _name(item, part, state)

@@ -13,7 +13,7 @@ import dagster as dg
 from dagster._core.definitions.utils import is_valid_name
 from dagster._utils.warnings import disable_dagster_warnings
 
-from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Output, Program, Segment, Step
 from sqlflow_dagster.lang.statements import (
     SqlStatement,
@@ -126,22 +126,33 @@ class SqlflowTranslator:
         if node.output is None:
             parts: tuple[str, ...] = (program_group(node.program.name), node.segment.name)
         else:
-            parts = node.output.parts
+            parts = _in_datasource(node.output.ref, node.output.parts)
             if node.output.ref.kind is ObjectKind.MODEL:
                 parts = ("model", *parts)
         return dg.AssetKey([*self.key_prefix, *map(safe_name, parts)])
 
     def _external(self, node: ExternalNode) -> dg.AssetSpec:
-        parts, ref = node.ref.parts, node.ref
+        ref = node.ref
+        parts = _in_datasource(ref, ref.parts)
         if ref.kind is not ObjectKind.TABLE:
             parts = (str(ref.kind), *parts)
-        metadata = {"dagster/table_name": ref.name} if ref.kind is ObjectKind.TABLE else {}
+        metadata = {"dagster/table_name": table_name(ref)} if ref.kind is ObjectKind.TABLE else {}
         return dg.AssetSpec(
             key=dg.AssetKey([*self.key_prefix, *map(safe_name, parts)]),
             description=f"{ref} is read by programs and made by none of them.",
             kinds={node.engine, str(ref.kind)},
             metadata=metadata,
         )
+
+
+def _in_datasource(ref: ObjectRef, parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The parts of a key: first the data source, unless that is the default one."""
+    return parts if ref.datasource == DEFAULT_DATASOURCE else (ref.datasource, *parts)
+
+
+def table_name(ref: ObjectRef) -> str:
+    """The table by which other libraries may know it: no other data source has one of that name."""
+    return ".".join(_in_datasource(ref, (ref.name,)))
 
 
 def code_version(steps: Sequence[Step]) -> str:
@@ -192,7 +203,8 @@ def _metadata(node: SegmentNode) -> dict[str, Any]:
     metadata: dict[str, Any] = {"sqlflow/program": node.program.name}
     if node.output is not None:
         is_table = node.output.ref.kind is ObjectKind.TABLE
-        metadata["dagster/table_name" if is_table else "sqlflow/model"] = node.output.ref.name
+        name = table_name(node.output.ref)
+        metadata["dagster/table_name" if is_table else "sqlflow/model"] = name
         if node.output.version:
             metadata["sqlflow/earlier_version"] = node.output.version
     references: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = [

@@ -16,6 +16,7 @@ from sqlflow_dagster.codes import Code
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.errors import CompileError, Diagnostic
 from sqlflow_dagster.graph.effects import Mode
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.graph.resources import annotation_comments
 from sqlflow_dagster.lang.clause_lexer import TokenKind, tokenize_clause
@@ -70,11 +71,11 @@ def step_text(step: Step, program: Program) -> StepText:
     Raises:
         CompileError: No text means this step.
     """
-    statement = _statement_text(step.statement, program.dialect)
+    statement = _statement_text(step.statement, step.names.dialect)
     for text in (statement, _annotated(step.statement, statement)):
-        sql = ";\n".join((*step.prefix, text))
+        sql = _head(step) + ";\n".join((*step.prefix, text))
         for mode in (TemporaryTables.AUTO, TemporaryTables.NEVER):
-            if _means(sql, step, program.dialect, mode):
+            if _means(sql, step, program, mode):
                 if not isinstance(step.statement, TemporaryTableStatement):
                     return StepText(sql=sql, temp_tables=mode)
                 return StepText(
@@ -93,17 +94,19 @@ def step_text(step: Step, program: Program) -> StepText:
     raise CompileError([problem])
 
 
-def _means(sql: str, step: Step, dialect: str, mode: TemporaryTables) -> bool:
+def _means(sql: str, step: Step, program: Program, mode: TemporaryTables) -> bool:
     """Whether a text compiles to a step and nothing else."""
     try:
-        compiled = compile_program(sql, dialect=dialect, temp_tables=mode)
+        compiled = compile_program(
+            sql, dialect=program.dialect, temp_tables=mode, datasources=program.datasources
+        )
     except CompileError:
         return False
     if len(compiled.steps) != 1:
         return False
     found = compiled.steps[0]
     modes = [write.mode for write in found.effects.writes]
-    if found.prefix != step.prefix:
+    if found.prefix != step.prefix or found.datasource != step.datasource:
         return False
     if isinstance(step.statement, TemporaryTableStatement):
         made = TransactionStatement if step.statement.setup else SqlStatement
@@ -111,6 +114,13 @@ def _means(sql: str, step: Step, dialect: str, mode: TemporaryTables) -> bool:
     # How a statement writes decides whether what was there before is replaced.
     wanted = [write.mode for write in step.effects.writes]
     return found.statement == step.statement and modes == wanted
+
+
+def _head(step: Step) -> str:
+    """What says for the session statements, too, which data source they are for."""
+    if step.datasource == DEFAULT_DATASOURCE:
+        return ""
+    return f"-- sqlflow: program.datasource={step.datasource}\n"
 
 
 def _annotated(statement: Statement, text: str) -> str:

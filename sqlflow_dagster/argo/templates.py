@@ -7,9 +7,10 @@ from sqlflow_dagster.argo.external_programs import program_container
 from sqlflow_dagster.argo.names import EXPRESSION_WORDS, kubernetes_name
 from sqlflow_dagster.argo.step_text import step_text
 from sqlflow_dagster.errors import ExitCode
+from sqlflow_dagster.graph.datasources import variable_of
 from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.external_programs import DATASOURCE_VARIABLE
-from sqlflow_dagster.graph.objects import ObjectKind
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, ObjectKind
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.graph.resources import Resources, step_resources
 from sqlflow_dagster.lang.statements import RunStatement
@@ -84,7 +85,7 @@ def step_template(
 
 
 def _container(step: Step, program: Program, secret: str) -> dict[str, Any]:
-    environment = _environment(secret)
+    environment = _environment(step, secret)
     if isinstance(step.statement, RunStatement):
         container = program_container(step, step.statement)
         return {**container, "env": [*environment, *container["env"]]}
@@ -92,13 +93,25 @@ def _container(step: Step, program: Program, secret: str) -> dict[str, Any]:
     return {"command": [COMMAND], "args": arguments, "env": environment}
 
 
-def _environment(secret: str) -> list[dict[str, Any]]:
-    source = {"name": secret, "key": SECRET_KEY}
-    store = {"name": secret, "key": MODEL_STORE_KEY, "optional": True}
+def _environment(step: Step, secret: str) -> list[dict[str, Any]]:
+    """The variables of a step: models and generated tables are kept in the default data source."""
+    keys: dict[str, dict[str, Any]] = {DATASOURCE_VARIABLE: {"key": SECRET_KEY}}
+    if step.datasource != DEFAULT_DATASOURCE:
+        if isinstance(step.statement, RunStatement):
+            # The program is told the data source of its statement, as everywhere.
+            keys = {DATASOURCE_VARIABLE: {"key": secret_key(step.datasource)}}
+        else:
+            keys[variable_of(step.datasource)] = {"key": secret_key(step.datasource)}
+    keys[STORE_VARIABLE] = {"key": MODEL_STORE_KEY, "optional": True}
     return [
-        {"name": DATASOURCE_VARIABLE, "valueFrom": {"secretKeyRef": source}},
-        {"name": STORE_VARIABLE, "valueFrom": {"secretKeyRef": store}},
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, **key}}}
+        for name, key in keys.items()
     ]
+
+
+def secret_key(datasource: str) -> str:
+    """The entry of the Secret that holds a data source's URL: ``datasource``, ``datasource-pg``."""
+    return SECRET_KEY if datasource == DEFAULT_DATASOURCE else f"{SECRET_KEY}-{datasource}"
 
 
 def _metadata(step: Step) -> dict[str, Any]:
@@ -128,7 +141,7 @@ def _retry_strategy() -> dict[str, Any]:
 def _mutexes(step: Step) -> list[str]:
     """The locks of a step: one for each table and model it writes."""
     written = (ref for ref in step.writes if ref.kind in _LOCKED)
-    return sorted(kubernetes_name(f"sqlflow_{ref.kind}_{ref.name}") for ref in written)
+    return sorted(kubernetes_name(f"sqlflow_{ref.kind}_{ref.called}") for ref in written)
 
 
 def _container_resources(asked: Resources) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """``sqlflow check``: every problem of programs, found without running anything."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,9 @@ def check(
     for path in dict.fromkeys(files):
         found += _attribute_problems(path, settings, dialect)
     if datasource is not None:
-        found += _problems_there(in_running_order(compiled.programs), datasource, models)
+        found += _problems_there(
+            in_running_order(compiled.programs), datasource, models, settings.datasources
+        )
     found = _in_order(found, files)
     _write(found, form, files=len(set(files)))
     failed = any(item.severity is Severity.ERROR for item in found)
@@ -92,7 +95,13 @@ def _attribute_problems(path: Path, settings: CompileSettings, dialect: str) -> 
         text = read_text(path)
     except CompileError:
         return []  # Told by the compile.
-    statements = parse_statements(text, dialect=dialect, path=path, variables=settings.variables)
+    statements = parse_statements(
+        text,
+        dialect=dialect,
+        path=path,
+        variables=settings.variables,
+        datasources=settings.dialects(),
+    )
     trainings = [
         item
         for item in statements
@@ -123,9 +132,12 @@ def _in_order(found: "list[Diagnostic]", files: tuple[Path, ...]) -> "list[Diagn
 
 
 def _problems_there(
-    programs: "tuple[Program, ...]", datasource: str, models: ModelSettings
+    programs: "tuple[Program, ...]",
+    datasource: str,
+    models: ModelSettings,
+    datasources: Mapping[str, str],
 ) -> "list[Diagnostic]":
-    """What stands against the programs in a data source."""
+    """What stands against the programs in their data sources."""
     from sqlflow_dagster.cli.programs import written
     from sqlflow_dagster.graph.objects import ObjectRef
     from sqlflow_dagster.runtime.context import open_context
@@ -134,7 +146,9 @@ def _problems_there(
     found: list[Diagnostic] = []
     made: frozenset[ObjectRef] = frozenset()
     for program in programs:
-        context = open_context(datasource, models=models, program=program.name)
+        context = open_context(
+            datasource, models=models, datasources=datasources, program=program.name
+        )
         found += problems_before(program, context, made=made)
         made |= written(program)
     return found

@@ -64,7 +64,9 @@ def lineage(
         from sqlflow_dagster.runtime.context import open_context
         from sqlflow_dagster.runtime.lineage import outside_columns
 
-        context = open_context(datasource, models=models, program=program.name)
+        context = open_context(
+            datasource, models=models, datasources=settings.datasources, program=program.name
+        )
         schema = outside_columns(program, context)
     found = program_lineage(program, schema)
     column = _column(found, name) if name is not None else None

@@ -1,19 +1,23 @@
 """Options that several commands have."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sqlflow_dagster.lang.parsers import ENGINE_PARSER, PARSER_VARIABLE, parser_for
 from sqlflow_dagster.model_store.settings import STORE_VARIABLE, ModelSettings
 
+if TYPE_CHECKING:
+    from sqlflow_dagster.datasources import Datasources
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
+TARGET_VARIABLE = "SQLFLOW_TARGET"
 LIFE_VARIABLE = "SQLFLOW_TEMP_TABLES_LIFE"
 _DATASOURCE_HELP = "The data source, such as duckdb:///data.duckdb."
 _MODEL_STORE_HELP = "Where models are kept: a folder, or a URI such as s3://bucket/models; by default in the data source."
@@ -31,6 +35,7 @@ class CompileSettings:
         temp_tables: Which SELECTs get a table of their own.
         parser: Decides what is SQL; None for the data source, when it runs a statement.
         temp_tables_life: When those tables are dropped.
+        datasources: The URLs of the data sources that statements may name, by their names.
     """
 
     variables: dict[str, str]
@@ -39,6 +44,17 @@ class CompileSettings:
     temp_tables: str
     parser: str | None = None
     temp_tables_life: str = "keep"
+    datasources: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def dialects(self) -> dict[str, str]:
+        """The dialects of the data sources that statements may name.
+
+        Raises:
+            TerminalError: A URL names no engine.
+        """
+        from sqlflow_dagster.datasources import dialects
+
+        return dialects(self.datasources) if self.datasources else {}
 
     def dialect_for(self, datasource: str | None) -> str:
         """The dialect in which programs for a data source are written.
@@ -62,25 +78,53 @@ def _of_parent(ctx: click.Context, parameter: click.Parameter, value: str | None
     return value
 
 
+_OPTIONS, _TARGET = f"{__name__}.datasources", f"{__name__}.target"
+
+
+def _take_target(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    """Remember the target, which is read before the data sources are made of it."""
+    if value is not None:
+        ctx.meta[_TARGET] = value
+
+
+def _datasource(ctx: click.Context, _: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """The URL of the default data source; :func:`named_datasources` has the others."""
+    ctx.meta[_OPTIONS] = (*ctx.meta.get(_OPTIONS, ()), *values)
+    return _datasources(ctx).default
+
+
+def _datasources(ctx: click.Context) -> "Datasources":
+    from sqlflow_dagster.datasources import datasources_of
+
+    return datasources_of(ctx.meta.get(_OPTIONS, ()), target=ctx.meta.get(_TARGET))
+
+
+def named_datasources() -> Mapping[str, str]:
+    """The URLs of the data sources that statements may name, by their names."""
+    return _datasources(click.get_current_context()).others
+
+
 def datasource_option(command: Command) -> Command:
-    """``--datasource URL`` of a subcommand; else it is what the whole command was given."""
+    """``--datasource`` and ``--target``; those before the name of a subcommand count too.
+
+    The command gets the URL of the default data source as ``datasource``.
+    """
+    with_target = click.option(
+        "--target",
+        metavar="NAME",
+        expose_value=False,
+        is_eager=True,
+        callback=_take_target,
+        help=f"The data sources of this target in pyproject.toml.  [env var: {TARGET_VARIABLE}]",
+    )(command)
     return click.option(
         "--datasource",
-        metavar="URL",
-        callback=_of_parent,
-        help=f"{_DATASOURCE_HELP}  [env var: {DATASOURCE_VARIABLE}]",
-    )(command)
-
-
-def root_datasource_option(command: Command) -> Command:
-    """``--datasource URL`` before the name of a subcommand, also read from the environment."""
-    return click.option(
-        "--datasource",
-        metavar="URL",
-        envvar=DATASOURCE_VARIABLE,
-        show_envvar=True,
-        help=_DATASOURCE_HELP,
-    )(command)
+        metavar="[NAME=]URL",
+        multiple=True,
+        callback=_datasource,
+        help=f"{_DATASOURCE_HELP} With a NAME, one that statements name; may be given several times."
+        f"  [env var: {DATASOURCE_VARIABLE}, {DATASOURCE_VARIABLE}_NAME]",
+    )(with_target)
 
 
 def _model_settings(
@@ -167,7 +211,9 @@ def parser_spec(parser: str | None, datasource: str | None) -> str | None:
     Raises:
         click.UsageError: It is the data source's, and there is none.
     """
-    return parser_for(parser, required(datasource) if parser == ENGINE_PARSER else None)
+    if parser != ENGINE_PARSER:
+        return parser_for(parser, None)
+    return parser_for(parser, required(datasource), named_datasources().values())
 
 
 def duration(_: click.Context, __: click.Parameter, value: str | None) -> timedelta | None:
@@ -235,6 +281,7 @@ def compile_options(command: Command) -> Callable[..., Any]:
             temp_tables=temp_tables,
             parser=parser_spec(parser, others.get("datasource")),
             temp_tables_life=temp_tables_life,
+            datasources=named_datasources(),
         )
         return command(settings=settings, **others)
 

@@ -34,6 +34,9 @@ def plan(
     url = required(datasource)
     program = compile_file(file, settings, settings.dialect_for(url))
     print_diagnostics(program.diagnostics)
-    planned = planned_steps(program, open_context(url, models=models, program=program.name))
+    context = open_context(
+        url, models=models, datasources=settings.datasources, program=program.name
+    )
+    planned = planned_steps(program, context)
     rows = [(step_label(item.step), "yes" if item.stale else "no", item.reason) for item in planned]
     print_table(TextTable(header=("step", "runs?", "reason"), rows=tuple(rows)))

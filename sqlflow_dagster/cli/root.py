@@ -14,11 +14,12 @@ from sqlflow_dagster.cli.jobs import cancel, logs, status
 from sqlflow_dagster.cli.lineage import lineage
 from sqlflow_dagster.cli.models import models as models_group
 from sqlflow_dagster.cli.options import (
+    datasource_option,
     duration,
+    named_datasources,
     parser_option,
     parser_spec,
     required,
-    root_datasource_option,
     root_models_option,
 )
 from sqlflow_dagster.cli.parser_server import parser_server
@@ -79,7 +80,7 @@ def _report(error: SqlflowError) -> int:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 75 a later attempt may succeed, 130 Ctrl-C.",
 )
-@root_datasource_option
+@datasource_option
 @root_models_option
 @click.option(
     "--run",
@@ -139,6 +140,7 @@ def main(
         Path(path) if path else None,
         required(datasource),
         models=ModelSettings.from_environment(store=models),
+        datasources=named_datasources(),
         temp_tables=temp_tables,
         parser=parser_spec(parser, datasource),
         generated=None

@@ -2,9 +2,10 @@
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sqlflow_dagster.graph.objects import ObjectRef
     from sqlflow_dagster.graph.program import Program, Step
     from sqlflow_dagster.model_store.settings import ModelSettings
+    from sqlflow_dagster.runtime.context import RunContext
     from sqlflow_dagster.runtime.local import RunSummary
 
 
@@ -85,9 +87,13 @@ def run(
     Every statement has a process of its own. Nothing runs when a program has an error, or when a table or model that it reads is missing. A
     statement that fails takes what reads its output down with it; the rest finishes.
     """
+    from sqlflow_dagster.runtime.context import open_context
+    from sqlflow_dagster.runtime.local import run_program
+
     url = required(datasource)
     programs = _compiled(files, settings, url)
-    chosen = _chosen(programs, url, models, selectors=selectors, resume=resume)
+    open_for = partial(open_context, url, models=models, datasources=settings.datasources)
+    chosen = _chosen(programs, open_for, selectors=selectors, resume=resume)
     if not any(item.indexes for item in chosen):
         message = "everything is up to date" if resume else "there is no statement to run"
         click.echo(message, err=True)
@@ -95,7 +101,15 @@ def run(
     display = _display(chosen, plots)
     try:
         with _ended_by_sigterm(), display:
-            summaries = _run_all(chosen, url, models, display=display, concurrent=max_concurrent)
+            running = partial(
+                run_program,
+                datasource=url,
+                models=models,
+                datasources=settings.datasources,
+                observer=display,
+                concurrent=max_concurrent,
+            )
+            summaries = _run_all(chosen, running, display)
     except KeyboardInterrupt:
         click.echo("interrupted; finished steps are kept, continue with --resume", err=True)
         sys.exit(128 + signal.SIGINT)
@@ -120,8 +134,7 @@ def _compiled(files: Sequence[Path], settings: CompileSettings, url: str) -> "tu
 
 def _chosen(
     programs: "tuple[Program, ...]",
-    url: str,
-    models: "ModelSettings",
+    open_for: "Callable[..., RunContext]",
     *,
     selectors: tuple[str, ...],
     resume: bool,
@@ -133,7 +146,6 @@ def _chosen(
     """
     from sqlflow_dagster.cli.output import print_diagnostics
     from sqlflow_dagster.graph.selection import select_from
-    from sqlflow_dagster.runtime.context import open_context
     from sqlflow_dagster.runtime.plan import plan, taken_over
     from sqlflow_dagster.runtime.preflight import problems_before
 
@@ -147,7 +159,7 @@ def _chosen(
     warnings: list[Diagnostic] = []
     made: frozenset[ObjectRef] = frozenset()
     for program, indexes in zip(programs, selected, strict=True):
-        context = open_context(url, models=models, program=program.name)
+        context = open_for(program=program.name)
         if resume:
             planned = plan(program, context, changed=made)
             indexes &= {item.step.index for item in planned if item.stale}
@@ -196,15 +208,11 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 def _run_all(
     chosen: Sequence[ChosenSteps],
-    url: str,
-    models: "ModelSettings",
-    *,
+    running: "Callable[..., RunSummary]",
     display: "RunDisplay",
-    concurrent: int | None,
 ) -> "list[RunSummary]":
     """Run the programs one after the other, without those that read what a failed one should have made."""
     from sqlflow_dagster.cli.programs import written
-    from sqlflow_dagster.runtime.local import run_program
 
     summaries = []
     lost: dict[ObjectRef, Program] = {}
@@ -217,14 +225,7 @@ def _run_all(
                 display.left_out(step, reason)
             lost |= dict.fromkeys(written(item.program), item.program)
             continue
-        summary = run_program(
-            item.program,
-            datasource=url,
-            models=models,
-            observer=display,
-            steps=item.indexes,
-            concurrent=concurrent,
-        )
+        summary = running(item.program, steps=item.indexes)
         summaries.append(summary)
         for index in summary.outcomes.keys() - summary.results.keys():
             lost |= dict.fromkeys(item.program.steps[index].writes, item.program)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -61,6 +62,7 @@ def run_statement(
     datasource: str,
     *,
     models: "ModelSettings",
+    datasources: Mapping[str, str],
     temp_tables: str,
     parser: str | None,
     generated: Generated | None,
@@ -72,6 +74,7 @@ def run_statement(
         path: The file that it was read from.
         datasource: The URL of the data source.
         models: Where models are kept.
+        datasources: The URLs of the data sources that it may name, by their names.
         temp_tables: Whether a complex SELECT gets a table of its own: ``auto``, ``always`` or ``never``.
         parser: Decides what is SQL; None for the data source.
         generated: Given where the statement makes a generated table of a program.
@@ -84,6 +87,7 @@ def run_statement(
     from sqlflow_dagster.cli.output import print_diagnostics, print_table
     from sqlflow_dagster.cli.results import tables_of
     from sqlflow_dagster.compiler import compile_program
+    from sqlflow_dagster.datasources import dialects
     from sqlflow_dagster.engines.base import open_engine
     from sqlflow_dagster.runtime.context import open_context
     from sqlflow_dagster.runtime.execute import execute
@@ -92,17 +96,22 @@ def run_statement(
         text,
         path=path,
         dialect=open_engine(datasource).dialect,
+        datasources=dialects(datasources),
         temp_tables=temp_tables,
         parser=parser,
     )
     _check_single(program)
     print_diagnostics(program.diagnostics)
     context = open_context(
-        datasource, models=models, program=program.name, progress=LoggedProgress()
+        datasource,
+        models=models,
+        datasources=datasources,
+        program=program.name,
+        progress=LoggedProgress(),
     )
     for step in program.steps:
         if generated is not None:
-            _record(step, generated, context.engine)
+            _record(step, generated, context.on(step.datasource).engine)
         # What a pod finishes is the business of the orchestrator that started it.
         result = execute(step, replace(context, history=None))
         for table in tables_of(step, result):
@@ -116,7 +125,7 @@ def _record(step: "Step", generated: Generated, engine: "Engine") -> None:
 
     for ref in step.writes:
         if ref.parts[-1].startswith(PREFIX):
-            GeneratedTables(engine).record(
+            GeneratedTables(engine, ref.datasource).record(
                 ref, program=generated.program, time_to_live=generated.time_to_live
             )
 

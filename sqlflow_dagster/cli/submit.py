@@ -8,6 +8,7 @@ import click
 from sqlflow_dagster.cli.options import (
     PROGRAM_FILE,
     CompileSettings,
+    named_datasources,
     parser_option,
     parser_spec,
     variable_option,
@@ -76,6 +77,7 @@ def submit(
         default_schema=None,
         temp_tables="auto",
         parser=parser_spec(parser, ctx.find_root().params["datasource"]),
+        datasources=named_datasources(),
     )
     program = compile_file(file, settings, dialect)
     print_diagnostics(program.diagnostics)

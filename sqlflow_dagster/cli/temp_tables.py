@@ -18,7 +18,7 @@ from sqlflow_dagster.cli.options import (
 
 if TYPE_CHECKING:
     from sqlflow_dagster.graph.objects import ObjectRef
-    from sqlflow_dagster.runtime.generated_tables import GeneratedTable
+    from sqlflow_dagster.runtime.generated_tables import GeneratedTable, GeneratedTables
 
 
 @click.group("temp-tables", short_help="Show or drop generated tables.")
@@ -37,21 +37,20 @@ def show(*, files: tuple[Path, ...], datasource: str | None, settings: CompileSe
     """
     from sqlflow_dagster.cli.output import print_table
     from sqlflow_dagster.cli.tables import TextTable
-    from sqlflow_dagster.engines.base import open_engine
-    from sqlflow_dagster.runtime.generated_tables import GeneratedTables
 
     url = required(datasource)
     owned = _owned(files, settings, url) if files else None
     now = datetime.now(UTC)
     rows = [
         (
-            item.table.name,
+            item.table.called,
             item.program,
             str(item.rows),
             _age(now - item.made_at),
             _state(item, owned),
         )
-        for item in GeneratedTables(open_engine(url)).found()
+        for tables in _everywhere(url, settings)
+        for item in tables.found()
     ]
     if not rows:
         click.echo("there are no generated tables", err=True)
@@ -84,19 +83,31 @@ def prune(
     Give all programs of the data source: what the others have made is a leftover, too. A table that is
     dropped too early is computed again when it is needed. Nothing is dropped when a file has an error.
     """
-    from sqlflow_dagster.engines.base import open_engine
-    from sqlflow_dagster.runtime.generated_tables import GeneratedTables, leftovers
+    from sqlflow_dagster.runtime.generated_tables import leftovers
 
     url = required(datasource)
     owned = _owned(files, settings, url)
-    tables = GeneratedTables(open_engine(url))
-    doomed = leftovers(tables.found(), owned, now=datetime.now(UTC), older_than=older_than)
-    if not dry_run:
-        tables.drop([item.table for item in doomed])
-    for item in doomed:
-        click.echo(item.table.name)
-    verb = "would be dropped" if dry_run else "dropped"
-    click.echo(f"{len(doomed)} {verb}", err=True)
+    count = 0
+    for tables in _everywhere(url, settings):
+        doomed = leftovers(tables.found(), owned, now=datetime.now(UTC), older_than=older_than)
+        if not dry_run:
+            tables.drop([item.table for item in doomed])
+        for item in doomed:
+            click.echo(item.table.called)
+        count += len(doomed)
+    click.echo(f"{count} {'would be dropped' if dry_run else 'dropped'}", err=True)
+
+
+def _everywhere(url: str, settings: CompileSettings) -> "list[GeneratedTables]":
+    """The generated tables of every data source."""
+    from sqlflow_dagster.engines.base import open_engine
+    from sqlflow_dagster.runtime.generated_tables import GeneratedTables
+
+    others = sorted(settings.datasources.items())
+    return [
+        GeneratedTables(open_engine(url)),
+        *(GeneratedTables(open_engine(other), name) for name, other in others),
+    ]
 
 
 def _owned(files: Iterable[Path], settings: CompileSettings, url: str) -> "frozenset[ObjectRef]":

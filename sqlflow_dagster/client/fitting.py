@@ -37,14 +37,16 @@ def check_fits(program: Program, target: Path, parser: str | None = None) -> Non
     texts = {
         str(path): path.read_text(encoding="utf-8-sig", errors="surrogateescape") for path in others
     }
-    known = _errors(texts, program.dialect, parser)
+    known = _errors(texts, program, parser)
     # In the last place, so that a clash is told as an error of this program.
     with_it = {**texts, program.source.path or target.name: program.source.text}
-    new = [error for error in _errors(with_it, program.dialect, parser) if error not in known]
+    new = [error for error in _errors(with_it, program, parser) if error not in known]
     if new:
         raise SubmissionError(f"beside the programs of {target.parent}, {new[0]}")
 
 
-def _errors(texts: dict[str, str], dialect: str, parser: str | None) -> tuple[str, ...]:
-    files = compile_files(texts, dialect=dialect, parser=parser)
-    return asset_graph(files, engine=dialect).errors
+def _errors(texts: dict[str, str], program: Program, parser: str | None) -> tuple[str, ...]:
+    others = program.datasources
+    files = compile_files(texts, dialect=program.dialect, parser=parser, datasources=others)
+    # What the engines are called only shows on the page.
+    return asset_graph(files, engine=program.dialect, others=others).errors

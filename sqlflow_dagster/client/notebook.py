@@ -96,9 +96,10 @@ class Cells:
 
     def _chosen(self, options: CellOptions) -> str:
         """The data source of a cell, known to name an engine."""
+        from sqlflow_dagster.datasources import datasources_of
         from sqlflow_dagster.engines.base import open_engine
 
-        chosen = options.datasource or self._datasource or os.environ.get(DATASOURCE_VARIABLE)
+        chosen = options.datasource or self._datasource or datasources_of().default
         if chosen is None:
             raise CellError(
                 "error: no data source is given\n"
@@ -110,7 +111,13 @@ class Cells:
 
     def _parser_for(self, datasource: str) -> str | None:
         """What decides what is SQL in a cell over a data source."""
-        return parser_for(self._parser or os.environ.get(PARSER_VARIABLE), datasource)
+        from sqlflow_dagster.datasources import datasources_of
+
+        return parser_for(
+            self._parser or os.environ.get(PARSER_VARIABLE),
+            datasource,
+            datasources_of().others.values(),
+        )
 
 
 _COMMAND = click.Command(
@@ -184,10 +191,12 @@ def _compiled(
     """
     from sqlflow_dagster.client.cell_output import say
     from sqlflow_dagster.compiler import compile_program
+    from sqlflow_dagster.datasources import datasources_of
     from sqlflow_dagster.engines.base import open_engine
     from sqlflow_dagster.runtime.context import open_context
     from sqlflow_dagster.runtime.preflight import problems_before
 
+    datasources = datasources_of()
     # A notebook counts the line of %%sqlflow as the first.
     program = compile_program(
         f"\n{cell}",
@@ -195,11 +204,14 @@ def _compiled(
         dialect=open_engine(datasource).dialect,
         variables=variables,
         parser=parser,
+        datasources=datasources.dialects(),
     )
     for warning in program.diagnostics:
         say(warning.render())
     models = ModelSettings.from_environment()
-    context = open_context(datasource, models=models, program=program.name)
+    context = open_context(
+        datasource, models=models, datasources=datasources.others, program=program.name
+    )
     problems = problems_before(program, context)
     if any(item.severity is Severity.ERROR for item in problems):
         raise CompileError(problems)
@@ -211,6 +223,7 @@ def _compiled(
 def _run(program: "Program", datasource: str) -> object:
     """Run the statements of a cell, one after the other; the rows of the last one."""
     from sqlflow_dagster.client.cell_output import CellOutput
+    from sqlflow_dagster.datasources import datasources_of
     from sqlflow_dagster.runtime.local import run_program
 
     output = CellOutput(program)
@@ -219,6 +232,7 @@ def _run(program: "Program", datasource: str) -> object:
             program,
             datasource=datasource,
             models=ModelSettings.from_environment(),
+            datasources=datasources_of().others,
             observer=output,
             steps=frozenset({step.index}),
             concurrent=1,

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import pyarrow as pa
 import sqlalchemy as sa
 
+from sqlflow_dagster.engines.secrets import filled_in, whole_text
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.registry import Group, Registry
 
@@ -144,9 +145,19 @@ class Engine(Protocol):
     def session(self, *, prefix: Sequence[str] = ()) -> AbstractContextManager[Session]:
         """Open a connection, after running the session statements of ``prefix`` (USE, SET)."""
 
+    def use_schema(self, name: str) -> None:
+        """Let the sessions from now on find and make unqualified tables in a schema, which is made if need be.
+
+        Raises:
+            TerminalError: The engine has nothing of the kind.
+        """
+
     def quote(self, table: TableName) -> str:
         """A table's name as SQL text of this engine."""
 
+
+SCHEMA_PARAMETER = "schema"
+"""What names the schema of unqualified tables in the query of a URL."""
 
 # libpq's own spelling, which hosting services hand out.
 _ALIASES = {"postgres": "postgresql"}
@@ -155,11 +166,16 @@ engines: Registry[type[Engine]] = Registry(Group.ENGINES, "engine")
 
 
 def parse_url(url: str) -> sa.URL:
-    """The parts of a SQLAlchemy URL.
+    """The parts of a SQLAlchemy URL, with the values of its ``${VARIABLE}`` and its ``password_file``.
 
     Raises:
-        TerminalError: The text is not a URL. It is not shown: it may hold a password.
+        TerminalError: The text is not a URL, which is not shown: it may hold a password. Or what it leaves
+            to its environment is not there.
     """
+    return filled_in(_parsed(whole_text(url)))
+
+
+def _parsed(url: str) -> sa.URL:
     try:
         return sa.make_url(url)
     except sa.exc.ArgumentError:
@@ -173,7 +189,8 @@ def open_engine(url: str) -> Engine:
     """The engine of a SQLAlchemy URL; no connection is opened.
 
     Args:
-        url: Such as ``duckdb:///data.duckdb``; the part before ``+`` or ``:`` names the engine.
+        url: Such as ``duckdb:///data.duckdb``; the part before ``+`` or ``:`` names the engine. With
+            ``?schema=dev`` that is the schema of unqualified names.
 
     Raises:
         TerminalError: The text is not a URL, or no engine has the name.
@@ -186,17 +203,31 @@ def open_engine(url: str) -> Engine:
             f"unknown engine {backend!r} in the data source", hint=engines.hint(backend)
         )
     factory = engines.get(backend)
-    return factory(parsed)  # type: ignore[call-arg]  # a Protocol has no constructor to declare
+    schema = parsed.query.get(SCHEMA_PARAMETER)
+    without = parsed.difference_update_query([SCHEMA_PARAMETER])
+    engine: Engine = factory(without)  # type: ignore[call-arg]  # a Protocol declares no constructor
+    if isinstance(schema, str) and schema:
+        engine.use_schema(schema)
+    return engine
 
 
-def absolute_url(url: str) -> str:
-    """The URL of a database file with an absolute path; any other URL as it is."""
+def absolute_url(url: str, folder: Path | None = None) -> str:
+    """The URL of a database file with an absolute path; any other URL as it is.
+
+    Args:
+        url: The URL.
+        folder: Where a relative path starts; None for the working directory.
+    """
     try:
-        parsed = parse_url(url)
+        # Nothing is filled in: a URL is shown and handed on as it was written.
+        parsed = _parsed(url)
     except TerminalError:
         return url  # Opening it gives the error, with what to write instead.
     is_file = parsed.host is None and parsed.database and parsed.database != ":memory:"
     if not is_file or parsed.get_backend_name() not in {"duckdb", "sqlite"}:
         return url
-    database = str(Path(str(parsed.database)).absolute())
-    return parsed.set(database=database).render_as_string(hide_password=False)
+    database = str(parsed.database)
+    if database.startswith("${"):
+        return url
+    path = (folder or Path.cwd()) / database
+    return parsed.set(database=str(path)).render_as_string(hide_password=False)

@@ -214,6 +214,14 @@ class PostgreSQLSession(SQLAlchemySession):
                 raise
             super().create_schema(name)
 
+    def enter_schema(self, name: str) -> None:
+        """Let unqualified names mean what is in a schema, which is made if it is not there."""
+        there = sa.text("SELECT 1 FROM pg_namespace WHERE nspname = :name")
+        if self.connection.execute(there, {"name": name}).first() is None:
+            self.create_schema(name)
+        # Not public, too: what is missing in one schema would be read from the other.
+        self._run(f"SET search_path TO {self.engine.quote((name,))}").close()
+
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """A block of a transaction whose failed statement leaves the transaction usable."""

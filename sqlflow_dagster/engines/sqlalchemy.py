@@ -44,6 +44,7 @@ class SQLAlchemyEngine(ABC, Generic[S]):
     transactional_ddl: bool = True
     typed_columns: bool = True
     session_type: type[S]
+    _schema: str | None = None
 
     def __init__(self, url: sa.URL) -> None:
         self.url = url
@@ -67,6 +68,8 @@ class SQLAlchemyEngine(ABC, Generic[S]):
     def session_on(self, connection: sa.Connection, prefix: Sequence[str]) -> S:
         """A session on a connection that is open already."""
         session = self.session_type(self, connection, prefix)
+        if self._schema is not None:
+            session.enter_schema(self._schema)
         for statement in prefix:
             try:
                 session.execute(statement)
@@ -74,6 +77,10 @@ class SQLAlchemyEngine(ABC, Generic[S]):
                 error.excerpt = Excerpt(text=statement, in_session=True)
                 raise
         return session
+
+    def use_schema(self, name: str) -> None:
+        """Let the sessions from now on find and make unqualified tables in a schema."""
+        self._schema = self.default_schema = name
 
     def connection(self) -> AbstractContextManager[sa.Connection]:
         """A connection for the length of a session."""
@@ -347,6 +354,13 @@ class SQLAlchemySession(ABC):
     def create_schema(self, name: str) -> None:
         """Make sure that a schema exists."""
         self._run(f"CREATE SCHEMA IF NOT EXISTS {self.engine.quote((name,))}").close()
+
+    def enter_schema(self, name: str) -> None:
+        """Let unqualified names mean what is in a schema, which is made if it is not there."""
+        there = sa.text("SELECT 1 FROM information_schema.schemata WHERE schema_name = :name")
+        if self.connection.execute(there, {"name": name}).first() is None:
+            self.create_schema(name)
+        self._run(f"USE {self.engine.quote((name,))}").close()
 
     def _run(self, sql: str, **options: Any) -> sa.CursorResult[Any]:
         return self.connection.exec_driver_sql(sql, execution_options={**VERBATIM, **options})

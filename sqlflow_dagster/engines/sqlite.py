@@ -166,6 +166,11 @@ class SQLiteEngine(SQLAlchemyEngine[SQLiteSession]):
         # A later change of the working directory changes nothing.
         self.url = url.set(database=str(self.file))
 
+    def use_schema(self, name: str) -> None:
+        """Let the sessions from now on use the file of a schema as their main one."""
+        self.file = self.schema_file(name)
+        self.url = self.url.set(database=str(self.file))
+
     def connect_arguments(self) -> dict[str, Any]:
         """Wait for other writers; let a session move between threads."""
         return {"timeout": BUSY_TIMEOUT, "check_same_thread": False}

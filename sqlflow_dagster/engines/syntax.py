@@ -1,4 +1,4 @@
-"""The parser of the data source itself as a judge of a program's SQL."""
+"""The parsers of the data sources themselves as judges of a program's SQL."""
 
 from contextlib import ExitStack
 
@@ -10,7 +10,7 @@ from sqlflow_dagster.source import Source
 
 
 class EngineParser:
-    """A data source as an :class:`~sqlflow_dagster.lang.parsers.ExternalParser`.
+    """Data sources as an :class:`~sqlflow_dagster.lang.parsers.ExternalParser`: the first that speaks a dialect judges.
 
     Only the syntax is judged: what a statement names may be made by the statements before it. An engine
     without :meth:`Session.check_syntax` accepts everything.
@@ -20,7 +20,7 @@ class EngineParser:
         """No connection is made before the first text.
 
         Args:
-            spec: ``engine:`` and the URL of a data source.
+            spec: ``engine:`` and the URL of a data source; further URLs on lines of their own.
 
         Raises:
             TerminalError: The URL is missing, or names no engine.
@@ -31,22 +31,23 @@ class EngineParser:
                 "the parser 'engine' needs a data source",
                 hint="give one, or write engine:URL",
             )
-        self._engine = open_engine(url)
+        self._engines = [open_engine(item) for item in url.splitlines()]
         self._open = ExitStack()
-        self._session: Session | None = None
+        self._sessions: dict[str, Session] = {}
 
     def parse(self, dialect: str, text: str) -> ParsedText:
         """Let the data source parse one statement, which is not run."""
-        if dialect != self._engine.dialect:
+        engine = next((item for item in self._engines if item.dialect == dialect), None)
+        if engine is None:
             raise TerminalError(
                 f"the program is written in {dialect}, and the data source that is to judge it "
-                f"speaks {self._engine.dialect}",
+                f"speaks {self._engines[0].dialect}",
                 hint="choose another parser, or leave --dialect out",
             )
-        if self._session is None:
-            self._session = self._open.enter_context(self._engine.session())
+        if dialect not in self._sessions:
+            self._sessions[dialect] = self._open.enter_context(engine.session())
         try:
-            self._session.check_syntax(text)
+            self._sessions[dialect].check_syntax(text)
         except TerminalError as error:
             whole = Source(text=text).span(0, len(text))
             place = error.excerpt.within(whole) if error.excerpt else whole
@@ -55,6 +56,6 @@ class EngineParser:
         return ParsedText(statements=(text,), accepted=len(text))
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         self._open.close()
-        self._session = None
+        self._sessions.clear()

@@ -20,11 +20,12 @@ from sqlflow_dagster.graph.annotations import (
     refuse_declarations,
 )
 from sqlflow_dagster.graph.clause_effects import clause_effects
+from sqlflow_dagster.graph.datasources import DataSources
 from sqlflow_dagster.graph.effects import Effects, merged_effects, names_after
 from sqlflow_dagster.graph.functions import Functions
 from sqlflow_dagster.graph.judge import judged
 from sqlflow_dagster.graph.keyword_effects import keyword_effects, set_effects
-from sqlflow_dagster.graph.objects import Names, ObjectRef, model_ref
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, Names, ObjectRef, model_ref
 from sqlflow_dagster.graph.procedures import Procedures
 from sqlflow_dagster.graph.queries import UNKNOWN_SHAPE, query_shape
 from sqlflow_dagster.graph.resources import ANNOTATION
@@ -67,8 +68,9 @@ class _Transaction:
 
 @dataclass(slots=True, kw_only=True)
 class _Analysis:
-    """The state of one walk over the pieces of a program.
+    """The state of one walk over the pieces of a program that are for one data source.
 
+    What is found of them all goes into the same lists, in the order of the text.
     Whether there are annotations and words of clauses at all is found once: most programs have neither, and then
     no statement need be searched for them.
     """
@@ -123,6 +125,7 @@ def analyze(
     *,
     whole: bool = True,
     parser: ExternalParser | None = None,
+    datasources: DataSources | None = None,
 ) -> tuple[list[AnalyzedStatement], list[Diagnostic]]:
     """The statements of a program with what they read and write.
 
@@ -134,6 +137,7 @@ def analyze(
         names: How names are resolved at the start of the program.
         whole: Whether the pieces reach to the program's end.
         parser: Decides what is SQL; None for the engine itself, later.
+        datasources: Those that statements may name; None to take every statement as one of the program's.
     """
     state = _Analysis(
         source=source,
@@ -142,20 +146,61 @@ def analyze(
         annotated=ANNOTATION.search(source.text) is not None,
         clauses=_CLAUSE_WORDS.search(source.text) is not None,
     )
+    states = {names.datasource: state}
     for piece in pieces:
         if piece.content < piece.end:
-            end = piece_end(source.text, piece, names.dialect)
             try:
-                _statement(source.span(piece.content, end), piece, state)
+                here = _state_at(source.span(piece.content, piece.end), state, states, datasources)
+                end = piece_end(source.text, piece, here.names.dialect)
+                _statement(source.span(piece.content, end), piece, here)
             except ClauseError as error:
                 state.problems.append(error.diagnostic)
-    if whole and state.transaction is not None:
-        message = "this transaction is never closed"
-        span = state.transaction.start
-        state.problems.append(
-            Diagnostic(code=Code.TRANSACTION, message=message, span=span, hint="end it with COMMIT")
-        )
+    if whole:
+        state.problems += (_never_closed(item) for item in states.values() if item.transaction)
     return state.found, state.problems
+
+
+def _state_at(
+    statement: Span,
+    first: _Analysis,
+    states: dict[str, _Analysis],
+    datasources: DataSources | None,
+) -> _Analysis:
+    """The state of the data source that a statement is for.
+
+    Raises:
+        ClauseError: There is no such data source.
+    """
+    if datasources is None:
+        return first
+    name = datasources.at(statement)
+    if name not in states:
+        declared = datasources.declared(statement)
+        if declared is not None and (problem := datasources.unknown(declared)):
+            raise ClauseError(problem)
+        states[name] = replace(
+            first,
+            names=datasources.names[name],
+            prefix=(),
+            prefix_reads=frozenset(),
+            transaction=None,
+            procedures=Procedures(),
+            functions=Functions(),
+        )
+    return states[name]
+
+
+def _never_closed(state: _Analysis) -> Diagnostic:
+    assert state.transaction is not None
+    hint = "end it with COMMIT"
+    if state.names.datasource != DEFAULT_DATASOURCE:
+        hint += f"; above it, too, write -- sqlflow: datasource={state.names.datasource}"
+    return Diagnostic(
+        code=Code.TRANSACTION,
+        message="this transaction is never closed",
+        span=state.transaction.start,
+        hint=hint,
+    )
 
 
 def _statement(span: Span, piece: Piece, state: _Analysis) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, Severity, did_you_mean
+from sqlflow_dagster.graph.datasources import PROGRAM_OPTION
 from sqlflow_dagster.graph.effects import Effects, Mode, Write
 from sqlflow_dagster.graph.objects import Names, ObjectRef
 from sqlflow_dagster.graph.resources import KNOWN, PREFIX, annotation_comments
@@ -31,7 +32,6 @@ _OPTION = re.compile(
 )
 _STEP_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
-DEFAULT_DATASOURCE = "default"
 _PART = r'(?:"(?:[^"]|"")+"|[^\W\d]\w*)'
 _NAME = rf"{_PART}(?:\.{_PART})*"
 _LIST = rf"{_NAME}(?:\s*,\s*{_NAME})*"
@@ -52,12 +52,10 @@ class Annotations:
     Attributes:
         name: What its step is called; None for the name that is made of what it does.
         stable: Whether it gives the same in every run, although a function such as ``now()`` says otherwise.
-        datasource: The data source that it is for; None where nothing is said.
     """
 
     name: str | None = None
     stable: bool = False
-    datasource: str | None = None
 
 
 NO_ANNOTATIONS = Annotations()
@@ -97,14 +95,13 @@ def annotations(statement: Span, effects: Effects, taken: Collection[str] = ()) 
     return Annotations(
         name=given.get("name"),
         stable=_BOOLEANS[given.get("stable", "false").lower()],
-        datasource=given.get("datasource"),
     )
 
 
 _HINTS = {
     "name": "write it as: -- sqlflow: name=daily_report",
     "stable": "write it as: -- sqlflow: stable",
-    "datasource": "leave it out, or run the statement in a program of its own on that data source",
+    "datasource": "write it as: -- sqlflow: datasource=warehouse",
 }
 
 
@@ -114,11 +111,6 @@ def _bad_value(option: str, value: str) -> str | None:
         return f"stable is true or false, and not {value!r}"
     if option == "name" and not _STEP_NAME.fullmatch(value):
         return f"a step cannot be called {value!r}: a name has letters, digits and underscores"
-    if option == "datasource" and value.lower() != DEFAULT_DATASOURCE:
-        return (
-            f"this statement is for the data source {value!r}, but a program runs on one data source, "
-            f"which is called {DEFAULT_DATASOURCE!r}"
-        )
     return None
 
 
@@ -135,7 +127,8 @@ def declared_effects(statement: Span, names: Names) -> Effects | None:
     reads: set[ObjectRef] = set()
     writes: list[Write] = []
     for comment in _comments(statement):
-        body = _OPTION.sub(_blank, _SETTING.sub(_blank, comment["body"]))
+        body = PROGRAM_OPTION.sub(_blank, _SETTING.sub(_blank, comment["body"]))
+        body = _OPTION.sub(_blank, body)
         position = 0
         while body[position:].strip(_SEPARATORS):
             clause = _CLAUSE.match(body, position)

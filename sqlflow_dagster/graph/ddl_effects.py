@@ -28,10 +28,7 @@ def _schemas(tables: Sequence[exp.Expression], mode: Mode, names: Names) -> Effe
     """CREATE or DROP SCHEMA, whose names stand in Table nodes; nobody knows what a variable names."""
     parts = [table.args.get("this") or table.args.get("db") for table in tables]
     known = [part for part in parts if isinstance(part, exp.Identifier)]
-    refs = (
-        ObjectRef.of(ObjectKind.SCHEMA, [names.folded(part.name, quoted=bool(part.quoted))])
-        for part in known
-    )
+    refs = (names.schema_ref(part.name, quoted=bool(part.quoted)) for part in known)
     return Effects(
         writes=tuple(Write(ref=ref, mode=mode) for ref in refs), barrier=len(known) < len(parts)
     )
@@ -154,11 +151,8 @@ def _alter(tree: exp.Expression, names: Names) -> Effects:
 def _renamed(old: ObjectRef, table: exp.Expression, names: Names, *, view: bool) -> Effects:
     """A table under another name; without a schema of its own it stays in the old one's."""
     writes = [Write(ref=old, mode=Mode.DROP)]
-    for write in written([table], Mode.CREATE, names.without_temporary()):
-        ref = write.ref
-        if len(ref.parts) == 1:
-            ref = ObjectRef.of(ObjectKind.TABLE, [*old.parts[:-1], *ref.parts])
-        writes.append(Write(ref=ref, mode=Mode.CREATE, view=view))
+    made = written([table], Mode.CREATE, names.without_temporary())
+    writes += (Write(ref=item.ref.beside(old), mode=Mode.CREATE, view=view) for item in made)
     return Effects(reads=frozenset({old}), writes=tuple(writes))
 
 

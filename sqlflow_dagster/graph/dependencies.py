@@ -119,7 +119,7 @@ def _needed_in_place(effects: Effects, state: _State) -> set[ObjectRef]:
     The schemas of its tables, and the tables that foreign keys of what it writes point to.
     """
     needed = {
-        ObjectRef.of(ObjectKind.SCHEMA, [ref.parts[-2]])
+        ObjectRef.of(ObjectKind.SCHEMA, [ref.parts[-2]], ref.datasource)
         for ref in _named(effects)
         if ref.kind is ObjectKind.TABLE and "." in ref.name and len(ref.parts) > 1
     }

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, assert_never
 
-from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, ObjectKind, ObjectRef, in_datasource
 from sqlflow_dagster.graph.program import Output, Program, Segment, Step
 from sqlflow_dagster.graph.reachability import reachable
 from sqlflow_dagster.lang.statements import (
@@ -31,7 +31,7 @@ def step_label(step: Step) -> str:
         case TrainStatement(into=into):
             return f"TRAIN {into}"
         case PredictStatement(into=into):
-            return f"PREDICT {into}"
+            return f"PREDICT {in_datasource(str(into), step.datasource)}"
         case EvaluateStatement(model=model):
             return f"EVALUATE {model}"
         case ExplainStatement(model=model):
@@ -39,11 +39,11 @@ def step_label(step: Step) -> str:
         case RunStatement(image=image):
             return f"RUN {image}"
         case OptimizeStatement(sense=sense, into=into):
-            return f"{sense} {into}"
+            return f"{sense} {in_datasource(str(into), step.datasource)}"
         case ShowTrainStatement(model=model):
             return f"SHOW TRAIN {model}"
         case TemporaryTableStatement(table=table):
-            return f"COMPUTE {table}"
+            return f"COMPUTE {in_datasource(str(table), step.datasource)}"
         case TransactionStatement():
             return " ".join(["TRANSACTION", *_about(step)])
         case SqlStatement():
@@ -56,8 +56,8 @@ def step_label(step: Step) -> str:
 def _about(step: Step) -> list[str]:
     """The object that a plain statement is about, in a list; an empty one where it has none."""
     if step.effects.writes:
-        return [step.effects.writes[0].ref.name]
-    return [min(step.reads).name] if step.reads else []
+        return [step.effects.writes[0].ref.called]
+    return [min(step.reads).called] if step.reads else []
 
 
 def to_text(program: Program) -> str:
@@ -65,7 +65,7 @@ def to_text(program: Program) -> str:
     outside = sorted(program.inputs)
     lines = [f"{program.name}: {_count(len(program.segments), 'asset')}, {program.dialect}"]
     if outside:
-        lines += ["", "made elsewhere", *(f"  {ref.kind} {ref.name}" for ref in outside)]
+        lines += ["", "made elsewhere", *(f"  {ref.kind} {ref.called}" for ref in outside)]
     for segment in program.segments:
         lines += ["", *_text_of(segment, program)]
     return "\n".join(lines) + "\n"
@@ -80,7 +80,7 @@ def _text_of(segment: Segment, program: Program) -> Iterator[str]:
     yield f"{_title(segment)}  (line {_line(steps[0])})"
     yield from (f"  {step_label(step)}" for step in steps)
     made = [_title(program.segments[index]) for index in sorted(segment.upstream)]
-    reads = [*made, *(f"{ref.kind} {ref.name}" for ref in sorted(segment.inputs))]
+    reads = [*made, *(f"{ref.kind} {ref.called}" for ref in sorted(segment.inputs))]
     if reads:
         yield f"  reads {', '.join(reads)}"
     after = [_title(program.segments[index]) for index in sorted(_order_only(segment, program))]
@@ -91,7 +91,7 @@ def _text_of(segment: Segment, program: Program) -> Iterator[str]:
 
 
 def _title(segment: Segment) -> str:
-    names = [f"{output.ref.kind} {_output_name(output)}" for output in segment.outputs]
+    names = [f"{output.ref.kind} {output.called}" for output in segment.outputs]
     return ", ".join(names) or f"statement {segment.name}"
 
 
@@ -127,7 +127,7 @@ def to_json(program: Program) -> str:
       ``code_version``, which changes when the statement's meaning does.
     * ``warnings``: of the compile, ``{message, hint, line, column}`` each.
 
-    Indexes count from 0 and are the places in the lists ``segments`` and ``steps``.
+    An object that is in another data source than the default one also has ``datasource``, its name. Indexes count from 0 and are the places in the lists ``segments`` and ``steps``.
     """
     data = {
         "format": JSON_FORMAT,
@@ -151,7 +151,11 @@ def to_json(program: Program) -> str:
 
 
 def _objects(refs: Iterable[ObjectRef]) -> list[dict[str, str]]:
-    return [{"kind": str(ref.kind), "name": ref.name} for ref in sorted(refs)]
+    return [{"kind": str(ref.kind), "name": ref.name, **_datasource(ref)} for ref in sorted(refs)]
+
+
+def _datasource(ref: ObjectRef) -> dict[str, str]:
+    return {} if ref.datasource == DEFAULT_DATASOURCE else {"datasource": ref.datasource}
 
 
 def _json_segment(segment: Segment, program: Program) -> dict[str, Any]:
@@ -163,6 +167,7 @@ def _json_segment(segment: Segment, program: Program) -> dict[str, Any]:
                 "kind": str(output.ref.kind),
                 "name": _output_name(output),
                 "object": output.ref.name,
+                **_datasource(output.ref),
             }
             for output in segment.outputs
         ],
@@ -187,7 +192,12 @@ def _json_step(step: Step) -> dict[str, Any]:
         "sql": span.text if span else None,
         "reads": _objects(step.reads),
         "writes": [
-            {"kind": str(write.ref.kind), "name": write.ref.name, "mode": str(write.mode)}
+            {
+                "kind": str(write.ref.kind),
+                "name": write.ref.name,
+                "mode": str(write.mode),
+                **_datasource(write.ref),
+            }
             for write in step.effects.writes
         ],
         "waits_for": sorted(step.waits_for),
@@ -238,9 +248,9 @@ def _dot_text(text: str) -> str:
 def _nodes(program: Program) -> Iterator[tuple[str, str, ObjectKind | None]]:
     """Key, name and kind of each node: first what is made elsewhere, then the segments."""
     for number, ref in enumerate(_outside(program)):
-        yield f"i{number}", ref.name, ref.kind
+        yield f"i{number}", ref.called, ref.kind
     for segment in program.segments:
-        names = [_output_name(output) for output in segment.outputs]
+        names = [output.called for output in segment.outputs]
         kind = segment.outputs[0].ref.kind if segment.outputs else None
         yield f"s{segment.index}", ", ".join(names) or segment.name, kind
 

@@ -116,14 +116,13 @@ def _write(match: re.Match[str], names: Names) -> Write:
     if kind == "create" and not {"TEMP", "TEMPORARY"}.isdisjoint(words):
         ref = _ref(match["name"], names, temporary=True)
     if kind == "schema":
-        ref = ObjectRef.of(ObjectKind.SCHEMA, [ref.parts[-1]])
+        ref = ObjectRef.of(ObjectKind.SCHEMA, [ref.parts[-1]], names.datasource)
     view = kind == "create" and "VIEW" in words and "MATERIALIZED" not in words
     return Write(ref=ref, mode=mode, view=view)
 
 
 def _renamed(old: ObjectRef, new: ObjectRef) -> Effects:
-    if len(new.parts) == 1:
-        new = ObjectRef.of(ObjectKind.TABLE, [*old.parts[:-1], *new.parts])
+    new = new.beside(old)
     writes = (Write(ref=old, mode=Mode.DROP), Write(ref=new, mode=Mode.CREATE))
     return Effects(reads=frozenset({old}), writes=writes, loose=True)
 

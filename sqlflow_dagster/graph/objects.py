@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
+DEFAULT_DATASOURCE = "default"
+"""What the data source of every statement that names no other one is called."""
+
 # Where names differ in case only, they name one table in these dialects, quoted or not.
 _CASE_INSENSITIVE = frozenset({"duckdb", "sqlite", "hive", "spark", "trino", "maxcompute"})
 _UPPER_CASE = frozenset({"snowflake", "oracle", "calcite"})
@@ -40,21 +43,26 @@ _PART = re.compile(r'"((?:[^"]|"")*)"|([^."]+)')
 class ObjectRef(NamedTuple):
     """A table (or view), model, file or schema that a statement reads or writes.
 
-    Tables and models are separate name spaces, and so are the TEMP tables (and views) of a program.
+    Tables and models are separate name spaces, and so are the TEMP tables (and views) of a program, and the
+    data sources. Models and files belong to none: those of all statements are the same.
 
     Attributes:
         kind: What it is.
         name: Its parts joined by dots, in the spelling by which the dialect compares names; a part that
             holds a dot or a quote stands in double quotes.
+        datasource: The data source that it is in.
     """
 
     kind: ObjectKind
     name: str
+    datasource: str = DEFAULT_DATASOURCE
 
     @classmethod
-    def of(cls, kind: ObjectKind, parts: Sequence[str]) -> "ObjectRef":
+    def of(
+        cls, kind: ObjectKind, parts: Sequence[str], datasource: str = DEFAULT_DATASOURCE
+    ) -> "ObjectRef":
         """The object with these name parts."""
-        return cls(kind, ".".join(map(_quoted, parts)))
+        return cls(kind, ".".join(map(_quoted, parts)), datasource)
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -68,8 +76,24 @@ class ObjectRef(NamedTuple):
             for match in _PART.finditer(self.name)
         )
 
+    def beside(self, other: "ObjectRef") -> "ObjectRef":
+        """What a table is called anew: a name without a schema stays in the schema of the old one."""
+        if len(self.parts) > 1:
+            return self
+        return ObjectRef.of(self.kind, [*other.parts[:-1], *self.parts], other.datasource)
+
+    @property
+    def called(self) -> str:
+        """The name, ``pg:orders`` where it is in another data source than the default one."""
+        return in_datasource(self.name, self.datasource)
+
     def __str__(self) -> str:
-        return self.name if self.kind is ObjectKind.TABLE else f"{self.kind} {self.name}"
+        return self.called if self.kind is ObjectKind.TABLE else f"{self.kind} {self.called}"
+
+
+def in_datasource(name: str, datasource: str) -> str:
+    """A name as a reader is told it: with its data source, unless that is the default one."""
+    return name if datasource == DEFAULT_DATASOURCE else f"{datasource}:{name}"
 
 
 def _quoted(part: str) -> str:
@@ -84,11 +108,13 @@ class Names:
 
     Attributes:
         dialect: Decides how case counts.
+        datasource: The data source that the statement runs on.
         schema: The schema in force (USE, or the caller's default); None for the engine's own.
         temporary: The TEMP tables and views that there are: they hide tables of the same name.
     """
 
     dialect: str
+    datasource: str = DEFAULT_DATASOURCE
     schema: str | None = None
     temporary: frozenset[ObjectRef] = frozenset()
 
@@ -120,7 +146,11 @@ class Names:
     def temporary_table(self, parts: Sequence[str], *, quoted: Sequence[bool] = ()) -> ObjectRef:
         """The TEMP table of a name where it is made; see :meth:`table`."""
         folded = self._folded(parts, quoted)
-        return self._temporary(folded) or ObjectRef.of(ObjectKind.TEMPORARY, folded[-1:])
+        return self._temporary(folded) or self._ref(ObjectKind.TEMPORARY, folded[-1:])
+
+    def schema_ref(self, name: str, *, quoted: bool = False) -> ObjectRef:
+        """The schema of a name as written."""
+        return self._ref(ObjectKind.SCHEMA, [self.folded(name, quoted=quoted)])
 
     def in_temporary_schema(self, parts: Sequence[str]) -> bool:
         """Whether a name, such as SQLite's ``temp.t``, can only be that of a TEMP table."""
@@ -134,19 +164,22 @@ class Names:
     def _temporary(self, folded: Sequence[str]) -> ObjectRef | None:
         """The TEMP table that a name may stand for; None where it can stand for none."""
         if self.dialect in _TEMPORARY_IN_SCHEMA:
-            return ObjectRef(ObjectKind.TEMPORARY, self._lasting(list(folded)).name)
+            return self._lasting(list(folded))._replace(kind=ObjectKind.TEMPORARY)
         # In DuckDB, main.t is a TEMP table t before any other.
         main = self.dialect == "duckdb" and list(folded[:-1]) == ["main"]
         if len(folded) > 1 and not main and not self.in_temporary_schema(folded):
             return None
-        return ObjectRef.of(ObjectKind.TEMPORARY, folded[-1:])
+        return self._ref(ObjectKind.TEMPORARY, folded[-1:])
+
+    def _ref(self, kind: ObjectKind, parts: Sequence[str]) -> ObjectRef:
+        return ObjectRef.of(kind, parts, self.datasource)
 
     def _lasting(self, folded: list[str]) -> ObjectRef:
         if len(folded) == 1 and self.schema is not None:
             folded.insert(0, self.schema)
         if len(folded) == 2 and folded[0] == _DEFAULT_SCHEMA.get(self.dialect):
             del folded[0]
-        return ObjectRef.of(ObjectKind.TABLE, folded)
+        return self._ref(ObjectKind.TABLE, folded)
 
 
 def model_ref(parts: Sequence[str]) -> ObjectRef:

@@ -1,10 +1,11 @@
 """The compiled program: steps, segments and the diagnostics of the compile."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.graph.effects import Effects
-from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
+from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef, in_datasource
 from sqlflow_dagster.lang.statements import Statement
 from sqlflow_dagster.source import Source
 
@@ -27,7 +28,6 @@ class Step:
         names: How its names are resolved.
         code_version: Changes when what the statement computes changes, as far as its text tells.
         stable: Whether it is declared to give the same in every run, whatever functions it calls.
-        datasource: The data source that it is declared to be for; None where nothing is said.
     """
 
     index: int
@@ -41,7 +41,11 @@ class Step:
     names: Names = field(default=Names(dialect="duckdb"), repr=False)
     code_version: str = field(default="", repr=False)
     stable: bool = field(default=False, repr=False)
-    datasource: str | None = field(default=None, repr=False)
+
+    @property
+    def datasource(self) -> str:
+        """The name of the data source that it runs on."""
+        return self.names.datasource
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -76,6 +80,11 @@ class Output:
         """The object's name in parts, ``t__v1`` for an earlier version."""
         *schema, last = self.ref.parts
         return (*schema, f"{last}__v{self.version}" if self.version else last)
+
+    @property
+    def called(self) -> str:
+        """The name, ``pg:orders`` where it is in another data source than the default one."""
+        return in_datasource(".".join(self.parts), self.ref.datasource)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +125,11 @@ class Program:
 
     Attributes:
         source: Its text.
-        dialect: The SQL dialect.
+        dialect: The SQL dialect of the default data source.
         name: What it is called: the file's name without its suffix.
         steps: Its statements, generated ones included, in an order that respects ``waits_for``.
         segments: Its assets.
+        datasources: The dialects of the other data sources that it could name, by their names.
         diagnostics: The warnings of the compile.
     """
 
@@ -128,6 +138,7 @@ class Program:
     name: str
     steps: tuple[Step, ...]
     segments: tuple[Segment, ...]
+    datasources: Mapping[str, str] = field(default_factory=dict, repr=False)
     diagnostics: tuple[Diagnostic, ...] = ()
 
     @property

@@ -153,7 +153,10 @@ def program_lineage(program: Program, schema: Schema | None = None) -> ProgramLi
     owners: dict[int, int] = {}
     called: dict[int, dict[ObjectRef, ObjectRef]] = {}
     for segment in program.segments:
-        names = {item.ref: ObjectRef.of(item.ref.kind, item.parts) for item in segment.outputs}
+        names = {
+            item.ref: ObjectRef.of(item.ref.kind, item.parts, item.ref.datasource)
+            for item in segment.outputs
+        }
         for index in segment.steps:
             owners[index], called[index] = segment.index, names
     tracker = ColumnTracker(schema=schema or {})

@@ -225,7 +225,7 @@ def _names(
     found: dict[int, str] = {}
     taken: set[str] = set()
     for index, made in enumerate(outputs):
-        name = ".".join(made[0].parts) if made else ""
+        name = made[0].called if made else ""
         if name and name not in taken:
             found[index] = name
             taken.add(name)

@@ -100,7 +100,7 @@ def _unknown(name: str, programs: Sequence[Program]) -> Diagnostic:
 
 
 def _names(segment: Segment, program: Program) -> set[str]:
-    outputs = {".".join(output.parts) for output in segment.outputs}
+    outputs = {output.called for output in segment.outputs}
     return outputs | {program.steps[index].name for index in segment.steps}
 
 

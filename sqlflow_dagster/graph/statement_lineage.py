@@ -286,9 +286,7 @@ def _alter(tree: exp.Expr, context: _Context) -> Written:
 
 def _beside(old: ObjectRef, new: ObjectRef) -> ObjectRef:
     """A new name without a schema stays in the old one's."""
-    if len(new.parts) > 1:
-        return new
-    return ObjectRef.of(old.kind, [*old.parts[:-1], *new.parts])
+    return new if len(new.parts) > 1 else new.beside(old)._replace(kind=old.kind)
 
 
 def _altered(old: Relation, action: exp.Expr) -> Relation:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlflow_dagster.graph.analyzed import AnalyzedStatement
 from sqlflow_dagster.graph.dependencies import Waits
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.scanner import content_start
 from sqlflow_dagster.lang.sql_text import normalized_sql
@@ -33,18 +34,15 @@ _VERB = re.compile(r"[A-Za-z]+")
 _WHERE_AND_WHEN = ("resources.", "retrain.")
 
 
-def make_steps(
-    statements: Sequence[AnalyzedStatement], waits: Sequence[Waits], dialect: str
-) -> list[Step]:
+def make_steps(statements: Sequence[AnalyzedStatement], waits: Sequence[Waits]) -> list[Step]:
     """The steps of a program.
 
     Args:
         statements: Its statements, generated ones included.
         waits: What each of them waits for, index by index.
-        dialect: Its SQL dialect.
     """
     given = [item.annotations.name for item in statements]
-    names = _unique(_names([_words(item, dialect) for item in statements]), given)
+    names = _unique(_names([_words(item) for item in statements]), given)
     steps: list[Step] = []
     makers: dict[QualifiedName, Step] = {}
     for index, item in enumerate(statements):
@@ -58,9 +56,8 @@ def make_steps(
             views=item.views,
             temporary_tables=tuple(makers[table.table] for table in item.temporary_tables),
             names=item.names,
-            code_version=_code_version(item, dialect),
+            code_version=_code_version(item),
             stable=item.annotations.stable,
-            datasource=item.annotations.datasource,
         )
         steps.append(step)
         if isinstance(item.statement, TemporaryTableStatement):
@@ -120,7 +117,18 @@ def _digest(words: tuple[str, ...]) -> str:
     return hashlib.sha256("\0".join(words).encode()).hexdigest()[:6]
 
 
-def _words(item: AnalyzedStatement, dialect: str) -> tuple[str, ...]:
+def _words(item: AnalyzedStatement) -> tuple[str, ...]:
+    """What a statement does, and to what; the data source stands before a name that is not of the default one."""
+    verb, *about = _verb_and_object(item)
+    datasource = item.names.datasource
+    if datasource == DEFAULT_DATASOURCE or isinstance(item.statement, TrainStatement):
+        return (verb, *about)
+    if isinstance(item.statement, TemporaryTableStatement):
+        return (datasource, verb, *about)
+    return (verb, datasource, *about)
+
+
+def _verb_and_object(item: AnalyzedStatement) -> tuple[str, ...]:
     match item.statement:
         case TrainStatement(into=into):
             return ("train", *into.parts)
@@ -141,7 +149,7 @@ def _words(item: AnalyzedStatement, dialect: str) -> tuple[str, ...]:
         case TransactionStatement():
             return ("transaction", *_objects(item))
         case SqlStatement(sql=sql):
-            first = content_start(sql, 0, len(sql), dialect)
+            first = content_start(sql, 0, len(sql), item.names.dialect)
             verb = _VERB.match(sql, first)
             word = verb.group().lower() if verb else ""
             return ("select" if word in {"", "with", "from"} else word, *_objects(item))
@@ -154,9 +162,12 @@ def _objects(item: AnalyzedStatement) -> tuple[str, ...]:
     return min(item.effects.reads).parts if item.effects.reads else ()
 
 
-def _code_version(item: AnalyzedStatement, dialect: str) -> str:
+def _code_version(item: AnalyzedStatement) -> str:
+    dialect, datasource = item.names.dialect, item.names.datasource
     tables = tuple(_normal(table, dialect) for table in item.temporary_tables)
     text = repr((item.prefix, _normal(item.statement, dialect), tables))
+    if datasource != DEFAULT_DATASOURCE:
+        text += datasource
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -4,7 +4,7 @@ The parser that is configured is the judge of a program's SQL: what it rejects i
 sqlglot only finds out what statements read and write, and the engine is the judge when they run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,15 +70,16 @@ ENGINE_PARSER = "engine"
 parsers: Registry[Callable[[str], ExternalParser]] = Registry(Group.PARSERS, "parser")
 
 
-def parser_for(name: str | None, datasource: str | None) -> str | None:
+def parser_for(name: str | None, datasource: str | None, others: Iterable[str] = ()) -> str | None:
     """What :func:`open_parser` takes for the parser that a user names; None for none.
 
     Args:
-        name: ``engine`` alone stands for the data source of the programs.
-        datasource: Its URL; None where it is not known.
+        name: ``engine`` alone stands for the data sources of the programs.
+        datasource: The URL of the default one; None where it is not known.
+        others: The URLs of those that statements may name.
     """
     if name == ENGINE_PARSER and datasource is not None:
-        return f"{ENGINE_PARSER}:{datasource}"
+        return "\n".join((f"{ENGINE_PARSER}:{datasource}", *others))
     return name or None
 
 
@@ -86,8 +87,8 @@ def open_parser(spec: str) -> ExternalParser:
     """The parser of a name or a URL.
 
     Args:
-        spec: ``sqlglot``, ``grpc://host:port``, ``engine:URL`` with the URL of a data source, or what another
-            package registers; the part before a colon is the registered name.
+        spec: ``sqlglot``, ``grpc://host:port``, ``engine:URL`` with the URL of a data source (more of them on
+            lines of their own), or what another package registers; the part before a colon is the registered name.
 
     Raises:
         PluginError: No parser has the name.

@@ -8,7 +8,7 @@ every dialect and ``[10,20]`` never a quoted name.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -99,20 +99,27 @@ class Piece:
     clause: int | None = None
 
 
-def scan(source: Source, dialect: str) -> tuple[list[Piece], list[Diagnostic]]:
+def scan(
+    source: Source, dialect: str, *, dialect_at: Callable[[int], str] | None = None
+) -> tuple[list[Piece], list[Diagnostic]]:
     """Cut a program into pieces.
 
     Args:
         source: The program.
         dialect: A name of :data:`sqlflow_dagster.lang.dialects.LEXIS`.
+        dialect_at: The dialect of the statement that starts at an offset; None where all have one.
 
     Returns:
         The pieces, which joined are the text, and a diagnostic for what is never closed: a quote, a
         comment or a body. What follows it up to the text's end is one piece.
     """
     scanner, pieces = _Scanner(source.text, lexis(dialect)), []
+    scanners = {dialect: scanner}
     position, end = 0, len(source.text)
     while position < end:
+        if dialect_at is not None:
+            spoken = dialect_at(content_start(source.text, position, end, dialect))
+            scanner = scanners.setdefault(spoken, _Scanner(source.text, lexis(spoken)))
         try:
             piece = scanner.piece(position)
         except UnterminatedError as unterminated:

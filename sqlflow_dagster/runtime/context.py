@@ -2,11 +2,14 @@
 
 import os
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from sqlflow_dagster.engines.base import Engine, open_engine
+from sqlflow_dagster.errors import TerminalError, did_you_mean
+from sqlflow_dagster.graph.datasources import variable_of
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
 from sqlflow_dagster.model_store.base import ModelStore
 from sqlflow_dagster.model_store.opening import open_model_store
 from sqlflow_dagster.model_store.settings import ModelSettings
@@ -60,6 +63,7 @@ class RunContext:
         shown_rows: How many rows of a printing SELECT are kept to be shown.
         external_programs: What TO RUN may start: names and paths.
         datasource: The URL of the engine, for such programs; None leaves them to their environment.
+        datasources: The URLs of the data sources that statements may name, by their names.
     """
 
     engine: Engine
@@ -76,16 +80,42 @@ class RunContext:
     shown_rows: int = 1000
     external_programs: Sequence[str] = field(default_factory=allowed_programs)
     datasource: str | None = field(default=None, repr=False)
+    datasources: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def on(self, datasource: str) -> "RunContext":
+        """The same for what runs on a data source; models and the history stay where they are.
+
+        Args:
+            datasource: The data source's name.
+
+        Raises:
+            TerminalError: There is no such data source, or its URL names no engine.
+        """
+        if datasource == DEFAULT_DATASOURCE:
+            return self
+        url = self.datasources.get(datasource)
+        if url is None:
+            raise TerminalError(
+                f"there is no data source {datasource!r}",
+                hint=did_you_mean(datasource, self.datasources)
+                or f"name it with --datasource {datasource}=URL or {variable_of(datasource)}",
+            )
+        return replace(self, engine=open_engine(url), datasource=url)
 
 
 def open_context(
-    datasource: str, *, models: ModelSettings | None = None, **settings: object
+    datasource: str,
+    *,
+    models: ModelSettings | None = None,
+    datasources: Mapping[str, str] | None = None,
+    **settings: object,
 ) -> RunContext:
     """A context for a data source given by its URL.
 
     Args:
         datasource: Such as ``duckdb:///demo.duckdb``.
         models: Where models are kept; by default in the data source itself.
+        datasources: The URLs of the data sources that statements may name, by their names.
         settings: Further fields of :class:`RunContext`.
 
     Raises:
@@ -100,5 +130,6 @@ def open_context(
         mlflow=models.mlflow,
         history=History(engine),
         datasource=datasource,
+        datasources=datasources or {},
         **settings,  # type: ignore[arg-type]
     )

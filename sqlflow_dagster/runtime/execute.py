@@ -44,6 +44,7 @@ def execute(step: Step, context: RunContext) -> StepResult:
     """
     started = time.monotonic()
     try:
+        context = context.on(step.datasource)
         with allowing(context.own_classes):
             rebuild_missing_tables(step, context)
             result = _run(step, context)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from sqlflow_dagster.engines.base import Engine, Session
 from sqlflow_dagster.engines.own_tables import ensure_table
-from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, ObjectKind, ObjectRef
 
 OWNERS_TABLE = "sqlflow_generated_tables"
 
@@ -50,10 +50,16 @@ class GeneratedTable:
 
 
 class GeneratedTables:
-    """The generated tables of a data source."""
+    """The generated tables of a data source.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: Its engine.
+        datasource: Its name.
+    """
+
+    def __init__(self, engine: Engine, datasource: str = DEFAULT_DATASOURCE) -> None:
         self._engine = engine
+        self._datasource = datasource
 
     def record(
         self, table: ObjectRef, *, program: str, time_to_live: timedelta | None = None
@@ -71,7 +77,7 @@ class GeneratedTables:
             with session.transaction():
                 _forget(session, [table])
                 session.connection.execute(sa.insert(_owners).values(row))
-            others = (item for item in _recorded(session) if item.table != table)
+            others = (item for item in self._recorded(session) if item.table != table)
             _drop(session, [item.table for item in others if item.expired(now)])
 
     def found(self) -> list[GeneratedTable]:
@@ -79,15 +85,31 @@ class GeneratedTables:
         with self._engine.session() as session:
             return [
                 _counted(item, session, self._engine)
-                for item in _recorded(session)
+                for item in self._recorded(session)
                 if session.relation_kind(item.table.parts) == "table"
             ]
 
     def drop(self, tables: Collection[ObjectRef]) -> None:
         """Drop generated tables; what is not recorded as one stays."""
         with self._engine.session() as session:
-            known = {item.table for item in _recorded(session)}
+            known = {item.table for item in self._recorded(session)}
             _drop(session, [table for table in sorted(tables) if table in known])
+
+    def _recorded(self, session: Session) -> list[GeneratedTable]:
+        if session.relation_kind((OWNERS_TABLE,)) is None:
+            return []
+        rows = session.connection.execute(sa.select(_owners).order_by(_owners.c.table_name)).all()
+        return [
+            GeneratedTable(
+                table=ObjectRef(ObjectKind.TABLE, row.table_name, self._datasource),
+                program=row.program,
+                made_at=datetime.fromisoformat(row.made_at),
+                expires_at=(
+                    None if row.expires_at is None else datetime.fromisoformat(row.expires_at)
+                ),
+            )
+            for row in rows
+        ]
 
 
 def leftovers(
@@ -110,21 +132,6 @@ def leftovers(
         for item in tables
         if (item.table not in owned or item.expired(now))
         and (older_than is None or now - item.made_at >= older_than)
-    ]
-
-
-def _recorded(session: Session) -> list[GeneratedTable]:
-    if session.relation_kind((OWNERS_TABLE,)) is None:
-        return []
-    rows = session.connection.execute(sa.select(_owners).order_by(_owners.c.table_name)).all()
-    return [
-        GeneratedTable(
-            table=ObjectRef(ObjectKind.TABLE, row.table_name),
-            program=row.program,
-            made_at=datetime.fromisoformat(row.made_at),
-            expires_at=None if row.expires_at is None else datetime.fromisoformat(row.expires_at),
-        )
-        for row in rows
     ]
 
 

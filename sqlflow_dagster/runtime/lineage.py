@@ -1,5 +1,7 @@
 """Where the columns come from that a step writes, with the columns that the tables really have."""
 
+from itertools import groupby
+
 from sqlflow_dagster.engines.base import Session
 from sqlflow_dagster.graph.columns import Lineage
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef, model_ref
@@ -50,13 +52,15 @@ def outside_columns(program: Program, context: RunContext) -> dict[ObjectRef, li
 
     What is not there is left out.
     """
-    with context.engine.session() as session:
-        tables = {
-            ref: columns
-            for ref in sorted(program.inputs)
-            if ref.kind is ObjectKind.TABLE and (columns := session.columns(ref.parts)) is not None
-        }
-    found = {ref: [column.name for column in columns] for ref, columns in tables.items()}
+    found: dict[ObjectRef, list[str]] = {}
+    tables = (ref for ref in program.inputs if ref.kind is ObjectKind.TABLE)
+    inputs = sorted(tables, key=lambda ref: (ref.datasource, ref.name))
+    for datasource, refs in groupby(inputs, key=lambda ref: ref.datasource):
+        with context.on(datasource).engine.session() as session:
+            for ref in refs:
+                columns = session.columns(ref.parts)
+                if columns is not None:
+                    found[ref] = [column.name for column in columns]
     for (ref, version), sources in ModelInputs.stored(program.steps, context).sources.items():
         if version is None and ref in program.inputs:
             found[ref] = list(dict.fromkeys(source.column for source in sources))

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -115,6 +115,7 @@ class _Run:
     observer: Observer
     concurrent: int
     waiting: dict[int, Step]
+    datasources: Mapping[str, str] = field(default_factory=dict)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     running: dict[int, _Running] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
@@ -130,6 +131,7 @@ def run_program(
     models: ModelSettings | None = None,
     steps: frozenset[int] | None = None,
     concurrent: int | None = None,
+    datasources: Mapping[str, str] | None = None,
 ) -> RunSummary:
     """Run a program's steps, as many at once as their dependencies and ``concurrent`` allow.
 
@@ -140,6 +142,7 @@ def run_program(
         models: Where models are kept; by default in the data source itself.
         steps: The indexes of the steps to run; None for all.
         concurrent: The most steps at once; None for :func:`max_concurrent`.
+        datasources: The URLs of the data sources that statements may name, by their names.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed; every process has ended by then and no table is half written.
@@ -152,6 +155,7 @@ def run_program(
         observer=observer,
         concurrent=concurrent or max_concurrent(),
         waiting={step.index: step for step in chosen},
+        datasources=datasources or {},
     )
     with _stopped_at_the_end(run):
         while run.waiting or run.running:
@@ -195,6 +199,7 @@ def _spawn(step: Step, run: _Run) -> _Running:
         step=step,
         datasource=run.datasource,
         models=run.models,
+        datasources=run.datasources,
         program=run.program.name,
         run_id=run.run_id,
         threads=threads_per_step(run.concurrent),

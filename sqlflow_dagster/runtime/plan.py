@@ -136,12 +136,16 @@ def _writers(program: Program) -> dict[ObjectRef, list[int]]:
 def _missing(program: Program, context: RunContext) -> frozenset[ObjectRef]:
     """The tables and models that the program makes and that are not there now."""
     made = {write.ref for step in program.steps for write in step.effects.writes}
-    with context.engine.session() as session:
-        tables = {
-            ref
-            for ref in made
-            if ref.kind is ObjectKind.TABLE and session.relation_kind(ref.parts) is None
-        }
+    tables = set()
+    for datasource in {ref.datasource for ref in made if ref.kind is ObjectKind.TABLE}:
+        with context.on(datasource).engine.session() as session:
+            tables |= {
+                ref
+                for ref in made
+                if ref.kind is ObjectKind.TABLE
+                and ref.datasource == datasource
+                and session.relation_kind(ref.parts) is None
+            }
     models = {
         ref
         for ref in made

@@ -7,7 +7,7 @@ from sqlflow_dagster.codes import Code
 from sqlflow_dagster.engines.base import Engine, Session
 from sqlflow_dagster.errors import Diagnostic, TerminalError, did_you_mean
 from sqlflow_dagster.graph.effects import Mode
-from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.lang.statements import TemporaryTableStatement
 from sqlflow_dagster.runtime.context import RunContext
@@ -117,12 +117,14 @@ def _not_there(wanted: Mapping[ObjectRef, Step], context: RunContext) -> dict[Ob
         if ref.kind is ObjectKind.MODEL and not context.models.versions(ref.name)
     }
     tables = {ref: step for ref, step in wanted.items() if ref.kind is ObjectKind.TABLE}
-    for settings in {step.settings for step in tables.values()}:
-        with context.engine.session(prefix=settings) as session:
+    for datasource, settings in {(step.datasource, step.settings) for step in tables.values()}:
+        engine = context.on(datasource).engine
+        with engine.session(prefix=settings) as session:
             missing |= {
                 ref: step
                 for ref, step in tables.items()
-                if step.settings == settings and not _has_table(ref, session, context.engine)
+                if (step.datasource, step.settings) == (datasource, settings)
+                and not _has_table(ref, session, engine)
             }
     return missing
 
@@ -141,20 +143,15 @@ def _has_table(ref: ObjectRef, session: Session, engine: Engine) -> bool:
 def _diagnostics(
     missing: Mapping[ObjectRef, Step], program: Program, context: RunContext
 ) -> list[Diagnostic]:
-    engine = context.engine
     makers = {ref: step for step in program.steps for ref in step.writes}
-    names: dict[ObjectKind, list[str]] = {ObjectKind.TABLE: [], ObjectKind.MODEL: []}
-    if missing:
-        with engine.session() as session:
-            tables = session.tables()
-        names[ObjectKind.TABLE] = [
-            ".".join(part for part in name if part != engine.default_schema) for name in tables
-        ]
-        names[ObjectKind.MODEL] = context.models.names()
+    names: dict[tuple[ObjectKind, str], list[str]] = {}
     found = []
     for ref, step in sorted(missing.items(), key=lambda item: (item[1].index, item[0])):
         maker = makers.get(ref)
-        hint = did_you_mean(ref.name, names[ref.kind])
+        engine = context.on(ref.datasource).engine
+        if (ref.kind, ref.datasource) not in names:
+            names[ref.kind, ref.datasource] = _names_there(ref.kind, engine, context)
+        hint = did_you_mean(ref.name, names[ref.kind, ref.datasource])
         if maker is not None:
             hint = f"{maker.statement.span} makes it; run that first"
         elif hint is None:
@@ -162,12 +159,25 @@ def _diagnostics(
         found.append(
             Diagnostic(
                 code=Code.MISSING_INPUT,
-                message=f"there is no {ref.kind} {ref.name!r} in the data source",
+                message=f"there is no {ref.kind} {ref.name!r} in the data source{_named(ref)}",
                 span=_place(ref, step),
                 hint=hint,
             )
         )
     return found
+
+
+def _names_there(kind: ObjectKind, engine: Engine, context: RunContext) -> list[str]:
+    """What the models, or the tables of a data source, are called."""
+    if kind is ObjectKind.MODEL:
+        return context.models.names()
+    with engine.session() as session:
+        tables = session.tables()
+    return [".".join(part for part in name if part != engine.default_schema) for name in tables]
+
+
+def _named(ref: ObjectRef) -> str:
+    return "" if ref.datasource == DEFAULT_DATASOURCE else f" {ref.datasource!r}"
 
 
 def _place(ref: ObjectRef, step: Step) -> Span | None:

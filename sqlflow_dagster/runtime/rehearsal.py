@@ -112,6 +112,23 @@ def rehearse(
         return []
     models = ModelInputs.stored(chosen, context)
     problems: dict[int, list[Diagnostic]] = {}
+    for datasource in dict.fromkeys(step.datasource for step in chosen):
+        there = [step for step in chosen if step.datasource == datasource]
+        known = ModelInputs(dict(models.sources))
+        known.forget(_trained_elsewhere(chosen, datasource))
+        _rehearse_on(there, context.on(datasource), known, problems, made)
+    said = set(program.diagnostics)
+    return [item for _, found in sorted(problems.items()) for item in found if item not in said]
+
+
+def _rehearse_on(
+    chosen: Sequence[Step],
+    context: RunContext,
+    models: ModelInputs,
+    problems: dict[int, list[Diagnostic]],
+    made: frozenset[ObjectRef],
+) -> None:
+    """Check the statements of one data source."""
     with _session_before(chosen[0], context) as session:
         for step in chosen:
             if refused := _alone(step, session, context):
@@ -132,8 +149,17 @@ def rehearse(
         )
         if context.engine.transactional_ddl:
             _rehearse_all(chosen, rehearsal)
-    said = set(program.diagnostics)
-    return [item for _, found in sorted(problems.items()) for item in found if item not in said]
+
+
+def _trained_elsewhere(steps: Sequence[Step], datasource: str) -> frozenset[ObjectRef]:
+    """The models that statements of other data sources train: what they will want is told when they run."""
+    return frozenset(
+        ref
+        for step in steps
+        if step.datasource != datasource
+        for ref in step.writes
+        if ref.kind is ObjectKind.MODEL
+    )
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def run_transaction(step: Step, statement: TransactionStatement, context: RunCon
     """Run what stands between BEGIN and COMMIT, all of it or nothing."""
     # Known as ours before they are there, see GeneratedTables.
     for table in statement.kept:
-        GeneratedTables(context.engine).record(
+        GeneratedTables(context.engine, step.datasource).record(
             step.names.table(table.parts), program=context.program
         )
     with context.engine.session(prefix=step.prefix) as session:

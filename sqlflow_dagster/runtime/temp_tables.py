@@ -14,7 +14,7 @@ def run_temporary_table(
 ) -> StepResult:
     """Compute a SELECT into its generated table, which appears whole or not at all."""
     # Known as ours before it is there: what is half-way when the process dies can be told from a user's.
-    owners = GeneratedTables(context.engine)
+    owners = GeneratedTables(context.engine, step.datasource)
     (write,) = step.effects.writes
     owners.record(write.ref, program=context.program, time_to_live=statement.time_to_live)
     with context.engine.session(prefix=step.prefix) as session:

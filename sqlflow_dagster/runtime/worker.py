@@ -5,7 +5,8 @@ This module is what a fork server preloads: it imports what every step needs and
 
 import signal
 import traceback
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import TypeAlias
 
@@ -27,6 +28,7 @@ class Job:
         step: The step.
         datasource: The data source's URL.
         models: Where models are kept.
+        datasources: The URLs of the data sources that statements may name, by their names.
         program: The program's name.
         run_id: Of the run.
         threads: How many threads a library may use.
@@ -40,6 +42,7 @@ class Job:
     run_id: str
     threads: int
     external_programs: tuple[str, ...] = ()
+    datasources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,7 @@ def run_job(job: Job, parent: Connection) -> None:
         context = open_context(
             job.datasource,
             models=job.models,
+            datasources=job.datasources,
             program=job.program,
             run_id=job.run_id,
             threads=job.threads,
