@@ -26,7 +26,7 @@ class Example:
     sql: str
 
     def compiled(self) -> Program:
-        return compile_program(self.sql, variables=VARIABLES)
+        return compile_program(self.sql, variables=VARIABLES, datasources={"pg": "postgres"})
 
     @property
     def needs_torch(self) -> bool:
