@@ -26,7 +26,7 @@ class Example:
     sql: str
 
     def compiled(self) -> Program:
-        return compile_program(self.sql, variables=VARIABLES, datasources={"pg": "postgres"})
+        return compile_program(self.sql, variables=VARIABLES, datasources={"archive": "sqlite"})
 
     @property
     def needs_torch(self) -> bool:
@@ -63,7 +63,12 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
     program = re.search(r"^```python\n# extract.py\n(.*?)^```$", PAGE, re.M | re.S)
     assert program is not None
     (folder / "extract.py").write_text(program[1])
-    return open_context(url, threads=1, external_programs=(str(folder / "extract.py"),))
+    return open_context(
+        url,
+        datasources={"archive": f"sqlite:///{folder / 'archive.db'}"},
+        threads=1,
+        external_programs=(str(folder / "extract.py"),),
+    )
 
 
 @ALL
