@@ -123,8 +123,6 @@ def test_rows_are_the_first_ones_with_their_keys(
     assert found.rows.column("id").to_pylist() == list(range(5))
     with pytest.raises(TerminalError, match="'nr'"):
         model.explain(rows, ExplainRequest(keys=["nr"]), explainer)
-    with pytest.raises(TerminalError, match="gives none"):
-        model.explain(rows.slice(0, 0), None, explainer)
 
 
 @pytest.mark.parametrize("estimator", ["GaussianNB", "xgboost.XGBRFClassifier"])

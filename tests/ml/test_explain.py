@@ -303,6 +303,8 @@ def test_gains_of_splits_are_those_of_the_library(parse: Parse, people: pa.Table
     model = train(parse, "xgboost.gbtree", people, "bought")
     found = splits_table(model.trained, model.manifest.features, "xgboost.gbtree")
     assert found.column_names == ["feature", "fscore", "gain", "cover"]
+    gains = found.column("gain").to_pylist()
+    assert gains == sorted(gains, reverse=True)
     place = model.manifest.features.columns.index("age")
     booster = model.trained.booster  # type: ignore[attr-defined]
     [row] = [row for row in found.to_pylist() if row["feature"] == "age"]

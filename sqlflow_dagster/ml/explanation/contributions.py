@@ -120,7 +120,7 @@ def row_explanation(
     shown = _of_shown_output(contributions, outputs)
     return Explanation(
         rows=rows_table(contributions, outputs, keys),
-        png=draw(contributions, shown, outputs, request.plot, label=manifest.label.name),
+        png=draw(contributions, shown, outputs, request.plot, label=manifest.label),
         details={
             "explainer": str(explainer),
             "contributions add up to": total,

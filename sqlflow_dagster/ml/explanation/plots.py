@@ -15,6 +15,7 @@ import pyarrow as pa
 from sqlflow_dagster.errors import TerminalError, did_you_mean
 from sqlflow_dagster.ml.explanation.columns import ColumnContributions
 from sqlflow_dagster.ml.explanation.outputs import Outputs
+from sqlflow_dagster.ml.features.spec import LabelSpec
 from sqlflow_dagster.ml.tasks import FloatArray
 from sqlflow_dagster.source import Span
 
@@ -113,7 +114,7 @@ def draw(
     outputs: Outputs | None,
     settings: PlotSettings,
     *,
-    label: str,
+    label: LabelSpec,
 ) -> bytes:
     """Draw contributions as PNG, at most 100 KB.
 
@@ -141,10 +142,12 @@ def draw(
     )
     kind = settings.plot_type.lower()
     kind = _ALIASES.get(kind, kind)
-    title = f"What drives {label}"
+    title = f"What drives {label.name}"
     if outputs is not None and kind != "bar":
         first = names[0] if outputs.chosen is None else "the one predicted"
         title += f" ({outputs.name.removeprefix('explained_')}: {first})"
+    elif outputs is None and len(label.classes) == 2:
+        title += f" (class: {_short(str(label.classes[1]))})"
     if len(total) > len(chosen):
         title += f" ({len(total) - len(chosen)} more not shown)"
     return _png(picture, _DRAW[kind], title)
@@ -234,10 +237,14 @@ def _dot(axes: "Axes", picture: _Picture) -> None:
     for index in range(len(picture.names)):
         points, colors = picture.values[rows, index], _ranks(picture.amounts[rows, index])
         heights = index + _spread(points)
-        if colors is None:
-            axes.scatter(points, heights, c=_GREY, **look)  # type: ignore[arg-type]
-        else:
-            axes.scatter(points, heights, c=colors, cmap=_COLORS, vmin=0, vmax=1, **look)  # type: ignore[arg-type]
+        grey = np.ones(len(points), np.bool_) if colors is None else np.isnan(colors)
+        axes.scatter(points[grey], heights[grey], c=_GREY, **look)  # type: ignore[arg-type]
+        if colors is not None:
+            axes.scatter(
+                *(points[~grey], heights[~grey]),
+                c=colors[~grey],
+                **(look | {"cmap": _COLORS, "vmin": 0, "vmax": 1}),  # type: ignore[arg-type]
+            )
     axes.axvline(0, color=_INK, linewidth=0.8)
     axes.set_xlabel("contribution (blue: low value of the column, red: high)", color=_INK)
 
@@ -298,11 +305,12 @@ def _evenly(rows: int, most: int) -> npt.NDArray[np.int64]:
 
 
 def _ranks(amounts: FloatArray) -> FloatArray | None:
-    """The place of each value among all, from 0 to 1, so that one outlier takes no colour away."""
+    """The place of each value among all, from 0 to 1, so that one outlier takes no colour away; NaN of NaN."""
     known = np.unique(amounts[~np.isnan(amounts)])
     if len(known) < 2:
         return None
-    return np.searchsorted(known, np.nan_to_num(amounts, nan=known[0])) / (len(known) - 1)
+    ranks = np.searchsorted(known, np.nan_to_num(amounts, nan=known[0])) / (len(known) - 1)
+    return np.where(np.isnan(amounts), np.nan, ranks)
 
 
 def _spread(points: FloatArray) -> FloatArray:

@@ -55,7 +55,7 @@ class SplitExplainer:
 
 
 def splits_table(trained: TrainedModel, spec: FeatureSpec, estimator: str) -> pa.Table:
-    """``feature``, ``fscore`` and the mean ``gain`` and ``cover`` of a split, the most gain first.
+    """``feature``, ``fscore`` and the mean ``gain`` and ``cover`` of a split, the greatest gain first.
 
     A split on a CROSS counts for its columns in equal parts.
 
@@ -75,7 +75,7 @@ def splits_table(trained: TrainedModel, spec: FeatureSpec, estimator: str) -> pa
         if total not in sums:
             continue
         data[mean] = sums[total] / np.maximum(sums["fscore"], np.finfo(np.float64).tiny)
-    order = np.argsort(-sums["total_gain"], kind="stable")
+    order = np.argsort(-data["gain"], kind="stable")
     return pa.table({name: values[order] for name, values in data.items()})
 
 
