@@ -91,11 +91,23 @@ def _shown(span: Span) -> tuple[str, str]:
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A hint that names the known names nearest to ``name``; None where nothing is near.
 
-    Case does not count for nearness; the known spelling is shown.
+    Case does not count for nearness, nor does what two names have in common up to a dot: ``train.seed`` is
+    not near ``train.depth``. The known spelling is shown.
     """
     spelling = {item.lower(): item for item in known}
-    near = get_close_matches(name.lower(), spelling, n=3, cutoff=0.6)
+    folded = name.lower()
+    family = folded[: folded.rfind(".") + 1]
+    candidates = [
+        item
+        for item in spelling
+        if not (family and item.startswith(family))
+        or get_close_matches(folded[len(family) :], [item[len(family) :]], cutoff=_NEAR)
+    ]
+    near = get_close_matches(folded, candidates, n=3, cutoff=_NEAR)
     return f"did you mean {' or '.join(repr(spelling[item]) for item in near)}?" if near else None
+
+
+_NEAR = 0.6
 
 
 class SqlflowError(Exception):

@@ -123,6 +123,8 @@ def test_a_diagnostic_without_a_place() -> None:
         ("boosted", "did you mean 'booster' or 'boost'?"),
         ("XGB.tre", "did you mean 'xgb.tree'?"),
         ("quux", None),
+        ("xgb.forest", None),
+        ("xgb.tere", "did you mean 'xgb.tree'?"),
     ],
 )
 def test_did_you_mean(name: str, expected: str | None) -> None:

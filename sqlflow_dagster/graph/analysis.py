@@ -26,7 +26,7 @@ from sqlflow_dagster.graph.functions import Functions
 from sqlflow_dagster.graph.judge import judged
 from sqlflow_dagster.graph.keyword_effects import keyword_effects, set_effects
 from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, Names, ObjectRef, model_ref
-from sqlflow_dagster.graph.procedures import Procedures
+from sqlflow_dagster.graph.procedures import Procedures, block_effects
 from sqlflow_dagster.graph.queries import UNKNOWN_SHAPE, query_shape
 from sqlflow_dagster.graph.resources import ANNOTATION
 from sqlflow_dagster.graph.sql_effects import sql_effects
@@ -223,6 +223,7 @@ def _plain_statement(span: Span, state: _Analysis) -> None:
     effects = (
         (declared_effects(span, state.names) if state.annotated else None)
         or keyword_effects(sql)
+        or block_effects(sql, state.names)
         or _parsed_effects(sql, state.names)
     )
     if isinstance(effects, Rejection):

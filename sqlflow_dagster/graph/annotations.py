@@ -32,7 +32,7 @@ _OPTION = re.compile(
 )
 _STEP_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
-_PART = r'(?:"(?:[^"]|"")+"|[^\W\d]\w*)'
+_PART = r'(?:"(?:[^"]|"")+"|`(?:[^`]|``)+`|[^\W\d]\w*)'
 _NAME = rf"{_PART}(?:\.{_PART})*"
 _LIST = rf"{_NAME}(?:\s*,\s*{_NAME})*"
 _SEPARATORS = " \t,;"
@@ -218,9 +218,13 @@ def _comments(statement: Span) -> Iterator[re.Match[str]]:
 
 def _ref(text: str, names: Names) -> ObjectRef:
     parts = _PARTS.findall(text)
+    quoted = [part[0] in '"`' for part in parts]
     return names.table(
-        [part[1:-1].replace('""', '"') if part[0] == '"' else part for part in parts],
-        quoted=[part[0] == '"' for part in parts],
+        [
+            part[1:-1].replace(part[0] * 2, part[0]) if in_quotes else part
+            for part, in_quotes in zip(parts, quoted, strict=True)
+        ],
+        quoted=quoted,
     )
 
 

@@ -11,13 +11,14 @@ from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic
 from sqlflow_dagster.graph.columns import bare
 from sqlflow_dagster.lang.expressions import (
-    Binary,
     Call,
+    Chain,
     Expression,
     ListExpression,
     Literal,
     Name,
     Unary,
+    chain,
     expression_text,
 )
 from sqlflow_dagster.source import Span
@@ -28,6 +29,7 @@ SUM = "SUM"
 AGGREGATES = (SUM, "AVG", "MIN", "MAX", "COUNT")
 COMPARISONS = ("<=", ">=", "=")
 _OTHER_COMPARISONS = frozenset({"<", ">", "!="})
+_ARITHMETIC = frozenset({"+", "-", "*", "/"})
 _LOGIC = frozenset({"AND", "OR", "NOT"})
 _IN_THE_SELECT = "compute it as a column of the SELECT"
 _JOINED = re.compile(r"[-/]")
@@ -138,18 +140,17 @@ def linear_form(expression: Expression, variable: str) -> LinearForm:
             return _column(Name(name=bare(name), span=expression.span), variable)
         case Unary(operator="-", operand=operand):
             return linear_form(operand, variable).times(Literal(value=-1))
-        case Binary(operator="+", left=left, right=right):
-            return linear_form(left, variable).plus(linear_form(right, variable))
-        case Binary(operator="-", left=left, right=right):
-            subtracted = linear_form(right, variable).times(Literal(value=-1))
-            return linear_form(left, variable).plus(subtracted)
-        case Binary(operator="*"):
-            return _product(expression, variable)
-        case Binary(operator="/"):
-            return _quotient(expression, variable)
+        case Chain(first=first, rest=rest):
+            misplaced = next((sign for sign, _ in rest if sign not in _ARITHMETIC), None)
+            if misplaced is not None:
+                raise _misplaced(expression, misplaced)
+            form = linear_form(first, variable)
+            for operator, operand in rest:
+                form = _connected(form, operator, operand, expression, variable)
+            return form
         case Call():
             return _aggregate(expression, variable)
-        case Binary(operator=operator) | Unary(operator=operator):
+        case Unary(operator=operator):
             raise _misplaced(expression, operator)
 
 
@@ -182,8 +183,8 @@ def of_the_row(expression: Expression) -> bool:
             return True
         case Unary(operand=operand):
             return of_the_row(operand)
-        case Binary(left=left, right=right):
-            return of_the_row(left) or of_the_row(right)
+        case Chain(operands=operands):
+            return any(map(of_the_row, operands))
         case _:
             return False
 
@@ -192,10 +193,7 @@ def _leaves(expression: Expression) -> Iterator[Expression]:
     match expression:
         case Unary(operand=operand):
             yield from _leaves(operand)
-        case Binary(left=left, right=right):
-            yield from _leaves(left)
-            yield from _leaves(right)
-        case Call(arguments=items) | ListExpression(items=items):
+        case Chain(operands=items) | Call(arguments=items) | ListExpression(items=items):
             for item in items:
                 yield from _leaves(item)
         case _:
@@ -208,28 +206,41 @@ def _column(name: Name, variable: str) -> LinearForm:
     return LinearForm(constant=name)
 
 
-def _product(expression: Binary, variable: str) -> LinearForm:
-    left, right = linear_form(expression.left, variable), linear_form(expression.right, variable)
+def _connected(
+    left: LinearForm, operator: str, operand: Expression, whole: Expression, variable: str
+) -> LinearForm:
+    """A form connected with one more operand of ``whole``."""
+    match operator:
+        case "+":
+            return left.plus(linear_form(operand, variable))
+        case "-":
+            return left.plus(linear_form(operand, variable).times(Literal(value=-1)))
+        case "*":
+            return _product(left, linear_form(operand, variable), whole, variable)
+        case _:
+            return _quotient(left, linear_form(operand, variable), whole, variable)
+
+
+def _product(left: LinearForm, right: LinearForm, whole: Expression, variable: str) -> LinearForm:
     if not left.has_variable:
         return right.times(left.constant)
     if not right.has_variable:
         return left.times(right.constant)
     message = f"the variable {variable!r} is multiplied by itself: this is not linear"
-    raise NotLinearError(message, expression)
+    raise NotLinearError(message, whole)
 
 
-def _quotient(expression: Binary, variable: str) -> LinearForm:
-    divisor = linear_form(expression.right, variable)
+def _quotient(
+    left: LinearForm, divisor: LinearForm, whole: Expression, variable: str
+) -> LinearForm:
     if divisor.has_variable:
         message = f"the variable {variable!r} stands in a denominator: this is not linear"
         hint = "multiply both sides of the constraint by the denominator"
-        raise NotLinearError(message, expression, hint)
+        raise NotLinearError(message, whole, hint)
     if divisor.constant == ZERO:
-        raise NotLinearError("this is divided by zero", expression)
-    inverse = _calculated("/", ONE, divisor.constant)
-    left = linear_form(expression.left, variable)
+        raise NotLinearError("this is divided by zero", whole)
     if left.has_variable:
-        return left.times(inverse)
+        return left.times(_calculated("/", ONE, divisor.constant))
     return LinearForm(constant=_calculated("/", left.constant, divisor.constant))
 
 
@@ -264,9 +275,9 @@ def _calls(expression: Expression) -> Iterator[Call]:
             yield expression
         case Unary(operand=operand):
             yield from _calls(operand)
-        case Binary(left=left, right=right):
-            yield from _calls(left)
-            yield from _calls(right)
+        case Chain(operands=operands):
+            for operand in operands:
+                yield from _calls(operand)
         case _:
             return
 
@@ -300,7 +311,7 @@ def _times(left: Expression, right: Expression) -> Expression:
 
 def _calculated(operator: str, left: Expression, right: Expression) -> Expression:
     """Two expressions connected, or the number that it is."""
-    whole = Binary(operator=operator, left=left, right=right)
+    whole = chain(left, [(operator, right)])
     match left, right:
         case Literal(value=int() | float() as first), Literal(value=int() | float() as second):
             pass

@@ -17,7 +17,14 @@ from sqlflow_dagster.graph.linear_forms import (
     linear_form,
     of_the_row,
 )
-from sqlflow_dagster.lang.expressions import Binary, Expression, Literal, Name, expression_text
+from sqlflow_dagster.lang.expressions import (
+    PRECEDENCE,
+    Chain,
+    Expression,
+    Literal,
+    Name,
+    expression_text,
+)
 from sqlflow_dagster.lang.statements import (
     Attribute,
     Constraint,
@@ -300,18 +307,9 @@ def _objective(expression: Expression, variable: str) -> LinearForm:
 
 def _constraint(constraint: Constraint, variable: str) -> LinearConstraint:
     expression = constraint.expression
-    operator = expression.operator if isinstance(expression, Binary) else ""
-    if operator in {"<", ">", "!="}:
-        message = f"{operator} has no bound that is reached: a constraint compares with <=, >= or ="
-        hint = f"write {operator}=" if operator != "!=" else None
-        raise NotLinearError(message, expression, hint)
-    if not isinstance(expression, Binary) or operator not in COMPARISONS:
-        if operator in {"AND", "OR"}:
-            linear_form(expression, variable)  # Says why it cannot be.
-        message = "a constraint compares two expressions with <=, >= or ="
-        raise NotLinearError(message, expression)
-    right = linear_form(expression.right, variable).times(Literal(value=-1))
-    form = linear_form(expression.left, variable).plus(right)
+    first, operator, bound = _compared(expression, variable)
+    right = linear_form(bound, variable).times(Literal(value=-1))
+    form = linear_form(first, variable).plus(right)
     if not form.has_variable:
         raise NotLinearError(f"the variable {variable!r} is not in this constraint", expression)
     group = bare(constraint.group_by.parts[-1]) if constraint.group_by is not None else None
@@ -327,3 +325,21 @@ def _constraint(constraint: Constraint, variable: str) -> LinearConstraint:
         text=expression_text(expression) + (f" GROUP BY {group}" if group else ""),
         span=extent(expression),
     )
+
+
+def _compared(expression: Expression, variable: str) -> tuple[Expression, str, Expression]:
+    """The two sides of a comparison and its operator."""
+    match expression:
+        case Chain(rest=((("<" | ">" | "!=") as operator, _),)):
+            message = (
+                f"{operator} has no bound that is reached: a constraint compares with <=, >= or ="
+            )
+            hint = f"write {operator}=" if operator != "!=" else None
+            raise NotLinearError(message, expression, hint)
+        case Chain(first=first, rest=((operator, bound),)) if operator in COMPARISONS:
+            return first, operator, bound
+        case Chain() if expression.strength <= PRECEDENCE["="]:
+            linear_form(expression, variable)  # Says why it cannot be.
+        case _:
+            pass
+    raise NotLinearError("a constraint compares two expressions with <=, >= or =", expression)

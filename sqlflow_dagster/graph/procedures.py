@@ -1,7 +1,8 @@
-"""What procedures of a program do when they are called.
+"""What procedures of a program do when they are called, and blocks of statements where they stand.
 
 A procedure does nothing where it is created; its statements run where it is called. A CALL of a procedure
-whose every statement is understood does what these do; any other CALL may do anything.
+whose every statement is understood does what these do; any other CALL may do anything. So it is with a block
+``BEGIN … END`` outside a procedure, and with Flink's ``EXECUTE STATEMENT SET BEGIN … END``.
 """
 
 import re
@@ -24,7 +25,15 @@ _CREATE = re.compile(
 # A query among the arguments would read something itself.
 _CALL = re.compile(rf"CALL\s+{_NAME}\s*(?:\((?!.*\bSELECT\b).*\))?\s*\Z", re.IGNORECASE | re.DOTALL)
 _QUOTED_BODY = re.compile(r"\$(\w*)\$(?P<body>.*?)\$\1\$", re.DOTALL)
-_BLOCK = re.compile(r"\bBEGIN\b(?P<body>.*)\bEND\b[^;]*;?\s*\Z", re.IGNORECASE | re.DOTALL)
+_BLOCK = re.compile(
+    r"\bBEGIN\b(?:\s+STATEMENT\s+SET\s*;)?(?P<body>.*)\bEND\b[^;]*;?\s*\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+_SELECT = re.compile(r"SELECT\b", re.IGNORECASE)
+_STANDS_ALONE = re.compile(
+    r"(?:(?P<set>EXECUTE|(?P<explain>EXPLAIN)\b[\w\s,]*?)\s+STATEMENT\s+SET\s+)?BEGIN\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -44,6 +53,20 @@ class Procedures:
             return None
         call = _CALL.match(sql)
         return None if call is None else self.known.get(_ref(call["name"], names))
+
+
+def block_effects(sql: str, names: Names) -> Effects | None:
+    """What a block of statements does: anything, where one in it is not understood.
+
+    None for any other statement, and for a set of INSERTs that is not understood: its words tell its tables.
+    """
+    block = _STANDS_ALONE.match(sql)
+    if block is None or _BLOCK.search(sql) is None:
+        return None
+    done = _body_effects(sql, names)
+    if block["explain"] is not None:
+        return None if done is None else Effects(reads=done.reads)
+    return done or (None if block["set"] else Effects(barrier=True))
 
 
 def _ref(name: str, names: Names) -> ObjectRef:
@@ -72,7 +95,15 @@ def _body_effects(sql: str, names: Names) -> Effects | None:
         if effects is None:
             tree = parse_sql(statement, names.dialect)
             effects = None if isinstance(tree, Rejection) else sql_effects(tree, names)
-        if effects is None or effects.barrier or effects.session or effects.transaction:
+        if effects is None or _reaches_further(effects):
             return None
+        if effects.writes and _SELECT.match(statement):
+            return None  # SELECT … INTO a variable, or a table: only the engine knows.
         found.append(effects)
     return merged_effects(found)
+
+
+def _reaches_further(effects: Effects) -> bool:
+    """Whether a statement does more than read and write tables: to its session, or to nobody knows what."""
+    edge = effects.transaction is not None
+    return effects.barrier or effects.session or effects.temporary or edge

@@ -170,12 +170,12 @@ def _comment_settings(statement: Span) -> Iterator[_Setting]:
 
 def _name_problem(setting: _Setting, given: set[str]) -> Diagnostic | None:
     if setting.name not in KNOWN:
+        known = [PREFIX + name for name in KNOWN]
         return Diagnostic(
             code=Code.INVALID_ATTRIBUTE,
             message=f"unknown attribute {PREFIX + setting.name!r}",
             span=setting.span,
-            hint=did_you_mean(setting.name, KNOWN)
-            or f"known: {', '.join(PREFIX + name for name in KNOWN)}",
+            hint=did_you_mean(PREFIX + setting.name, known) or f"known: {', '.join(known)}",
         )
     if setting.name in given:
         return Diagnostic(

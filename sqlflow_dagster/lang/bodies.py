@@ -17,13 +17,17 @@ from sqlflow_dagster.lang.lexemes import (
 )
 
 BODY_START = re.compile(
-    r"CREATE\s+(?:OR\s+(?:REPLACE|ALTER)\s+)?(?:DEFINER\s*=\s*\S+\s+)?"
-    r"(?:(?:TEMP|TEMPORARY|AGGREGATE|CONSTRAINT|SECURE|EDITIONABLE|NONEDITIONABLE)\s+)?"
-    r"(PROCEDURE|FUNCTION|TRIGGER|EVENT|RULE|PACKAGE|TYPE\s+BODY|TASK)\b",
+    r"(?:CREATE\s+(?:OR\s+(?:REPLACE|ALTER)\s+)?(?:DEFINER\s*=\s*\S+\s+)?"
+    r"(?:(?:TEMP|TEMPORARY|AGGREGATE|CONSTRAINT|SECURE|EDITIONABLE|NONEDITIONABLE|SQL"
+    r"|AND\s+(?:RESOLVE|COMPILE))\s+)?"
+    r"|ALTER\s+(?=(?:EVENT|TASK|ALERT)\b))"
+    r"(PROCEDURE|FUNCTION|TRIGGER|EVENT|RULE|PACKAGE|TYPE\s+BODY|TASK|ALERT|JAVA|MLE\s+MODULE)\b",
     re.IGNORECASE,
 )
 """A statement that only defines what a later one may run; its group is the kind of thing."""
 
+_COMPOUND = re.compile(r"[^;]*?\bCOMPOUND\s+TRIGGER\b", re.IGNORECASE)
+_WITH = re.compile(r"WITH\b", re.IGNORECASE)
 _LABEL = r"(?:\w+\s*:|<<\s*\w+\s*>>)"
 _LABELLED = re.compile(_LABEL)
 
@@ -115,9 +119,13 @@ class _Body:
         """What is open, innermost last."""
         self._fresh = content
         """Where a statement of the body may start."""
-        # In Oracle, declarations stand before BEGIN, and a package is closed by an END of its own.
+        # In Oracle, declarations stand before BEGIN, and what holds procedures is closed by an END of its own.
         self._declaring = rules.slash_lines and kind in {"PROCEDURE", "FUNCTION"}
-        self._package = rules.slash_lines and kind.startswith(("PACKAGE", "TYPE"))
+        compound = kind == "TRIGGER" and _COMPOUND.match(text, content) is not None
+        self._package = rules.slash_lines and (compound or kind.startswith(("PACKAGE", "TYPE")))
+        # Nor does the semicolon after END close the WITH that declares a function for its query.
+        self._with_functions = rules.slash_lines and _WITH.match(text, content) is not None
+        self._declared = False
 
     def end(self) -> tuple[int, int]:
         text = self._text
@@ -128,13 +136,19 @@ class _Body:
             match found.lastgroup:
                 case None:
                     break
+                case "stop" if self._declared:
+                    self._declared = False
                 case "stop" if not (self._open or self._declaring or self._package):
-                    # Oracle wants the semicolon after END.
-                    return position if self._rules.slash_lines else position - 1, position
+                    # Oracle wants the semicolon after END, and none after a query.
+                    kept = self._rules.slash_lines and not self._with_functions
+                    return position if kept else position - 1, position
                 case "stop":
                     self._fresh = position
                 case "end" if self._open:
-                    self._open.pop()
+                    closing = self._open.pop()
+                    self._declared = (
+                        self._with_functions and closing.holds_statements and not self._open
+                    )
                 case "end":
                     self._package = False
                 case "open":

@@ -1,12 +1,13 @@
 """Tokens of a machine-learning clause.
 
 The rules are the clause's own, the same in every dialect: a word may hold dots, slashes, colons and
-dashes (``reg:squarederror``, ``registry/image:tag/Class``), a string stands in single or double quotes.
+dashes (``reg:squarederror``, ``registry/image:tag/Class``), a string stands in single or double quotes, a name may stand in backticks too.
 """
 
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Self
 
 from sqlflow_dagster.lang.scanner import CLAUSE_STRING, TEMPLATE
 from sqlflow_dagster.source import Source, Span
@@ -47,12 +48,36 @@ class Token:
         if self.kind is not TokenKind.STRING:
             return self.text
         quote, inner = self.text[0], self.text[1:-1]
-        return _ESCAPE.sub(lambda match: _unescaped(match, quote), inner)
+        if quote == "`":
+            value = inner.replace("``", "`")
+        else:
+            value = _ESCAPE.sub(lambda match: _unescaped(match, quote), inner)
+        return QuotedTemplate(value, self.text) if _TEMPLATE.search(inner) else value
 
     def __str__(self) -> str:
         return "the end of the statement" if self.kind is TokenKind.END else f"'{self.text}'"
 
 
+class QuotedTemplate(str):
+    """A text in quotes that holds a template: what is filled in may need the quotes.
+
+    Attributes:
+        written: The text as written, with its quotes.
+    """
+
+    written: str
+
+    def __new__(cls, text: str, written: str) -> Self:
+        """The text, and how it is written."""
+        self = super().__new__(cls, text)
+        self.written = written
+        return self
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (str(self), self.written)
+
+
+_TEMPLATE = re.compile(TEMPLATE)
 _ESCAPE = re.compile(r"""\\(.)|(["'])\2""", re.DOTALL)
 
 
@@ -75,7 +100,7 @@ _WHOLE_WORD = re.compile(_WORD)
 
 def is_word(text: str) -> bool:
     """Whether a text is one word of the clause, without quotes."""
-    return _WHOLE_WORD.fullmatch(text) is not None
+    return not isinstance(text, QuotedTemplate) and _WHOLE_WORD.fullmatch(text) is not None
 
 
 def tokenize_clause(source: Source, start: int, end: int) -> list[Token]:

@@ -75,7 +75,7 @@ LEXIS: dict[str, Lexis] = {
         backticks=True,
         executable_comments=True,
         delimiter_command=True,
-        scripts=(r"BEGIN\s+NOT\s+ATOMIC",),
+        scripts=(r"BEGIN\s+NOT\s+ATOMIC", *_LOOPS),
     ),
     "hive": Lexis(
         sqlglot="hive", backslash_strings=True, double_quoted_strings=True, backticks=True
@@ -96,7 +96,7 @@ LEXIS: dict[str, Lexis] = {
         line_comments=("--", "/(?<![:/]/)/"),
         backslash_strings=True,
         dollar_quotes=True,
-        scripts=("BEGIN", "DECLARE", *_LOOPS),
+        scripts=("BEGIN", "DECLARE", r"WITH\s+\w+\s+AS\s+PROCEDURE", *_LOOPS),
     ),
     "bigquery": Lexis(
         sqlglot="bigquery",
@@ -112,9 +112,21 @@ LEXIS: dict[str, Lexis] = {
     ),
     # sqlglot knows none of these three. Each is parsed by the dialect that reads most of its SQL.
     "calcite": Lexis(sqlglot="trino"),
-    "flink": Lexis(sqlglot="drill", backticks=True),
+    "flink": Lexis(
+        sqlglot="drill",
+        backticks=True,
+        scripts=(
+            r"(?:EXECUTE|EXPLAIN(?:\s+[\w,]+)*?)\s+STATEMENT\s+SET",
+            r"COMPILE\s+(?:AND\s+EXECUTE\s+)?PLAN",
+            r"BEGIN\s+STATEMENT\s+SET",
+        ),
+    ),
     "maxcompute": Lexis(
-        sqlglot="hive", backslash_strings=True, double_quoted_strings=True, backticks=True
+        sqlglot="hive",
+        backslash_strings=True,
+        double_quoted_strings=True,
+        backticks=True,
+        scripts=("FUNCTION",),
     ),
 }
 

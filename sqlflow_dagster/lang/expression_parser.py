@@ -8,17 +8,17 @@ from typing import TypeVar
 
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, did_you_mean
-from sqlflow_dagster.lang.clause_lexer import Token, TokenKind
+from sqlflow_dagster.lang.clause_lexer import QuotedTemplate, Token, TokenKind
 from sqlflow_dagster.lang.expressions import (
     PRECEDENCE,
     UNARY_PRECEDENCE,
-    Binary,
     Call,
     Expression,
     ListExpression,
     Literal,
     Name,
     Unary,
+    chain,
 )
 from sqlflow_dagster.lang.statements import QualifiedName
 
@@ -122,14 +122,20 @@ class ExpressionParser:
 
     def qualified_name(self, wanted: str) -> QualifiedName:
         """``a.b.c``, where a quoted part is one part whatever it holds."""
-        first = self.word(wanted)
+        return self._dotted(self.word(wanted))
+
+    def _dotted(self, first: Token) -> QualifiedName:
+        """The name that starts with a word or a string, and the parts that follow after dots."""
         parts, last = _name_parts(first), first
-        while self.current.text == "." and self.current.span.start == last.span.end:
+        while self._dot_follows(last):
             self.advance()
             last = self.word("a name after '.'")
             parts += _name_parts(last)
         span = first.span.source.span(first.span.start, last.span.end)
         return QualifiedName(parts=parts, span=span)
+
+    def _dot_follows(self, token: Token) -> bool:
+        return self.current.text == "." and self.current.span.start == token.span.end
 
     def integer(self, wanted: str) -> int:
         """A whole number without a sign."""
@@ -142,19 +148,22 @@ class ExpressionParser:
         return self._binary(weakest=1)
 
     def _binary(self, weakest: int) -> Expression:
-        depth = self._depth
         self._deepen()
         left = self._operand()
-        while True:
-            operator = "!=" if self.current.text == "<>" else self.current.text.upper()
-            strength = PRECEDENCE.get(operator, 0)
-            if self.current.kind is TokenKind.STRING or strength < weakest:
-                self._depth = depth
-                return left
-            self._deepen()
-            self.advance()
-            right = self._binary(strength + 1)
-            left = Binary(operator=operator, left=left, right=right, span=left.span)
+        while (strength := self._strength()) >= weakest:
+            rest = []
+            while self._strength() == strength:
+                operator = self.advance().text.upper()
+                right = self._binary(strength + 1)
+                rest.append(("!=" if operator == "<>" else operator, right))
+            left = chain(left, rest)
+        self._depth -= 1
+        return left
+
+    def _strength(self) -> int:
+        """How strongly the operator binds that comes next; 0 where none does."""
+        token = self.current
+        return PRECEDENCE["!="] if token.text == "<>" else PRECEDENCE.get(token.text.upper(), 0)
 
     def _deepen(self) -> None:
         self._depth += 1
@@ -177,7 +186,7 @@ class ExpressionParser:
         if self.accept("["):
             return ListExpression(items=self.separated(self.expression, "]"), span=span)
         if token.kind is TokenKind.STRING:
-            return Literal(value=self.advance().value, span=span)
+            return self._quoted_name(self.advance())
         if token.kind is TokenKind.NUMBER:
             return Literal(value=self._number(), span=span)
         if not self._names_something():
@@ -186,9 +195,21 @@ class ExpressionParser:
         if self.accept("("):
             arguments = self.separated(self.expression, ")")
             return Call(function=token.text, arguments=arguments, span=span)
+        if self._dot_follows(token):
+            return self._quoted_name(token)
         if token.keyword in CONSTANTS:
             return Literal(value=CONSTANTS[token.keyword], span=span)
         return Name(name=token.text, span=span)
+
+    def _quoted_name(self, first: Token) -> Literal:
+        """A string, or a dotted name with one in it: ``t."my column"``."""
+        name = self._dotted(first)
+        if name.span == first.span:
+            return Literal(value=first.value, span=first.span)
+        text = str(name)
+        if name.span and any(isinstance(part, QuotedTemplate) for part in name.parts):
+            text = QuotedTemplate(text, name.span.text)
+        return Literal(value=text, span=name.span)
 
     def _number(self) -> int | float:
         token = self.current

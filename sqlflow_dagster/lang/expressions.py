@@ -4,9 +4,11 @@ They are values, not code: nothing here is ever evaluated as Python.
 """
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, assert_never
 
+from sqlflow_dagster.lang.clause_lexer import QuotedTemplate
 from sqlflow_dagster.source import Span
 
 Scalar: TypeAlias = "int | float | str | bool | None"
@@ -56,16 +58,33 @@ class Unary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Binary:
-    """``a <operator> b``; AND and OR are upper case, ``<>`` is written ``!=``."""
+class Chain:
+    """``a + b - c``: operands between operators that bind equally strongly, grouped to the left.
 
-    operator: str
-    left: "Expression"
-    right: "Expression"
+    It is flat, so that a thousand terms are no thousand levels. :func:`chain` makes one.
+
+    Attributes:
+        first: The first operand; it is no chain of the same strength.
+        rest: The others, each with the operator before it; AND and OR are upper case, ``<>`` is written
+            ``!=``.
+    """
+
+    first: "Expression"
+    rest: "tuple[tuple[str, Expression], ...]"
     span: Span | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def strength(self) -> int:
+        """How strongly its operators bind, see :data:`PRECEDENCE`."""
+        return PRECEDENCE[self.rest[0][0]]
 
-Expression: TypeAlias = Literal | Name | ListExpression | Call | Unary | Binary
+    @property
+    def operands(self) -> "tuple[Expression, ...]":
+        """All operands, from left to right."""
+        return (self.first, *(operand for _, operand in self.rest))
+
+
+Expression: TypeAlias = Literal | Name | ListExpression | Call | Unary | Chain
 
 
 PRECEDENCE = {
@@ -81,12 +100,26 @@ PRECEDENCE = {
 UNARY_PRECEDENCE = {"NOT": 3, "-": 7}
 """How strongly unary operators bind; NOT between comparisons and AND, as in SQL."""
 
+
+def chain(first: Expression, rest: Iterable[tuple[str, Expression]]) -> Chain:
+    """Operands connected by operators of one strength, of which there is at least one.
+
+    ``(a + b) + c`` is ``a + b + c``; ``a + (b + c)`` stays what it is.
+    """
+    added = tuple(rest)
+    if isinstance(first, Chain) and first.strength == PRECEDENCE[added[0][0]]:
+        return replace(first, rest=first.rest + added)
+    return Chain(first=first, rest=added, span=first.span)
+
+
 # Only before these does a backslash need one before itself.
 _AMBIGUOUS_BACKSLASH = re.compile(r"""\\(?=[\\"']|\Z)""")
 
 
 def quoted(text: str) -> str:
     """A text as a string of the clause, in double quotes unless only it holds such."""
+    if isinstance(text, QuotedTemplate):
+        return text.written
     quote = "'" if '"' in text and "'" not in text else '"'
     escaped = _AMBIGUOUS_BACKSLASH.sub(r"\\\\", text).replace(quote, "\\" + quote)
     return f"{quote}{escaped}{quote}"
@@ -114,11 +147,10 @@ def expression_text(expression: Expression) -> str:
         case Unary(operator=operator, operand=operand):
             blank = " " if operator.isalpha() else ""
             return operator + blank + _operand_text(operand, UNARY_PRECEDENCE[operator])
-        case Binary(operator=operator, left=left, right=right):
-            strength = PRECEDENCE[operator]
-            return (
-                f"{_operand_text(left, strength)} {operator} {_operand_text(right, strength + 1)}"
-            )
+        case Chain(first=first, rest=rest):
+            strength = expression.strength
+            others = (f" {sign} {_operand_text(item, strength + 1)}" for sign, item in rest)
+            return _operand_text(first, strength) + "".join(others)
         case _:
             assert_never(expression)
 
@@ -129,8 +161,8 @@ def _operand_text(expression: Expression, weakest: int) -> str:
     match expression:
         case Unary(operator=operator):
             strength = UNARY_PRECEDENCE[operator]
-        case Binary(operator=operator):
-            strength = PRECEDENCE[operator]
+        case Chain():
+            strength = expression.strength
         case _:
             return text
     return f"({text})" if strength < weakest else text
@@ -151,7 +183,7 @@ def expression_value(expression: Expression) -> Value:
             return tuple(map(expression_value, items))
         case Unary(operator="-", operand=Literal(value=int() | float() as number)):
             return -number
-        case Call() | Unary() | Binary():
+        case Call() | Unary() | Chain():
             return expression_text(expression)
         case _:
             assert_never(expression)

@@ -6,7 +6,7 @@ What is printed parses back to an equal statement. The engine's own SQL is print
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias, assert_never
 
-from sqlflow_dagster.lang.clause_lexer import is_word
+from sqlflow_dagster.lang.clause_lexer import QuotedTemplate, is_word
 from sqlflow_dagster.lang.expression_parser import KEYWORDS
 from sqlflow_dagster.lang.expressions import Expression, ListExpression, expression_text, quoted
 from sqlflow_dagster.lang.statements import (
@@ -154,7 +154,13 @@ def _model(model: ModelReference) -> str:
 
 def _name(name: QualifiedName) -> str:
     whole = str(name)
-    if is_word(whole) and tuple(whole.split(".")) == name.parts and whole.upper() not in KEYWORDS:
+    bare = not any(isinstance(part, QuotedTemplate) for part in name.parts)
+    if (
+        bare
+        and is_word(whole)
+        and tuple(whole.split(".")) == name.parts
+        and whole.upper() not in KEYWORDS
+    ):
         return whole
     return ".".join(quoted(part) if "." in part else _word(part) for part in name.parts)
 

@@ -29,7 +29,7 @@ from sqlflow_dagster.lang.sql_text import bare_sql, content_end
 from sqlflow_dagster.source import Source
 
 BLANK = r"(?:\s++|--[^\r\n]*+|/\*(?s:.*?)\*/)"
-CLAUSE_STRING = r"""(?:"(?:[^"\\]|\\.|"")*+"|'(?:[^'\\]|\\.|'')*+')"""
+CLAUSE_STRING = r"""(?:"(?:[^"\\]|\\.|"")*+"|'(?:[^'\\]|\\.|'')*+'|`(?:[^`]|``)*+`)"""
 # A template is filled in before a program is compiled; only the formatter meets one here.
 TEMPLATE = r"\$\{[^{}\n]*+\}"
 _NAME = (
@@ -218,7 +218,7 @@ class _Scanner:
 def _clause_lexemes(rules: Lexis, delimiter: str) -> re.Pattern[str]:
     return re.compile(
         rf"(?P<skip>--[^\r\n]*+|/\*(?s:.*?)\*/|(?s:{CLAUSE_STRING}))"
-        rf"|(?P<stop>{statement_end(rules, delimiter)})|(?P<open>/\*|[\"'])"
+        rf"|(?P<stop>{statement_end(rules, delimiter)})|(?P<open>/\*|[\"'`])"
     )
 
 

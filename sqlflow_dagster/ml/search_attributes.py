@@ -135,7 +135,8 @@ def _dimension(name: str, item: Attribute) -> Dimension:
                 f"{item.name} wants a range such as [3, 9] or a list of choices, "
                 f"but got {item.value!r}",
                 value_span(item),
-                did_you_mean(item.name, _SETTINGS) or f"write {name} without search. for one value",
+                did_you_mean(item.name, _SETTINGS)
+                or f"write a list, such as {item.name}=[3, 9], or {name} for one value",
             )
 
 

@@ -112,6 +112,12 @@ def test_a_table_may_be_called_like_an_option() -> None:
     assert not program.steps[0].stable
 
 
+def test_tables_in_backticks() -> None:
+    program = compile_program("-- sqlflow: reads `a b`.`c``d` writes `e`\nCALL p()", dialect="mysql")
+    assert {ref.name for ref in program.steps[0].reads} == {"a b.c`d"}
+    assert {ref.name for ref in program.steps[0].writes} == {"e"}
+
+
 def test_a_value_in_quotes_is_no_option() -> None:
     program = compile_program(
         '-- sqlflow: resources.node_selector="pool=a, name=b"\nCREATE TABLE t AS SELECT 1'

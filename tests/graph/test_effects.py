@@ -205,6 +205,27 @@ def test_in_its_own_dialect(dialect: str, sql: str, reads: str, writes: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("dialect", "sql", "reads", "writes"),
+    [
+        ("flink", "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT * FROM s; INSERT INTO b SELECT * FROM u; END",
+         {"s", "u"}, {"a", "b"}),
+        ("flink", "BEGIN STATEMENT SET; INSERT INTO a SELECT * FROM s; INSERT INTO b SELECT * FROM a; END",
+         {"a", "s"}, {"a", "b"}),
+        ("flink", "EXPLAIN STATEMENT SET BEGIN INSERT INTO a SELECT * FROM s; END", {"s"}, set()),
+        ("bigquery", "BEGIN CREATE TABLE d.a AS SELECT * FROM d.s; DELETE FROM d.b WHERE x IN (SELECT x FROM d.a); END",
+         {"d.s"}, {"d.a", "d.b"}),
+    ],
+)  # fmt: skip
+def test_a_block_does_what_its_statements_do(
+    dialect: str, sql: str, reads: set[str], writes: set[str]
+) -> None:
+    found = step(sql, dialect)
+    assert not found.effects.barrier
+    assert {str(ref) for ref in found.reads} == reads
+    assert {str(ref) for ref in found.writes} == writes
+
+
+@pytest.mark.parametrize(
     ("dialect", "sql"),
     [
         ("mysql", "CALL refresh()"),
@@ -227,7 +248,9 @@ def test_in_its_own_dialect(dialect: str, sql: str, reads: str, writes: str) -> 
         ("snowflake", "CREATE STREAM s ON TABLE a"),
         ("postgres", "CREATE RULE r AS ON INSERT TO a DO ALSO INSERT INTO b VALUES (1)"),
         ("postgres", "ALTER USER u SET x = 1"),
-        ("bigquery", "BEGIN SELECT 1; END"),
+        ("bigquery", "BEGIN EXECUTE IMMEDIATE 'SELECT 1'; END"),
+        ("oracle", "BEGIN SELECT a INTO b FROM t; END;"),
+        ("oracle", "BEGIN refresh(1); INSERT INTO a SELECT * FROM b; END;"),
         ("mysql", "RENAME TABLE a TO"),
         ("sqlite", "CREATE TRIGGER g AFTER INSERT ON a BEGIN DELETE FROM b; END"),
     ],

@@ -151,7 +151,7 @@ def test_a_generated_table_asks_for_nothing() -> None:
         pytest.param(
             "resources.memroy = 1",
             "unknown attribute 'resources.memroy'",
-            "did you mean 'memory'?",
+            "did you mean 'resources.memory'?",
             id="misspelt",
         ),
         pytest.param(

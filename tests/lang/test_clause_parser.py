@@ -1,16 +1,20 @@
 """The machine-learning clause: every production, in any order of its parts, and its errors."""
 
+import pickle
+
 import pytest
 
 from sqlflow_dagster.lang.clause_parser import ClauseError, parse_clause, parse_show_train
 from sqlflow_dagster.lang.expressions import (
-    Binary,
     Call,
     Expression,
     ListExpression,
     Literal,
     Name,
     Unary,
+    chain,
+    expression_text,
+    expression_value,
 )
 from sqlflow_dagster.lang.statements import (
     Attribute,
@@ -55,6 +59,10 @@ def name(*parts: str) -> QualifiedName:
 
 def model(*parts: str, version: int | None = None) -> ModelReference:
     return ModelReference(name=name(*parts), version=version)
+
+
+def connected(*, operator: str, left: Expression, right: Expression) -> Expression:
+    return chain(left, [(operator, right)])
 
 
 def value(text: str) -> Expression:
@@ -229,9 +237,9 @@ def test_train_with_its_clauses_in_any_order(clauses: str) -> None:
                 objective=Call(
                     function="SUM",
                     arguments=(
-                        Binary(
+                        connected(
                             operator="*",
-                            left=Binary(
+                            left=connected(
                                 operator="-", left=Name(name="price"), right=Name(name="cost")
                             ),
                             right=Name(name="product"),
@@ -240,12 +248,12 @@ def test_train_with_its_clauses_in_any_order(clauses: str) -> None:
                 ),
                 constraints=(
                     Constraint(
-                        expression=Binary(
+                        expression=connected(
                             operator="<=",
                             left=Call(
                                 function="SUM",
                                 arguments=(
-                                    Binary(
+                                    connected(
                                         operator="*",
                                         left=Name(name="hours"),
                                         right=Name(name="product"),
@@ -257,7 +265,7 @@ def test_train_with_its_clauses_in_any_order(clauses: str) -> None:
                         group_by=name("t", "shop"),
                     ),
                     Constraint(
-                        expression=Binary(
+                        expression=connected(
                             operator="<=", left=Name(name="product"), right=Name(name="max_num")
                         )
                     ),
@@ -344,16 +352,21 @@ def test_show_train() -> None:
             Literal(value=10), ListExpression(items=(Name(name="a"),)), Literal(value="b")))),
         ("f()", Call(function="f", arguments=())),
         ("((1))", Literal(value=1)),
-        ("1 + 2 * 3", Binary(operator="+", left=Literal(value=1), right=Binary(
+        ("1 + 2 * 3", connected(operator="+", left=Literal(value=1), right=connected(
             operator="*", left=Literal(value=2), right=Literal(value=3)))),
-        ("a <> 1 OR NOT b AND c", Binary(
+        ("a <> 1 OR NOT b AND c", connected(
             operator="OR",
-            left=Binary(operator="!=", left=Name(name="a"), right=Literal(value=1)),
-            right=Binary(operator="AND", left=Unary(operator="NOT", operand=Name(name="b")),
+            left=connected(operator="!=", left=Name(name="a"), right=Literal(value=1)),
+            right=connected(operator="AND", left=Unary(operator="NOT", operand=Name(name="b")),
                          right=Name(name="c")))),
-        ("- a ** 2", Unary(operator="-", operand=Binary(
+        ("- a ** 2", Unary(operator="-", operand=connected(
             operator="**", left=Name(name="a"), right=Literal(value=2)))),
-        ("8 - 4 - 2", Binary(operator="-", right=Literal(value=2), left=Binary(
+        ("`my col`", Literal(value="my col")),
+        ("`it``s`", Literal(value="it`s")),
+        ('t.`my col`', Literal(value="t.my col")),
+        ('"t"."y"', Literal(value="t.y")),
+        ("(a + b) - c", chain(Name(name="a"), [("+", Name(name="b")), ("-", Name(name="c"))])),
+        ("8 - 4 - 2", connected(operator="-", right=Literal(value=2), left=connected(
             operator="-", left=Literal(value=8), right=Literal(value=4)))),
     ],
     ids=lambda item: item if isinstance(item, str) else "",
@@ -376,6 +389,43 @@ def test_expressions(text: str, expected: Expression) -> None:
 )
 def test_values(text: str, expected: object) -> None:
     assert parsed(f"TO TRAIN e WITH a={text} INTO m").attributes[0].value == expected
+
+
+@pytest.mark.parametrize("operator", ["+", "-", "*", "AND", "OR", "="])
+def test_a_chain_of_terms_is_not_nested(operator: str) -> None:
+    text = f" {operator} ".join(f"c{number}" for number in range(2000))
+    found = value(text)
+    assert found == value(text)
+    assert expression_text(found) == text
+    assert expression_value(found) == text
+    assert value(f"({text}) {operator} d") == value(f"{text} {operator} d")
+    assert pickle.loads(pickle.dumps(found)) == found
+    assert hash(found) == hash(value(text))
+    assert len(repr(found)) > len(text)
+
+
+def test_names_in_backticks() -> None:
+    statement = parsed(
+        "TO TRAIN `my``est` WITH `a b` = 1 COLUMN `my col`, NUMERIC(t.`x;y`, 2) FOR `in put` LABEL `the class` "
+        "USING `base`.`m`@2 INTO `db`.`my model`"
+    )
+    assert statement == TrainStatement(
+        query=QUERY,
+        estimator="my`est",
+        attributes=(Attribute(name="a b", expression=Literal(value=1)),),
+        columns=(
+            ColumnClause(
+                columns=(
+                    Literal(value="my col"),
+                    Call(function="NUMERIC", arguments=(Literal(value="t.x;y"), Literal(value=2))),
+                ),
+                target="in put",
+            ),
+        ),
+        label=Literal(value="the class"),
+        base_model=model("base", "m", version=2),
+        into=name("db", "my model"),
+    )
 
 
 def test_attributes_are_found_without_case() -> None:
@@ -427,7 +477,6 @@ def test_attributes_are_found_without_case() -> None:
         ("TO TRAIN e WITH a=[1 INTO m", "expected ',' or ']', found 'INTO'", "INTO", None),
         ("TO TRAIN e WITH a=f(1 INTO m", "expected ',' or ')', found 'INTO'", "INTO", None),
         ("TO TRAIN e WITH a=(1 INTO m", "expected ')', found 'INTO'", "INTO", None),
-        ("TO TRAIN e WITH a=`b` INTO m", "expected a value, found '`'", "`", None),
         ("TO TRAIN e COLUMN INTO m", "expected a value, found 'INTO'", "INTO", None),
         ("TO TRAIN e COLUMN a COLUMN b INTO m", "COLUMN is given twice", "COLUMN",
          "name the input that each COLUMN feeds: COLUMN … FOR name"),
@@ -453,7 +502,8 @@ def test_attributes_are_found_without_case() -> None:
         ("TO PREDICT t.c USING m@0", "expected a version number after '@', found '0'", "0", None),
         ("TO PREDICT t.c USING m@²", "expected a version number after '@', found '²'", "²", None),
         ("TO TRAIN e WITH a=" + "(" * 80 + "1", "this expression is nested more than 64 deep", "(", None),
-        ("TO TRAIN e WITH a=1" + " + 1" * 80, "this expression is nested more than 64 deep", "1", None),
+        ("TO TRAIN e WITH a=" + "1 + (2 * " * 80, "this expression is nested more than 64 deep", "2", None),
+        ("TO TRAIN e WITH a=" + "NOT " * 80 + "b", "this expression is nested more than 64 deep", "NOT", None),
     ],
     ids=lambda item: item[:40] if isinstance(item, str) and item.startswith("TO ") else "",
 )  # fmt: skip

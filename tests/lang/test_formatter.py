@@ -13,6 +13,7 @@ from sqlflow_dagster.lang.formatter import format_program
 from sqlflow_dagster.lang.printer import print_clauses, print_statement
 from sqlflow_dagster.lang.scanner import scan
 from sqlflow_dagster.lang.statements import QueryStatement
+from sqlflow_dagster.lang.templates import substitute
 from sqlflow_dagster.source import Source
 from tests.lang.test_printer import STATEMENTS, reparsed
 
@@ -86,6 +87,32 @@ def test_the_comments_of_another_dialect() -> None:
 def test_a_name_that_is_a_template_is_known_again() -> None:
     text = """SELECT a FROM t\nTO PREDICT r.${x}\nWITH p = "'\\""\nUSING m"""
     assert formatted(text) == text
+
+
+@pytest.mark.parametrize(
+    ("clause", "values"),
+    [
+        pytest.param('TO PREDICT "${x}"."${x}" USING \'${x}\'', ["t", "my table", "a.b"], id="names"),
+        pytest.param("TO PREDICT `${x}`.y_${z} USING `m`", ["t", "my table", 'say "x"'], id="backticks"),
+        pytest.param("TO PREDICT ${x}.y USING a.${x}", ["t", "s.t"], id="without quotes"),
+        pytest.param("TO TRAIN '${x}' LABEL \"a ${x}\" INTO m", ["t", "it\\'s"], id="estimator and label"),
+        pytest.param("TO TRAIN e COLUMN `${x}`, t.`${x}` FOR \"${x}\" INTO m", ["a", "a b"], id="columns"),
+        pytest.param("TO TRAIN e WITH a='${x}', \"b.${z}\"=\"it's ${x}\" INTO m", ["a b", "it", "[1]"], id="values"),
+        pytest.param("TO TRAIN e WITH a=[${x}, '${x}'], b=-${x} INTO m", ["1", "c"], id="bare values"),
+        pytest.param("TO RUN img CMD '${x} -a', \"${x}\" INTO r", ["echo", "a;b"], id="commands"),
+        pytest.param("TO EXPLAIN m USING \"${x}\" INTO r", ["Tree", "a b"], id="an explainer"),
+    ],
+)  # fmt: skip
+def test_templates_keep_their_quotes(clause: str, values: list[str]) -> None:
+    text = f"SELECT a FROM t {clause};"
+    once = formatted(text)
+    assert formatted(once) == once
+    for filled_in in values:
+        variables = {"x": filled_in, "z": "w"}
+        before, after = (
+            substitute(Source(text=program), variables)[0].text for program in (text, once)
+        )
+        assert reparsed(after) == reparsed(before)
 
 
 SPACES = st.sampled_from([" ", "\n", "\t ", "\n\n", " -- it's\n", "/* ; TO */", " -- a\n  -- b\n"])

@@ -10,13 +10,13 @@ from sqlflow_dagster.graph.analysis import analyze
 from sqlflow_dagster.graph.objects import Names
 from sqlflow_dagster.lang.expression_parser import CONSTANTS
 from sqlflow_dagster.lang.expressions import (
-    Binary,
     Call,
     Expression,
     ListExpression,
     Literal,
     Name,
     Unary,
+    chain,
     expression_text,
     expression_value,
 )
@@ -90,13 +90,14 @@ def bigger(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression
             arguments=tuples(inner, max_size=3),
         ),
         st.builds(Unary, operator=st.sampled_from(["-", "NOT"]), operand=inner),
-        st.builds(
-            Binary,
-            operator=st.sampled_from(
-                ["OR", "AND", "=", "<", ">=", "!=", "+", "-", "*", "/", "%", "**"]
-            ),
-            left=inner,
-            right=inner,
+        st.sampled_from(
+            [["OR"], ["AND"], ["=", "<", ">=", "!="], ["+", "-"], ["*", "/", "%"], ["**"]]
+        ).flatmap(
+            lambda signs: st.builds(
+                chain,
+                inner,
+                st.lists(st.tuples(st.sampled_from(signs), inner), min_size=1, max_size=3),
+            )
         ),
     )  # fmt: skip
 

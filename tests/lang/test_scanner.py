@@ -225,6 +225,22 @@ BODIES = {
     "compound": ("spark", "BEGIN DECLARE x INT = 1; IF x = 1 THEN SELECT 'a'; ELSE SELECT 'b'; END IF; END"),
     "routine": ("trino", "CREATE FUNCTION f(n bigint) RETURNS bigint BEGIN DECLARE x bigint; SET x = n; RETURN x; END"),
     "inline routine": ("trino", "WITH FUNCTION f(n int) RETURNS int BEGIN IF n > 1 THEN RETURN 2; END IF; RETURN 1; END SELECT f(2)"),
+    "statement set": ("flink", """EXECUTE STATEMENT SET
+      BEGIN INSERT INTO a SELECT CASE WHEN x THEN 1 END FROM s; INSERT INTO b SELECT * FROM s; END"""),
+    "older statement set": ("flink", "BEGIN STATEMENT SET; INSERT INTO a SELECT * FROM s; INSERT INTO b SELECT 1; END"),
+    "explained statement set": ("flink", """EXPLAIN ESTIMATED_COST, CHANGELOG_MODE STATEMENT SET
+      BEGIN INSERT INTO a SELECT 1; INSERT INTO b SELECT 2; END"""),
+    "compiled statement set": ("flink", """COMPILE AND EXECUTE PLAN 'p.json' IF NOT EXISTS FOR STATEMENT SET
+      BEGIN INSERT INTO a SELECT 1; INSERT INTO b SELECT 2; END"""),
+    "branch outside a procedure": ("mysql", "IF @a > 1 THEN INSERT INTO t VALUES (1); ELSE DELETE FROM t; END IF"),
+    "changed event": ("mysql", "ALTER EVENT e ON SCHEDULE EVERY 1 DAY DO BEGIN DELETE FROM a; DELETE FROM b; END"),
+    "alert": ("snowflake", """CREATE OR REPLACE ALERT a WAREHOUSE = w IF (EXISTS (SELECT 1 FROM t))
+      THEN BEGIN INSERT INTO x SELECT 1; INSERT INTO y SELECT 2; END"""),
+    "changed task": ("snowflake", "ALTER TASK t MODIFY AS BEGIN INSERT INTO x SELECT 1; INSERT INTO y SELECT 2; END"),
+    "inline procedure": ("snowflake", """WITH p AS PROCEDURE (a INT) RETURNS INT LANGUAGE SQL
+      AS BEGIN INSERT INTO t SELECT 1; RETURN 1; END CALL p(1)"""),
+    "function of a script": ("maxcompute", "FUNCTION f(@a BIGINT) RETURNS @b BIGINT AS BEGIN @b := @a + 1; END"),
+    "function in SQL": ("maxcompute", "CREATE SQL FUNCTION f(@a BIGINT) AS BEGIN @x := @a; SELECT @x; END"),
 }  # fmt: skip
 
 
@@ -245,6 +261,10 @@ def test_a_body_is_one_statement(dialect: str, sql: str) -> None:
         ("postgres", "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1; END"),
         ("mysql", "DROP PROCEDURE IF EXISTS p; SELECT 1; SELECT 2"),
         ("bigquery", "DECLARE x INT64; SET x = 1; SELECT x"),
+        ("snowflake", "ALTER TASK t RESUME; SELECT 1; SELECT 2"),
+        ("snowflake", "WITH p AS (SELECT 1) SELECT * FROM p; SELECT 1; SELECT 2"),
+        ("flink", "COMPILE PLAN 'p' FOR INSERT INTO a SELECT 1; EXPLAIN SELECT 1; SELECT 2"),
+        ("oracle", "ALTER PACKAGE p COMPILE; SELECT 1 FROM dual; SELECT 2 FROM dual\n/"),
         ("oracle", "ALTER PROCEDURE p COMPILE; SELECT 1 FROM dual; SELECT 2 FROM dual\n/"),
     ],
     ids=lambda value: value,
@@ -265,6 +285,10 @@ UNITS = [
     pytest.param(PACKAGE, id="package body"),
     pytest.param("CREATE OR REPLACE EDITIONABLE TRIGGER g BEFORE INSERT ON t FOR EACH ROW BEGIN NULL; END;",
                  id="trigger"),
+    pytest.param("""CREATE TRIGGER g FOR UPDATE ON t COMPOUND TRIGGER n INT;
+  BEFORE STATEMENT IS BEGIN n := 1; END BEFORE STATEMENT;
+  AFTER EACH ROW IS BEGIN n := n + 1; END AFTER EACH ROW;
+END g;""", id="compound trigger"),
 ]  # fmt: skip
 
 
@@ -273,6 +297,13 @@ def test_a_unit_of_oracle_keeps_its_last_semicolon(sql: str) -> None:
     expected = ["SELECT 1", sql, "SELECT 2"]
     assert texts(f"SELECT 1;\n{sql}\n/\nSELECT 2;", "oracle") == expected
     assert texts(f"SELECT 1;\n{sql}\nSELECT 2;", "oracle") == expected
+
+
+def test_the_query_of_a_with_function_follows_a_semicolon_in_oracle() -> None:
+    sql = """WITH FUNCTION f(a INT) RETURN INT IS BEGIN RETURN CASE a WHEN 1 THEN 2 END; END;
+    PROCEDURE p IS BEGIN NULL; END p;
+    SELECT CASE WHEN f(x) > 1 THEN 1 END FROM t"""
+    assert texts(f"SELECT 1; {sql}; SELECT 2", "oracle") == ["SELECT 1", sql, "SELECT 2"]
 
 
 def test_delimiter_is_a_command_of_the_client() -> None:

@@ -137,6 +137,7 @@ def test_a_list_is_a_range_or_choices(
         pytest.param(
             "search.trails=5, search.max_depth=[3, 9]", "5", "wants a range such as", id="one value"
         ),
+        pytest.param("search.max_depth=3", "3", "wants a range such as", id="a range of one value"),
         pytest.param(
             "search.max_depth=[3, 9]",
             "search.max_depth",
@@ -270,3 +271,19 @@ def test_a_choice_may_be_a_list(parse: Parse, iris: Tables) -> None:
     assert best in ([2], [4, 2])
     assert notes[-1].endswith(f"with hidden_layer_sizes={best}")
     assert Model.from_bundle(model.to_bundle()).manifest.search == model.manifest.search
+
+
+@pytest.mark.parametrize(
+    ("attribute", "hint"),
+    [
+        ("search.max_depth=3", "write a list, such as search.max_depth=[3, 9], or max_depth for one value"),
+        ("search.trails=3", "did you mean 'search.trials'?"),
+    ],
+)  # fmt: skip
+def test_the_hint_for_one_value_is_a_list(
+    attribute: str, hint: str, parse: Parse, iris: Tables
+) -> None:
+    statement = parse(f"TO TRAIN xgboost.gbtree WITH num_class=3, {attribute} LABEL class INTO m")
+    with pytest.raises(TerminalError) as caught:
+        check_statement(statement, [(item.name, item.type) for item in iris[0].schema])
+    assert caught.value.hint == hint

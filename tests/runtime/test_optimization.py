@@ -89,6 +89,17 @@ PROBLEMS = {
         solution=[("soldier", 20), ("train", 60)],
         objective=180,
     ),
+    "thousands of terms": PICKED(
+        clause="MAXIMIZE " + " + ".join(["SUM(worth * x)"] * 2000),
+        constraints=(
+            " + ".join(["SUM(size * x)"] * 200) + " <= 1400",
+            "x <= 1" + " + size - size" * 200,
+            "x / 2 * 4" + " * 2 / 2" * 100 + " <= size",
+        ),
+        type="Binary",
+        solution=[(1, 1), (2, 1), (3, 0)],
+        objective=22000,
+    ),
     "a variable of another name": Problem(
         clause="MAXIMIZE SUM((t.price - t.materials_cost - other_cost) * Amount)",
         constraints=(

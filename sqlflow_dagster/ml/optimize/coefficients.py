@@ -22,8 +22,8 @@ from sqlflow_dagster.graph.linear_forms import SUM, ZERO, LinearForm, columns
 from sqlflow_dagster.graph.optimization import Optimization
 from sqlflow_dagster.lang.dialects import lexis
 from sqlflow_dagster.lang.expressions import (
-    Binary,
     Call,
+    Chain,
     Expression,
     Literal,
     Name,
@@ -40,6 +40,7 @@ _AGGREGATES: dict[str, type[exp.AggFunc]] = {
     "MAX": exp.Max,
     "COUNT": exp.Count,
 }
+_INVERSE = {"+": "-", "-": "+", "*": "/", "/": "*"}
 _OPERATORS: dict[str, type[exp.Binary]] = {"+": exp.Add, "-": exp.Sub, "*": exp.Mul, "/": exp.Div}
 
 
@@ -198,22 +199,38 @@ class _Writer:
     def _number(self, expression: Expression, partition: list[exp.Expr]) -> exp.Expr:
         match expression:
             case Literal(value=int() | float() as number):
-                return exp.cast(exp.Literal.number(repr(float(number))), "double")
+                return _double(exp.Literal.number(repr(float(number))))
             case Name(name=name):
                 column = self.column(name)
                 if pa.types.is_boolean(_found(name, self._columns).arrow_type):
                     column = exp.cast(column, "int")
-                return exp.cast(column, "double")
-            case Binary(operator=operator, left=left, right=right):
-                sides = self._number(left, partition), self._number(right, partition)
-                return exp.paren(_OPERATORS[operator](this=sides[0], expression=sides[1]))
+                return _double(column)
+            case Chain(first=first, rest=rest):
+                return self._chain((("", first), *rest), partition)
             case Call(function=function, arguments=(argument,)):
                 inner = self._number(argument, partition)
                 aggregate = _AGGREGATES[function](this=inner)
                 over = exp.Window(this=aggregate, partition_by=[item.copy() for item in partition])
-                return exp.cast(over, "double")
+                return _double(over)
             case _:
                 raise AssertionError(f"no linear form holds {expression_text(expression)}")
+
+    def _chain(
+        self, operands: Sequence[tuple[str, Expression]], partition: list[exp.Expr]
+    ) -> exp.Expr:
+        """Operands, each with the operator before it, as a tree of few levels: engines refuse a thousand."""
+        if len(operands) == 1:
+            return self._number(operands[0][1], partition)
+        middle = (len(operands) + 1) // 2
+        operator, right = operands[middle][0], operands[middle:]
+        if operator in {"-", "/"}:  # a - b + c is a - (b - c).
+            right = [(_INVERSE[sign], operand) for sign, operand in right]
+        sides = self._chain(operands[:middle], partition), self._chain(right, partition)
+        return exp.paren(_OPERATORS[operator](this=sides[0], expression=sides[1]), copy=False)
+
+
+def _double(value: exp.Expr) -> exp.Expr:
+    return exp.Cast(this=value, to=exp.DataType(this=exp.DType.DOUBLE))
 
 
 def read_rows(answer: pa.Table, query: CoefficientQuery) -> Rows:
