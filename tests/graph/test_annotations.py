@@ -113,7 +113,9 @@ def test_a_table_may_be_called_like_an_option() -> None:
 
 
 def test_tables_in_backticks() -> None:
-    program = compile_program("-- sqlflow: reads `a b`.`c``d` writes `e`\nCALL p()", dialect="mysql")
+    program = compile_program(
+        "-- sqlflow: reads `a b`.`c``d` writes `e`\nCALL p()", dialect="mysql"
+    )
     assert {ref.name for ref in program.steps[0].reads} == {"a b.c`d"}
     assert {ref.name for ref in program.steps[0].writes} == {"e"}
 
