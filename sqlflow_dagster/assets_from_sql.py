@@ -15,6 +15,7 @@ from dagster._utils.warnings import disable_dagster_warnings
 
 from sqlflow_dagster.asset_graph import AssetGraph, SegmentSpecs, asset_graph
 from sqlflow_dagster.engines.base import Engine, engines
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
 from sqlflow_dagster.graph.program import Output, Step
 from sqlflow_dagster.graph.segment_resources import segment_resources
 from sqlflow_dagster.lang.parsers import parser_for
@@ -194,6 +195,11 @@ def program_graph(
             read_texts(path_or_glob),
             dialect=dialect or _engine_type(engine).dialect,
             datasources={name: _engine_type(other).dialect for name, other in others.items()},
+            schemas={
+                name: schema
+                for name, other in {**others, DEFAULT_DATASOURCE: engine}.items()
+                if (schema := _engine_type(other).default_schema) is not None
+            },
             variables=variables,
             default_schema=default_schema,
             temp_tables_life=temp_tables_life,

@@ -39,6 +39,7 @@ def compile_program(
     parser: ExternalParser | str | None = None,
     temp_tables_life: str = "keep",
     datasources: Mapping[str, str] | None = None,
+    schemas: Mapping[str, str] | None = None,
 ) -> Program:
     """Compile a SQL program with machine-learning clauses.
 
@@ -54,6 +55,8 @@ def compile_program(
             ``engine:URL``, or a parser of yours. None leaves that to the engine, when it runs a statement.
         temp_tables_life: When those tables are dropped: ``keep``, ``drop_after_run`` or ``ttl=7d``.
         datasources: The dialects of the data sources that statements may name, by their names.
+        schemas: Where the connections of a data source find and make unqualified tables, by its name, which is
+            ``default`` for the default one; left out where it is what its engine always has.
 
     Returns:
         The program; its ``diagnostics`` are warnings.
@@ -67,6 +70,8 @@ def compile_program(
     names = Names(dialect=dialect)
     names = names.using(default_schema) if default_schema else names
     draft = _draft(text, path, names, variables or {}, datasources or {})
+    draft.datasources = draft.datasources.at_home(schemas or {})
+    draft.names = draft.datasources.names[DEFAULT_DATASOURCE]
     draft.mode = TemporaryTables(temp_tables)
     draft.life = TableLife.parse(temp_tables_life)
     with quiet_parser(), _rarely_collected(), _opened(parser) as draft.parser:

@@ -45,12 +45,28 @@ class Datasources:
         return dialects(self.others)
 
 
+def schemas(urls: Mapping[str, str]) -> dict[str, str]:
+    """The schemas in which unqualified tables of data sources are, by name; without those that have none.
+
+    Raises:
+        TerminalError: A URL names no engine.
+    """
+    if not urls:
+        return {}
+    from sqlflow_dagster.engines.base import open_engine
+
+    found = {name: open_engine(url).default_schema for name, url in urls.items()}
+    return {name: schema for name, schema in found.items() if schema is not None}
+
+
 def dialects(urls: Mapping[str, str]) -> dict[str, str]:
     """The SQL dialects of data sources by name.
 
     Raises:
         TerminalError: A URL names no engine.
     """
+    if not urls:
+        return {}
     # Only now: it brings in the libraries of the engines.
     from sqlflow_dagster.engines.base import open_engine
 

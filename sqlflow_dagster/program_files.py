@@ -152,6 +152,7 @@ def compile_files(
     temp_tables_life: str = "keep",
     parser: str | None = None,
     datasources: Mapping[str, str] | None = None,
+    schemas: Mapping[str, str] | None = None,
 ) -> tuple[ProgramFile, ...]:
     """Compile program files; a bad one does not keep the others from being compiled.
 
@@ -166,6 +167,7 @@ def compile_files(
         parser: Decides what is SQL, as :func:`~sqlflow_dagster.lang.parsers.open_parser` takes it. A program
             about which it cannot be asked is a bad one.
         datasources: The dialects of the data sources that statements may name, by their names.
+        schemas: Where their unqualified tables are, as :func:`~sqlflow_dagster.compiler.compile_program` takes it.
 
     Raises:
         PluginError: No parser has the name.
@@ -181,6 +183,7 @@ def compile_files(
         temp_tables_life=temp_tables_life,
         parser=parser,
         datasources=tuple(sorted((datasources or {}).items())),
+        schemas=tuple(sorted((schemas or {}).items())),
         own_classes=allowed(),
     )
     if parser is None:
@@ -222,6 +225,7 @@ def _compiled(
     temp_tables_life: str,
     parser: str | None,
     datasources: tuple[tuple[str, str], ...],
+    schemas: tuple[tuple[str, str], ...],
     own_classes: tuple[str, ...],  # in force already: they are a part of what is remembered
 ) -> ProgramFile:
     undecoded = _undecoded(path, text)
@@ -237,6 +241,7 @@ def _compiled(
             temp_tables_life=temp_tables_life,
             parser=None if parser is None else _remembered(parser),
             datasources=dict(datasources),
+            schemas=dict(schemas),
         )
     except CompileError as error:
         return ProgramFile(path=path, program=None, diagnostics=error.diagnostics)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
 from sqlflow_dagster.lang.parsers import ENGINE_PARSER, PARSER_VARIABLE, parser_for
 from sqlflow_dagster.model_store.settings import STORE_VARIABLE, ModelSettings
 
@@ -36,6 +37,7 @@ class CompileSettings:
         parser: Decides what is SQL; None for the data source, when it runs a statement.
         temp_tables_life: When those tables are dropped.
         datasources: The URLs of the data sources that statements may name, by their names.
+        datasource: The URL of the default data source; None where it is not known.
     """
 
     variables: dict[str, str]
@@ -45,6 +47,18 @@ class CompileSettings:
     parser: str | None = None
     temp_tables_life: str = "keep"
     datasources: Mapping[str, str] = field(default_factory=dict, repr=False)
+    datasource: str | None = field(default=None, repr=False)
+
+    def schemas(self) -> dict[str, str]:
+        """The schemas in which unqualified tables of the data sources are, by name.
+
+        Raises:
+            TerminalError: A URL names no engine.
+        """
+        from sqlflow_dagster.datasources import schemas
+
+        default = {} if self.datasource is None else {DEFAULT_DATASOURCE: self.datasource}
+        return schemas({**self.datasources, **default})
 
     def dialects(self) -> dict[str, str]:
         """The dialects of the data sources that statements may name.
@@ -54,7 +68,7 @@ class CompileSettings:
         """
         from sqlflow_dagster.datasources import dialects
 
-        return dialects(self.datasources) if self.datasources else {}
+        return dialects(self.datasources)
 
     def dialect_for(self, datasource: str | None) -> str:
         """The dialect in which programs for a data source are written.
@@ -282,6 +296,7 @@ def compile_options(command: Command) -> Callable[..., Any]:
             parser=parser_spec(parser, others.get("datasource")),
             temp_tables_life=temp_tables_life,
             datasources=named_datasources(),
+            datasource=others.get("datasource"),
         )
         return command(settings=settings, **others)
 

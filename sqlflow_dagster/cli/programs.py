@@ -64,6 +64,7 @@ def compile_file(path: Path, settings: CompileSettings, dialect: str) -> Program
         parser=settings.parser,
         temp_tables_life=settings.temp_tables_life,
         datasources=settings.dialects(),
+        schemas=settings.schemas(),
     )
 
 

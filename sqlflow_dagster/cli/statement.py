@@ -87,8 +87,9 @@ def run_statement(
     from sqlflow_dagster.cli.output import print_diagnostics, print_table
     from sqlflow_dagster.cli.results import tables_of
     from sqlflow_dagster.compiler import compile_program
-    from sqlflow_dagster.datasources import dialects
+    from sqlflow_dagster.datasources import dialects, schemas
     from sqlflow_dagster.engines.base import open_engine
+    from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
     from sqlflow_dagster.runtime.context import open_context
     from sqlflow_dagster.runtime.execute import execute
 
@@ -97,6 +98,7 @@ def run_statement(
         path=path,
         dialect=open_engine(datasource).dialect,
         datasources=dialects(datasources),
+        schemas=schemas({**datasources, DEFAULT_DATASOURCE: datasource}),
         temp_tables=temp_tables,
         parser=parser,
     )

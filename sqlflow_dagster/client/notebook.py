@@ -191,8 +191,9 @@ def _compiled(
     """
     from sqlflow_dagster.client.cell_output import say
     from sqlflow_dagster.compiler import compile_program
-    from sqlflow_dagster.datasources import datasources_of
+    from sqlflow_dagster.datasources import datasources_of, schemas
     from sqlflow_dagster.engines.base import open_engine
+    from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
     from sqlflow_dagster.runtime.context import open_context
     from sqlflow_dagster.runtime.preflight import problems_before
 
@@ -205,6 +206,7 @@ def _compiled(
         variables=variables,
         parser=parser,
         datasources=datasources.dialects(),
+        schemas=schemas({**datasources.others, DEFAULT_DATASOURCE: datasource}),
     )
     for warning in program.diagnostics:
         say(warning.render())

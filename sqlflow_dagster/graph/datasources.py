@@ -52,6 +52,14 @@ class DataSources:
                     placed = replace(placed, of_program=_value(named))
         return placed, problems
 
+    def at_home(self, schemas: Mapping[str, str]) -> "DataSources":
+        """The same where unqualified tables are in these schemas, by data source."""
+        names = {
+            name: item if name not in schemas else replace(item, home=schemas[name])
+            for name, item in self.names.items()
+        }
+        return replace(self, names=names)
+
     def at(self, statement: Span) -> str:
         """The data source of a statement, which may be unknown."""
         found = self.declared(statement)

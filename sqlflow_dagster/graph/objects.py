@@ -109,12 +109,15 @@ class Names:
     Attributes:
         dialect: Decides how case counts.
         datasource: The data source that the statement runs on.
+        home: The schema that unqualified tables are in, so that ``home.t`` and ``t`` are one table; None for the
+            one that the dialect's engines have.
         schema: The schema in force (USE, or the caller's default); None for the engine's own.
         temporary: The TEMP tables and views that there are: they hide tables of the same name.
     """
 
     dialect: str
     datasource: str = DEFAULT_DATASOURCE
+    home: str | None = None
     schema: str | None = None
     temporary: frozenset[ObjectRef] = frozenset()
 
@@ -177,7 +180,7 @@ class Names:
     def _lasting(self, folded: list[str]) -> ObjectRef:
         if len(folded) == 1 and self.schema is not None:
             folded.insert(0, self.schema)
-        if len(folded) == 2 and folded[0] == _DEFAULT_SCHEMA.get(self.dialect):
+        if len(folded) == 2 and folded[0] == (self.home or _DEFAULT_SCHEMA.get(self.dialect)):
             del folded[0]
         return self._ref(ObjectKind.TABLE, folded)
 

@@ -169,3 +169,14 @@ def test_an_unknown_data_source_is_an_error_with_its_place(text: str, hint: str)
 def test_each_statement_of_a_transaction_says_where_it_runs() -> None:
     (problem,) = problems("-- sqlflow: datasource=pg\nBEGIN;\nCREATE TABLE a AS SELECT 1 AS x")
     assert "above it, too, write -- sqlflow: datasource=pg" in problem
+
+
+def test_the_schema_of_a_target_is_that_of_unqualified_tables() -> None:
+    program = compile_program(
+        "CREATE TABLE orders AS SELECT * FROM public.orders; SELECT * FROM dev.orders",
+        dialect="postgres",
+        schemas={"default": "dev"},
+    )
+    made, shown = program.steps
+    assert {ref.name for ref in made.reads} == {"public.orders"}
+    assert {ref.name for ref in made.writes} == {"orders"} == {ref.name for ref in shown.reads}
