@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from sqlflow_dagster import definitions_from_sql
+from sqlflow_dagster import definitions, definitions_from_sql
 from sqlflow_dagster.argo.render import render_yaml
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.engines.base import open_engine
@@ -125,22 +125,42 @@ def test_a_lost_data_source_is_told_without_its_password(place: Place) -> None:
     assert SECRET not in done.stdout + done.stderr
 
 
-def test_dagster_runs_each_asset_where_it_belongs(place: Place) -> None:
+def test_dagster_tells_the_assets_of_data_sources_apart(place: Place) -> None:
     defs = definitions_from_sql(
-        place.programs,
-        datasource=place.here,
-        datasources={"pg": place.there},
-        executor_kind="in_process",
+        place.programs, datasource=place.here, datasources={"pg": place.there}
     )
-    keys = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
-    assert keys >= {"orders", "model/m", "pg/lab/orders", "pg/lab/predicted", "pg/source"}
     specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+    assert specs.keys() >= {"orders", "model/m", "pg/lab/orders", "pg/lab/predicted", "pg/source"}
     assert specs["pg/lab/predicted"].kinds == {"sqlflow", "postgresql", "table"}
     assert specs["pg/lab/orders"].metadata["dagster/table_name"] == "pg.lab.orders"
     assert specs["orders"].kinds == {"sqlflow", "duckdb", "table"}
+    repository = defs.get_repository_def()
+    needed = {
+        key: {name for name in node.required_resource_keys if name.startswith("sqlflow_datasource")}
+        for key in ("orders", "pg/lab/orders")
+        for node in [repository.asset_graph.get(dg.AssetKey(key.split("/"))).assets_def]
+    }
+    assert [len(keys) for keys in needed.values()] == [1, 2]
+    for resource in repository.get_top_level_resources().values():
+        assert SECRET not in str(resource)
+
+
+def test_dagster_runs_each_asset_where_it_belongs(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = sa.make_url(place.there).set(password="hidden").render_as_string(hide_password=False)
+    for name, value in {
+        "SQLFLOW_PROGRAMS": ":".join(place.programs),
+        "SQLFLOW_DATASOURCE": place.here,
+        "SQLFLOW_DATASOURCE_PG": named.replace("hidden", "${PG_PASSWORD}"),
+        "SQLFLOW_EXECUTOR": "in_process",
+        "PG_PASSWORD": SECRET,
+    }.items():
+        monkeypatch.setenv(name, value)
+    loaded = definitions.defs()
     with dg.DagsterInstance.ephemeral() as instance:
         for name in ("here", "there"):
-            job = defs.resolve_job_def(name)
+            job = loaded.resolve_job_def(name)
             result = job.execute_in_process(instance=instance, raise_on_error=False)
             told = [event.message or "" for event in result.all_events]
             assert result.success, told
