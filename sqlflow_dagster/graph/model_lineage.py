@@ -28,6 +28,17 @@ _PURPOSES = (
 
 KEY_COLUMNS = "explain.key_columns"
 """The attribute of TO EXPLAIN that names the columns to keep."""
+_BY_COLUMN = frozenset(
+    {
+        "treeexplainer",
+        "linearexplainer",
+        "gradientexplainer",
+        "permutationexplainer",
+        "kernelexplainer",
+    }
+)
+"""The explainers whose table has what each column added."""
+_GAINS = ("feature", "fscore", "gain", "cover")
 BASE_VALUE = "base_value"
 """The column of TO EXPLAIN that holds what a prediction is without any feature."""
 
@@ -176,7 +187,14 @@ def key_columns(statement: ExplainStatement) -> list[Name] | None:
 
 
 def explained(statement: ExplainStatement, rows: Relation, model: ModelColumns) -> Relation:
-    """The columns of the table that TO EXPLAIN writes: keys, what each feature adds, and what there is without."""
+    """The columns of the table that TO EXPLAIN writes: keys, what each feature adds, and what there is without.
+
+    What columns other explainers than those of this package write, only they know.
+    """
+    features = model.features.columns
+    if statement.explainer is not None and statement.explainer.lower() not in _BY_COLUMN:
+        of_splits = statement.explainer.lower() == "xgboostexplainer"
+        return Relation(merged(name, features) for name in (_GAINS if of_splits else (ANY,)))
     keys = key_columns(statement)
     kept: list[Column] = []
     if keys is not None:
