@@ -34,6 +34,7 @@ class Code(StrEnum):
     NOTHING_TO_WATCH = "nothing-to-watch"
 
     UNKNOWN_ESTIMATOR = "unknown-estimator"
+    UNKNOWN_EXPLAINER = "unknown-explainer"
     MISSING_LIBRARY = "missing-library"
     UNKNOWN_COLUMN = "unknown-column"
     COLUMN_FUNCTION = "column-function"

@@ -34,6 +34,7 @@ from sqlflow_dagster.lang.parsers import ExternalParser
 from sqlflow_dagster.lang.scanner import Piece, scan
 from sqlflow_dagster.lang.statements import (
     EvaluateStatement,
+    ExplainStatement,
     OptimizeStatement,
     QueryStatement,
     TrainStatement,
@@ -51,6 +52,7 @@ from sqlflow_dagster.temp_tables import (
 
 _SETTINGS = ("sqlflow:", "resources.", "retrain.")
 ESTIMATORS: Registry[object] = Registry(Group.TRAINERS, "estimator")
+EXPLAINERS: Registry[object] = Registry(Group.EXPLAINERS, "explainer")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -143,6 +145,23 @@ def check_estimators(draft: Draft) -> None:
                     message=f"unknown estimator {name!r}",
                     span=statement.estimator_span,
                     hint=_estimator_hint(name),
+                )
+            )
+
+
+def check_explainers(draft: Draft) -> None:
+    """Every explainer that a statement names is registered."""
+    for item in draft.statements:
+        statement = item.statement
+        if not isinstance(statement, ExplainStatement) or statement.explainer is None:
+            continue
+        if statement.explainer not in EXPLAINERS:
+            draft.diagnostics.append(
+                Diagnostic(
+                    code=Code.UNKNOWN_EXPLAINER,
+                    message=f"unknown explainer {statement.explainer!r}",
+                    span=statement.explainer_span or statement.span,
+                    hint=EXPLAINERS.hint(statement.explainer),
                 )
             )
 
@@ -295,6 +314,7 @@ PASSES: tuple[Pass, ...] = (
     name_labels,
     keep_scratch_tables,
     check_estimators,
+    check_explainers,
     check_columns,
     check_models,
     check_attributes,

@@ -12,7 +12,6 @@ from sqlflow_dagster.lang.statements import Attribute, ExplainStatement, attribu
 from sqlflow_dagster.ml.explanation.base import (
     ExplainRequest,
     Explanation,
-    check_explainer,
     find_explainer,
 )
 from sqlflow_dagster.ml.explanation.contributions import best
@@ -28,13 +27,11 @@ _PLOT_PREFIXES = ("summary.", "shap_summary.")
 
 
 def check_explain(statement: ExplainStatement) -> None:
-    """Refuse attributes and explainers that cannot work, before a model or a row is read.
+    """Refuse attributes that cannot work, before a model or a row is read.
 
     Raises:
         TerminalError: With the place of the attribute.
     """
-    if statement.explainer is not None:
-        check_explainer(statement.explainer, statement.explainer_span)
     if (count := attribute(statement, _ROWS)) is not None:
         _count(count)
     _plot_settings(statement)

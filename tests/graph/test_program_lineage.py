@@ -420,6 +420,17 @@ MODELS = [
         },
     ),
     case(
+        "gains of splits have a row for each feature",
+        f"SELECT price, amount FROM orders {TRAIN} LABEL amount INTO m;"
+        "SELECT price FROM orders TO EXPLAIN m USING XGBoostExplainer INTO x;"
+        "CREATE TABLE y AS SELECT gain FROM x",
+        {
+            "model m": {"price": "orders.price", "amount": "orders.amount"},
+            "x": dict.fromkeys(("feature", "fscore", "gain", "cover"), "model m.price"),
+            "y": {"gain": "x.gain"},
+        },
+    ),
+    case(
         "a training that goes on from another model",
         f"SELECT price, amount FROM orders {TRAIN} LABEL amount INTO m;"
         f"SELECT price, amount FROM orders {TRAIN} LABEL amount USING m INTO n",

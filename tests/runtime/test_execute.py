@@ -154,7 +154,6 @@ def test_an_explanation_keeps_the_keys_of_its_rows(context: RunContext) -> None:
 @pytest.mark.parametrize(
     ("clause", "message"),
     [
-        ("USING TreeExplaner", "unknown explainer 'TreeExplaner'"),
         ("WITH summary.alpha=2", "summary.alpha must be a number from 0 to 1"),
         ("WITH summary.sort=1", "summary.sort must be true or false"),
     ],
@@ -262,12 +261,6 @@ def test_show_train_shows_the_statement(context: RunContext) -> None:
             "explain.rows must be a whole number from 1, and is 'all'",
             "explain.rows",
             id="a count that is none",
-        ),
-        pytest.param(
-            "SELECT * FROM points TO EXPLAIN m USING TreExplainer INTO e",
-            "unknown explainer 'TreExplainer'",
-            "TreExplainer",
-            id="unknown explainer",
         ),
     ],
 )

@@ -119,23 +119,12 @@ def _example(subject: Subject, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, names=schema.names)
 
 
-def check_explainer(name: str, span: Span | None = None) -> None:
-    """Refuse an unknown explainer, without importing any; case does not count.
-
-    Raises:
-        TerminalError: No explainer has the name.
-    """
-    if name not in explainers:
-        raise TerminalError(f"unknown explainer {name!r}", span, explainers.hint(name))
-
-
 def find_explainer(name: str, span: Span | None = None) -> Explainer:
-    """The explainer of a name.
+    """The explainer of a name; case does not count.
 
     Raises:
         TerminalError: No explainer has the name, or a library of it is not installed.
     """
-    check_explainer(name, span)
     try:
         return explainers.get(name)
     except PluginError as error:

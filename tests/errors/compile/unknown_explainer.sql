@@ -1,0 +1,5 @@
+SELECT * FROM t TO EXPLAIN m USING TreeExplaner INTO x;
+SELECT * FROM t TO EXPLAIN m USING treeexplainer INTO y;
+SELECT * FROM t
+TO EXPLAIN m
+USING Lime;
