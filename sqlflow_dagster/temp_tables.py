@@ -228,7 +228,8 @@ def _table(
     table = TemporaryTableStatement(table=name, query=analyzed.query, span=span)
     state.made[key] = table
     state.taken.add(ref)
-    effects = Effects(reads=analyzed.reads, writes=(Write(ref=ref, mode=Mode.REPLACE),))
+    write = Write(ref=ref, mode=Mode.REPLACE)
+    effects = Effects(reads=analyzed.reads, writes=(write,), takes=item.effects.takes)
     return table, AnalyzedStatement(
         statement=table,
         effects=effects,

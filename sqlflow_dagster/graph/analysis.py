@@ -25,10 +25,12 @@ from sqlflow_dagster.graph.effects import Effects, merged_effects, names_after
 from sqlflow_dagster.graph.functions import Functions
 from sqlflow_dagster.graph.judge import judged
 from sqlflow_dagster.graph.keyword_effects import keyword_effects, set_effects
+from sqlflow_dagster.graph.known_columns import KnownColumns
 from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, Names, ObjectRef, model_ref
 from sqlflow_dagster.graph.procedures import Procedures, block_effects
 from sqlflow_dagster.graph.queries import UNKNOWN_SHAPE, query_shape
 from sqlflow_dagster.graph.resources import ANNOTATION
+from sqlflow_dagster.graph.sequences import TAKEN, Sequences
 from sqlflow_dagster.graph.sql_effects import sql_effects
 from sqlflow_dagster.lang.clause_parser import ClauseError, parse_clause, parse_show_train
 from sqlflow_dagster.lang.clause_search import clause_after, is_sql, late_clause, needs_a_name
@@ -86,6 +88,8 @@ class _Analysis:
     transaction: _Transaction | None = None
     procedures: Procedures = field(default_factory=Procedures)
     functions: Functions = field(default_factory=Functions)
+    columns: KnownColumns = field(default_factory=KnownColumns)
+    sequences: Sequences
     found: list[AnalyzedStatement] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
 
@@ -145,6 +149,7 @@ def analyze(
         parser=parser,
         annotated=ANNOTATION.search(source.text) is not None,
         clauses=_CLAUSE_WORDS.search(source.text) is not None,
+        sequences=Sequences(used=TAKEN.search(source.text) is not None),
     )
     states = {names.datasource: state}
     for piece in pieces:
@@ -220,26 +225,34 @@ def _statement(span: Span, piece: Piece, state: _Analysis) -> None:
 
 def _plain_statement(span: Span, state: _Analysis) -> None:
     sql = span.text
-    effects = (
+    tree: exp.Expression | Rejection | None = None
+    found: Effects | Rejection | None = (
         (declared_effects(span, state.names) if state.annotated else None)
         or keyword_effects(sql)
         or block_effects(sql, state.names)
-        or _parsed_effects(sql, state.names)
     )
-    if isinstance(effects, Rejection):
+    if found is None:
+        tree = parse_sql(sql, state.names.dialect)
+        found = _parsed_effects(sql, tree, state.names)
+    if isinstance(found, Rejection):
         late = late_clause(span, state.names.dialect)
         if late is not None:
             return _query_statement(span, late, state)
-    effects = _judged(effects, sql, span, "", state)
+    effects = _judged(found, sql, span, "", state)
+    if isinstance(tree, exp.Expression):
+        state.problems += state.columns.follow(tree, effects, state.names, span)
+    else:
+        state.columns.forget(effects, span)
     if effects.barrier:
         effects = state.procedures.called(sql, state.names) or effects
         state.functions.learn(sql, state.names)
-    effects = state.functions.called(sql, effects)
+    effects = state.sequences.taken(sql, state.functions.called(sql, effects), state.names)
     return _sql_statement(SqlStatement(sql=sql, span=span), effects, state)
 
 
-def _parsed_effects(sql: str, names: Names) -> Effects | Rejection:
-    tree = parse_sql(sql, names.dialect)
+def _parsed_effects(
+    sql: str, tree: exp.Expression | Rejection, names: Names
+) -> Effects | Rejection:
     if isinstance(tree, Rejection):
         return set_effects(sql, None, names) or tree
     parsed = sql_effects(tree, names)
@@ -360,10 +373,10 @@ def _query_statement(span: Span, clause: int, state: _Analysis) -> None:
         tree = parse_sql(text, dialect)
         validation = _query(Query(sql=text), tree, select.span, f"{VALIDATION_SELECT} is ", state)
     effects = clause_effects(statement, state.names)
+    state.columns.forget(effects, span)
     reads = effects.reads | analyzed.reads | (validation.reads if validation else frozenset())
-    return state.add(
-        statement, replace(effects, reads=reads), query=analyzed, validation=validation
-    )
+    effects = state.sequences.taken(query.sql, replace(effects, reads=reads), state.names)
+    return state.add(statement, effects, query=analyzed, validation=validation)
 
 
 def _without_end(sql: str, dialect: str) -> str:

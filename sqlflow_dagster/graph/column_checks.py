@@ -20,17 +20,10 @@ from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.graph.output_names import unknown_name
 from sqlflow_dagster.graph.queries import query_shape
 from sqlflow_dagster.graph.static_checks import unknown_columns
+from sqlflow_dagster.graph.unknown_columns import ALWAYS_THERE
 from sqlflow_dagster.lang.standard import parse_sql
 from sqlflow_dagster.lang.statements import QueryStatement, SqlStatement, TrainStatement
 
-# Columns that a table has without having been given them, and words that are no columns.
-_ALWAYS_THERE = {
-    *("rowid", "_rowid_", "oid", "ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"),
-    *("rownum", "level", "filename", "file_row_number", "input__file__name", "_metadata"),
-    *("_partitiontime", "_partitiondate", "_table_suffix", "_file_name"),
-    *("user", "current_user", "session_user", "current_role", "current_schema", "current_catalog"),
-    *("current_database", "sysdate", "systimestamp"),
-}
 _KEY = re.compile(r"(?:.*_)?(?:id|uuid|guid)|rowid", re.IGNORECASE)
 
 
@@ -121,7 +114,7 @@ def _not_there(
     for column in unknown:
         # SQLite takes a quoted name that no column has for a string.
         text = column.this.args.get("quoted") and item.names.dialect == "sqlite"
-        if text or column.name.lower() in _ALWAYS_THERE:
+        if text or column.name.lower() in ALWAYS_THERE:
             continue
         start, end = (column.this.meta.get(key) for key in ("start", "end"))
         where = span or item.statement.span

@@ -53,6 +53,7 @@ class Effects:
         transaction: ``begin``, ``commit`` or ``rollback`` where it opens or closes a transaction.
         temporary: Whether it makes a table that only its own connection sees.
         references: The tables that foreign keys of a created table point to.
+        takes: The sequences that it takes numbers from.
     """
 
     reads: frozenset[ObjectRef] = frozenset()
@@ -64,6 +65,7 @@ class Effects:
     transaction: str | None = None
     temporary: bool = False
     references: frozenset[ObjectRef] = frozenset()
+    takes: frozenset[ObjectRef] = frozenset()
 
 
 def temporary_refs(refs: Iterable[ObjectRef]) -> frozenset[ObjectRef]:
@@ -105,4 +107,5 @@ def merged_effects(statements: Sequence[Effects]) -> Effects:
         barrier=any(item.barrier for item in statements),
         loose=any(item.loose for item in statements),
         references=frozenset().union(*(item.references for item in statements)),
+        takes=frozenset().union(*(item.takes for item in statements)),
     )

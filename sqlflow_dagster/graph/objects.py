@@ -34,6 +34,7 @@ class ObjectKind(StrEnum):
     MODEL = "model"
     FILE = "file"
     SCHEMA = "schema"
+    SEQUENCE = "sequence"
 
 
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^."]+)')

@@ -229,7 +229,9 @@ def _kept(run: _Written, state: _Pass) -> tuple[AnalyzedStatement, TemporaryTabl
     made = AnalyzedStatement(
         statement=table,
         effects=Effects(
-            reads=run.reads.union(*(item.reads for item in opened.values())), writes=(write,)
+            reads=run.reads.union(*(item.reads for item in opened.values())),
+            writes=(write,),
+            takes=frozenset().union(*(item.effects.takes for item in run.items)),
         ),
         names=names,
         prefix=spliced(run.items[0].prefix, before),

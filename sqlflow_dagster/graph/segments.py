@@ -34,18 +34,21 @@ class _Draft:
         steps: The indexes of its steps.
         modes: How they write each object, one after the other.
         before: A bit set of the drafts that must come first.
+        view: Whether it makes a view.
     """
 
     refs: tuple[ObjectRef, ...]
     steps: list[int] = field(default_factory=list)
     modes: dict[ObjectRef, list[Mode]] = field(default_factory=dict)
     before: int = 0
+    view: bool = False
 
     def add(self, step: Step) -> None:
         """Let a step join."""
         self.steps.append(step.index)
         for write in step.effects.writes:
             self.modes.setdefault(write.ref, []).append(write.mode)
+            self.view |= write.view
 
     def drops(self, ref: ObjectRef) -> bool:
         """Whether it leaves nothing of an object."""
@@ -107,10 +110,15 @@ def _run_together(
             if not (ref.parts[-1].startswith(PREFIX) and draft.drops(ref)):
                 writers[ref].append(index)
     direct: list[set[int]] = []
+    through: dict[int, set[int]] = {}
+    """For each view, what it shows that is written again later."""
     for index, draft in enumerate(drafts):
         superseded = {
             i for i in content[index] if any(writers[ref][-1:] != [i] for ref in drafts[i].refs)
         }
+        superseded.update(*(through[i] for i in content[index] if i in through))
+        if draft.view and superseded:
+            through[index] = superseded
         found = set()
         for ref in draft.refs:
             history = writers[ref]

@@ -28,6 +28,8 @@ def shown(ref: ObjectRef) -> str:
             return f"{ref.name}/"
         case ObjectKind.MODEL:
             return f"model {ref.name}"
+        case ObjectKind.SEQUENCE:
+            return f"sequence {ref.name}"
         case ObjectKind.TABLE:
             return ref.name
         case ObjectKind.TEMPORARY:

@@ -18,7 +18,7 @@ from sqlflow_dagster.lang.statements import (
 )
 
 TABLES = ("a", "b", "c", "d")
-VIEWS = ("v", "w")
+VIEWS = ("v", "w", "z")
 TEMPORARY_TABLES = ("p", "q")
 TEMPORARY_VIEWS = ("s",)
 Row = tuple[object, ...]
@@ -43,11 +43,22 @@ class Catalog:
     def lasting(self) -> str:
         return self.draw.choice(sorted(self.tables))
 
+    def behind(self, name: str) -> list[str]:
+        """What a view shows, through any number of views; the table comes last."""
+        found: list[str] = []
+        while name in self.views:
+            name = self.views[name]
+            found.append(name)
+        return found
+
+    def usable(self, there: set[str]) -> list[str]:
+        """The views whose table is one of these."""
+        return sorted(view for view in self.views if self.behind(view)[-1] in there)
+
     def relation(self) -> str:
         """A table, or a view whose table is there."""
         there = self.tables | self.temporary
-        usable = [view for view, table in self.views.items() if table in there]
-        return self.draw.choice(sorted(there) + sorted(usable))
+        return self.draw.choice(sorted(there) + self.usable(there))
 
     def made(self, kind: str, name: str, query: str) -> str:
         """The statements that make a table or view, whether it is there or not."""
@@ -64,7 +75,7 @@ def create(catalog: Catalog) -> str:
 
 def create_from(catalog: Catalog) -> str:
     source = catalog.relation()
-    name = catalog.draw.choice(sorted({*TABLES} - {source, catalog.views.get(source)}))
+    name = catalog.draw.choice(sorted({*TABLES} - {source, *catalog.behind(source)}))
     catalog.tables.add(name)
     return catalog.made("TABLE", name, f"SELECT (x * 5 + 1) % 97 AS x FROM {source}")
 
@@ -105,7 +116,7 @@ def drop(catalog: Catalog) -> str:
 
 
 def rename(catalog: Catalog) -> str:
-    broken = any(table not in catalog.tables for table in catalog.views.values())
+    broken = len(catalog.usable(catalog.tables)) < len(catalog.views)
     old, new = catalog.lasting(), catalog.draw.choice(TABLES)
     if old == new or new in catalog.views.values() or (broken and catalog.dialect == "sqlite"):
         return append(catalog)  # SQLite renames nothing while a view is broken.
@@ -117,9 +128,12 @@ def rename(catalog: Catalog) -> str:
 
 
 def create_view(catalog: Catalog) -> str:
-    name, table = catalog.draw.choice(VIEWS), catalog.lasting()
-    catalog.views[name] = table
-    return catalog.made("VIEW", name, f"SELECT x + 1 AS x FROM {table}")
+    name = catalog.draw.choice(VIEWS)
+    lasting = {*catalog.usable(catalog.tables)}.intersection(VIEWS) - {name}
+    others = {view for view in lasting if name not in catalog.behind(view)}
+    shown = catalog.draw.choice(sorted(catalog.tables | others))
+    catalog.views[name] = shown
+    return catalog.made("VIEW", name, f"SELECT x + 1 AS x FROM {shown}")
 
 
 def read(catalog: Catalog) -> str:
@@ -140,7 +154,7 @@ _LATER: tuple[Callable[[Catalog], str], ...] = (
 
 def create_temporary(catalog: Catalog) -> str:
     source = catalog.relation()
-    name = catalog.draw.choice(sorted({*TEMPORARY_TABLES} - {source, catalog.views.get(source)}))
+    name = catalog.draw.choice(sorted({*TEMPORARY_TABLES} - {source, *catalog.behind(source)}))
     catalog.temporary.add(name)
     return catalog.made("TEMP TABLE", name, f"SELECT (x * 7 + 1) % 79 AS x FROM {source}")
 

@@ -59,6 +59,26 @@ def test_temporary_tables_are_seen_by_steps_on_connections_of_their_own(
 ) -> None:
     text = random_program(draw, dialect, temporary=True)
     note(text)
+    check_on_connections_of_their_own(text, dialect, draw)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            "CREATE TABLE a AS SELECT 1 AS x;\nCREATE TABLE b AS SELECT 2 AS x;\n"
+            "CREATE TEMP VIEW s AS SELECT x + 2 AS x FROM a;\nDROP TABLE a;\n"
+            "BEGIN;\nCREATE OR REPLACE TABLE a AS SELECT 3 AS x FROM b;\n"
+            "UPDATE b SET x = x + (SELECT sum(x) FROM s);\nCOMMIT",
+            id="a transaction makes again what a TEMP view shows",
+        ),
+    ],
+)
+def test_temporary_tables_of_a_program_that_once_went_wrong(text: str) -> None:
+    check_on_connections_of_their_own(text, "duckdb", random.Random(0))
+
+
+def check_on_connections_of_their_own(text: str, dialect: str, draw: random.Random) -> None:
     program = compile_program(text, dialect=dialect)
     with connections(dialect) as connect:
         run = connect()
