@@ -88,3 +88,20 @@ def test_what_is_no_series_is_refused(
 ) -> None:
     with pytest.raises(TerminalError, match=message):
         train(parse, estimator, pa.table({**columns, "value": [1.0, 2.0, 4.0]}))
+
+
+@pytest.mark.parametrize("estimator", ["ARIMA", "ARIMAWithSTLDecomposition WITH period=12"])
+def test_a_trend_goes_on(estimator: str, parse: Parse) -> None:
+    times = np.arange(144)
+    noise = np.random.default_rng(1).normal(size=144)
+    season = 0 if estimator == "ARIMA" else 30 * np.sin(times * np.pi / 6)
+    rows = pa.table({"t": times, "value": 100 + 2 * times + season + 3 * noise})
+    found = train(parse, estimator, rows.slice(0, 120)).predict(rows.slice(120)).to_numpy()
+    assert np.abs(found - rows["value"].to_numpy()[120:]).mean() < 5
+
+
+def test_a_series_without_differences_keeps_its_level(parse: Parse) -> None:
+    noise = np.random.default_rng(1).normal(size=100)
+    rows = pa.table({"t": range(100), "value": 250 + noise})
+    model = train(parse, "ARIMA WITH order=[1, 0, 0]", rows)
+    assert model.predict(pa.table({"t": [400]})).to_numpy()[0] == pytest.approx(250, abs=1)

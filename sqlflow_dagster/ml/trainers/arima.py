@@ -35,6 +35,7 @@ _DECLARATIONS = (
 _MODEL = "series.json"
 _AIRLINE = (0, 1, 1)
 _MOST_AHEAD = 100_000
+_ENOUGH_DIFFERENCES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,8 +274,11 @@ def _decomposed(
 def _state_space(series: FloatArray, settings: _Settings) -> Any:
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
+    # Without a constant, a series that is not differenced falls to zero, and one that is has no drift.
+    differences = settings.order[1] + settings.seasonal[1]
+    trend = "c" if differences < _ENOUGH_DIFFERENCES else "n"
     try:
-        return SARIMAX(series, order=settings.order, seasonal_order=settings.seasonal)
+        return SARIMAX(series, order=settings.order, seasonal_order=settings.seasonal, trend=trend)
     except ValueError as error:
         raise TerminalError(f"the orders cannot be: {error}") from error
 
