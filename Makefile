@@ -33,6 +33,9 @@ servers:
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 	  || { apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql; } \
 	  || { echo 'the tests of PostgreSQL need the package postgresql; install it and call make again' >&2; exit 1; }
+	@command -v mariadbd >/dev/null || test -x /usr/sbin/mariadbd \
+	  || { apt-get -qq update && apt-get -qq install -y --no-install-recommends mariadb-server; } \
+	  || { echo 'the tests of MySQL need the package mariadb-server; install it and call make again' >&2; exit 1; }
 
 .dagster/dagster.yaml: deploy/local/dagster.yaml
 	mkdir -p .dagster

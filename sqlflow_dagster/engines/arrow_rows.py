@@ -1,6 +1,6 @@
 """Rows between Arrow and drivers that know only Python values."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -60,6 +60,18 @@ def check_names(schema: pa.Schema) -> None:
                 f"a table cannot have the column {name!r} twice", hint="rename one of them with AS"
             )
         seen.add(name.lower())
+
+
+def told_apart(names: Iterable[str]) -> list[str]:
+    """Names of columns, each with a number behind it where an earlier one is the same."""
+    found: list[str] = []
+    for name in names:
+        candidate, number = name, 0
+        while candidate in found:
+            number += 1
+            candidate = f"{name}_{number}"
+        found.append(candidate)
+    return found
 
 
 def table_columns(schema: pa.Schema) -> list[sa.Column[Any]]:

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import pyarrow as pa
 import sqlalchemy as sa
 
+from sqlflow_dagster.engines.original_urls import from_original
 from sqlflow_dagster.engines.secrets import filled_in, whole_text
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.registry import Group, Registry
@@ -159,14 +160,16 @@ class Engine(Protocol):
 SCHEMA_PARAMETER = "schema"
 """What names the schema of unqualified tables in the query of a URL."""
 
-# libpq's own spelling, which hosting services hand out.
-_ALIASES = {"postgres": "postgresql"}
+# libpq's own spelling, which hosting services hand out, and SQLAlchemy's for a server of the same kind.
+_ALIASES = {"postgres": "postgresql", "mariadb": "mysql"}
 
 engines: Registry[type[Engine]] = Registry(Group.ENGINES, "engine")
 
 
 def parse_url(url: str) -> sa.URL:
-    """The parts of a SQLAlchemy URL, with the values of its ``${VARIABLE}`` and its ``password_file``.
+    """The parts of a URL, with the values of its ``${VARIABLE}`` and its ``password_file``.
+
+    It is written as SQLAlchemy or as the original SQLFlow writes it.
 
     Raises:
         TerminalError: The text is not a URL, which is not shown: it may hold a password. Or what it leaves
@@ -177,7 +180,7 @@ def parse_url(url: str) -> sa.URL:
 
 def _parsed(url: str) -> sa.URL:
     try:
-        return sa.make_url(url)
+        return from_original(url) or sa.make_url(url)
     except sa.exc.ArgumentError:
         hint = "write it as engine://user:password@host/database, or duckdb:///file.duckdb"
     except ValueError:  # What stands for the port is no number; SQLAlchemy would quote it.

@@ -4,7 +4,6 @@ COPY runs on the session's own connection, so that what is read includes tempora
 transaction has changed, which a second connection of a faster client would not see.
 """
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,12 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from sqlflow_dagster.engines.arrow_rows import check_names, checked_batches, sql_type
+from sqlflow_dagster.engines.arrow_rows import (
+    check_names,
+    checked_batches,
+    sql_type,
+    told_apart,
+)
 from sqlflow_dagster.engines.base import Column, RelationKind, TableName
 from sqlflow_dagster.engines.postgresql_copy import (
     TRAILER,
@@ -27,9 +31,8 @@ from sqlflow_dagster.engines.postgresql_copy import (
 )
 from sqlflow_dagster.engines.postgresql_rows import HEADER, as_binary, has_binary_form
 from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine, SQLAlchemySession
+from sqlflow_dagster.engines.statement_timeout import TIMEOUT_VARIABLE, statement_timeout
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
-
-TIMEOUT_VARIABLE = "SQLFLOW_STATEMENT_TIMEOUT"
 
 # It gives rows, but COPY takes no such statement.
 _NOT_COPIED = re.compile(
@@ -81,9 +84,7 @@ class PostgreSQLSession(SQLAlchemySession):
 
     def _described(self, query: str) -> tuple[tuple[Column, ...], list[WireType]]:
         result = self._prepared(query)
-        names: list[str] = []
-        for index in range(result.nfields):
-            names.append(_unused(result.fname(index).decode(), names))
+        names = told_apart(result.fname(index).decode() for index in range(result.nfields))
         oids = [(result.ftype(index), result.fmod(index)) for index in range(len(names))]
         types = [wire_type(*oid) for oid in oids]
         columns = tuple(
@@ -345,15 +346,6 @@ def _copy_of(query: str, types: Sequence[WireType]) -> str:
     return f"COPY (\n{query}\n) TO STDOUT (FORMAT BINARY)"
 
 
-def _unused(name: str, taken: Sequence[str]) -> str:
-    """A name that no earlier column has."""
-    candidate, number = name, 0
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}_{number}"
-    return candidate
-
-
 def _column_type(field: pa.Field) -> sa.types.TypeEngine[Any]:
     if pa.types.is_list(field.type) or pa.types.is_large_list(field.type):
         return postgresql.ARRAY(sql_type(field.type.value_field.with_name(field.name)))
@@ -404,7 +396,7 @@ class PostgreSQLEngine(SQLAlchemyEngine[PostgreSQLSession]):
 
     def configure(self, connection: Any) -> None:
         """Bound the time of statements where the environment says so."""
-        milliseconds = _statement_timeout()
+        milliseconds = statement_timeout()
         if milliseconds is not None:
             connection.execute(f"SET statement_timeout = {milliseconds}")
 
@@ -434,18 +426,3 @@ class PostgreSQLEngine(SQLAlchemyEngine[PostgreSQLSession]):
         if state == _UNIQUE and error.diag.schema_name == "pg_catalog":  # type: ignore[attr-defined]
             return TransientError(f"another session made the same object: {message}")
         return TerminalError(message, hint=_HINTS.get(state))
-
-
-def _statement_timeout() -> int | None:
-    """The milliseconds that ``SQLFLOW_STATEMENT_TIMEOUT`` gives a statement; None for no bound."""
-    text = os.environ.get(TIMEOUT_VARIABLE, "")
-    try:
-        seconds = float(text) if text else 0.0
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 2_000_000:
-        raise TerminalError(
-            f"{TIMEOUT_VARIABLE} must be a number of seconds from 0, not {text!r}",
-            hint="unset it to let statements take their time",
-        )
-    return round(seconds * 1000) or None

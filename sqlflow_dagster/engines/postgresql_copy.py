@@ -18,12 +18,19 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from sqlflow_dagster.engines.arrow_rows import to_array
+from sqlflow_dagster.engines.wire_rows import (
+    MAX_BATCH_BYTES,
+    Places,
+    fixed,
+    gather,
+    padded,
+    ragged,
+    validity,
+)
 from sqlflow_dagster.errors import TerminalError
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
 TRAILER = b"\xff\xff"
-_MAX_BATCH_BYTES = 64 << 20
-"""Rows with long texts are cut into smaller batches than asked for: Arrow's offsets have 31 bits."""
 
 # PostgreSQL counts from 2000-01-01, Arrow from 1970-01-01.
 EPOCH_DAYS = 10_957
@@ -137,7 +144,7 @@ def decoded(
         # Copied at once: rows that stay in the driver's memory would each hold a piece of it.
         data += b"".join(messages)
         lengths += map(len, messages)
-        while len(lengths) >= batch_rows or len(data) >= _MAX_BATCH_BYTES:
+        while len(lengths) >= batch_rows or len(data) >= MAX_BATCH_BYTES:
             end = sum(lengths[:batch_rows])
             yield _batch(bytes(data[:end]), lengths[:batch_rows], schema, types)
             del data[:end], lengths[:batch_rows]
@@ -151,24 +158,14 @@ def _after_header(message: bytes) -> bytes:
     return message[start + 4 + extension :]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Places:
-    """Where the values of a column are: first byte and number of bytes of each row's."""
-
-    starts: npt.NDArray[np.int64]
-    sizes: npt.NDArray[np.int64]
-
-
 def _batch(
     rows: bytes, row_lengths: Sequence[int], schema: pa.Schema, types: Sequence[WireType]
 ) -> pa.RecordBatch:
-    # Behind the last row, so that no value that is looked at begins or ends outside.
-    data = rows + b"\0" * 8
-    lengths = np.array(row_lengths, np.int64)
-    position = np.cumsum(lengths) - lengths + 2
+    data, position = padded(rows, row_lengths)
+    position += 2
     arrays = []
     for field, kind in zip(schema, types, strict=True):
-        sizes = _gather(data, position, ">i4").astype(np.int64)
+        sizes = gather(data, position, ">i4").astype(np.int64)
         nulls = sizes < 0
         some_nulls = bool(nulls.any())
         starts = position + 4
@@ -176,65 +173,29 @@ def _batch(
             sizes[nulls] = 0
         position = starts + sizes
         # A NULL at the end of the last row has its value, which nobody looks at, behind the data.
-        places = _Places(starts=starts, sizes=sizes)
+        places = Places(starts=starts, sizes=sizes)
         arrays.append(_array(data, places, nulls if some_nulls else None, field, kind))
     return pa.record_batch(arrays, schema=schema)
 
 
-def _gather(data: bytes, starts: npt.NDArray[np.int64], dtype: str) -> npt.NDArray[Any]:
-    """The values of a fixed size that begin at these places, aligned or not."""
-    size = np.dtype(dtype).itemsize
-    step = even_step(starts)
-    if step is not None:
-        return np.ndarray((len(starts),), dtype, buffer=data, offset=starts[0], strides=(step,))
-    everywhere: npt.NDArray[Any] = np.ndarray(
-        (len(data) - size + 1,), dtype, buffer=data, strides=(1,)
-    )
-    return everywhere[starts]
-
-
-def even_step(places: npt.NDArray[np.int64]) -> int | None:
-    """How far each place is from the one before; None for places that differ in that, and for none.
-
-    Values in rows of one length, which those without NULL and text are, need not be looked up one by one.
-    """
-    if len(places) < 2:
-        return None if len(places) == 0 else 0
-    steps = np.diff(places)
-    return int(steps[0]) if (steps == steps[0]).all() else None
-
-
 def _array(
     data: bytes,
-    places: _Places,
+    places: Places,
     nulls: npt.NDArray[np.bool_] | None,
     field: pa.Field,
     kind: WireType,
 ) -> pa.Array:
-    valid = None if nulls is None else pa.py_buffer(np.packbits(~nulls, bitorder="little"))
+    valid = None if nulls is None else validity(nulls)
     if kind.dtype is None:
         if kind.parse is None:
-            return _ragged(data, places, field.type, valid)
-        texts = _ragged(data, places, pa.string(), valid)
+            return ragged(data, places, field.type, valid)
+        texts = ragged(data, places, pa.string(), valid)
         return to_array(texts.to_pylist(), field, convert=kind.parse)
-    values = _gather(data, places.starts, kind.dtype)
-    values = values.astype(values.dtype.newbyteorder("="))
+    values = gather(data, places.starts, kind.dtype)
     if kind.epoch:
         _refuse_infinity(values, nulls, field)
         values += values.dtype.type(kind.epoch)
-    if pa.types.is_boolean(field.type):
-        values = np.packbits(values.astype(bool), bitorder="little")
-    return pa.Array.from_buffers(field.type, len(places.starts), [valid, pa.py_buffer(values)])
-
-
-def _ragged(data: bytes, places: _Places, kind: pa.DataType, valid: pa.Buffer | None) -> pa.Array:
-    starts, sizes = places.starts, places.sizes
-    offsets = np.zeros(len(sizes) + 1, np.int32)
-    np.cumsum(sizes, out=offsets[1:])
-    indices = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], sizes)
-    content = np.frombuffer(data, np.uint8)[indices]
-    buffers = [valid, pa.py_buffer(offsets), pa.py_buffer(content)]
-    return pa.Array.from_buffers(kind, len(sizes), buffers)
+    return fixed(values, field.type, valid)
 
 
 def _refuse_infinity(

@@ -12,12 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sqlflow_dagster.engines.postgresql_copy import (
-    EPOCH_DAYS,
-    EPOCH_MICROSECONDS,
-    SIGNATURE,
-    even_step,
-)
+from sqlflow_dagster.engines.postgresql_copy import EPOCH_DAYS, EPOCH_MICROSECONDS, SIGNATURE
+from sqlflow_dagster.engines.wire_rows import even_step
 from sqlflow_dagster.errors import TerminalError
 
 HEADER = SIGNATURE + bytes(8)

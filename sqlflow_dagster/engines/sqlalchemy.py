@@ -127,6 +127,10 @@ class SQLAlchemyEngine(ABC, Generic[S]):
             message: Its text, shortened and without secrets.
         """
 
+    def message_of(self, error: BaseException) -> str:
+        """What an error of the driver says."""
+        return str(error)
+
     def raise_translated(self, error: BaseException, *, about: str = "") -> NoReturn:
         """Raise an error of the driver as one of this package.
 
@@ -134,7 +138,7 @@ class SQLAlchemyEngine(ABC, Generic[S]):
             error: As the driver raised it.
             about: What the message is to name first, such as a file.
         """
-        text = str(error)
+        text = self.message_of(error)
         clean = redact(text, self.url.password)
         if clean != text:
             # A traceback shows the cause, too.

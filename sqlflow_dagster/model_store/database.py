@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from sqlflow_dagster.engines.base import Engine, Session, open_engine
-from sqlflow_dagster.engines.own_tables import ensure_table
+from sqlflow_dagster.engines.own_tables import EXACT_NAMES, ensure_table
 from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.model_store.checks import (
@@ -41,6 +41,7 @@ _MODELS = sa.Table(
     sa.Column("name", _NAME, primary_key=True),
     sa.Column("accepted_version", sa.Integer),
     sa.Column("latest_version", sa.Integer, nullable=False),
+    **EXACT_NAMES,
 )
 _VERSIONS = sa.Table(
     "sqlflow_model_versions",
@@ -55,6 +56,7 @@ _VERSIONS = sa.Table(
         sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb"),
         nullable=False,
     ),
+    **EXACT_NAMES,
 )
 _CHUNKS = sa.Table(
     "sqlflow_model_chunks",
@@ -67,6 +69,7 @@ _CHUNKS = sa.Table(
         sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb"),
         nullable=False,
     ),
+    **EXACT_NAMES,
 )
 
 

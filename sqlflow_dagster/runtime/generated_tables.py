@@ -6,11 +6,12 @@ Only what is recorded there is ever dropped: a table of a user may have any name
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
 from sqlflow_dagster.engines.base import Engine, Session
-from sqlflow_dagster.engines.own_tables import ensure_table
+from sqlflow_dagster.engines.own_tables import EXACT_NAMES, change, ensure_table
 from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, ObjectKind, ObjectRef
 
 OWNERS_TABLE = "sqlflow_generated_tables"
@@ -23,6 +24,7 @@ _owners = sa.Table(
     sa.Column("program", sa.String(200), nullable=False),
     sa.Column("made_at", sa.String(40), nullable=False),
     sa.Column("expires_at", sa.String(40)),
+    **EXACT_NAMES,
 )
 
 
@@ -74,9 +76,12 @@ class GeneratedTables:
         }
         with self._engine.session() as session:
             ensure_table(session, _owners)
-            with session.transaction():
+
+            def replace() -> None:
                 _forget(session, [table])
                 session.connection.execute(sa.insert(_owners).values(row))
+
+            change(session, replace)
             others = (item for item in self._recorded(session) if item.table != table)
             _drop(session, [item.table for item in others if item.expired(now)])
 
@@ -142,10 +147,13 @@ def _counted(item: GeneratedTable, session: Session, engine: Engine) -> Generate
 
 def _drop(session: Session, tables: Sequence[ObjectRef]) -> None:
     for table in tables:
-        with session.transaction():
-            if session.relation_kind(table.parts) == "table":
-                session.drop(table.parts)
-            _forget(session, [table])
+        change(session, partial(_drop_one, session, table))
+
+
+def _drop_one(session: Session, table: ObjectRef) -> None:
+    if session.relation_kind(table.parts) == "table":
+        session.drop(table.parts)
+    _forget(session, [table])
 
 
 def _forget(session: Session, tables: Sequence[ObjectRef]) -> None:

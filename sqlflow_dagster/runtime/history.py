@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from sqlflow_dagster.engines.base import Engine
-from sqlflow_dagster.engines.own_tables import ensure_table
+from sqlflow_dagster.engines.own_tables import EXACT_NAMES, change, ensure_table
 
 HISTORY_TABLE = "sqlflow_step_runs"
 
@@ -25,6 +25,7 @@ _runs = sa.Table(
     sa.Column("run_id", sa.String(64), nullable=False),
     sa.Column("finished_at", sa.String(40), nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
+    **EXACT_NAMES,
 )
 
 
@@ -66,9 +67,12 @@ class History:
         }
         with self._engine.session() as session:
             ensure_table(session, _runs)
-            with session.transaction():
+
+            def replace() -> None:
                 session.connection.execute(sa.delete(_runs).where(key))
                 session.connection.execute(sa.insert(_runs).values(row))
+
+            change(session, replace)
 
     def finished(self, program: str) -> Mapping[str, FinishedStep]:
         """The last finish of each step of a program, by step name."""

@@ -18,7 +18,7 @@ from sqlflow_dagster.lang.expressions import Value
 from sqlflow_dagster.lang.parsers import ExternalParser, open_parser, parsers
 from sqlflow_dagster.lang.remote_parser_server import start_parser_server
 from sqlflow_dagster.model_store.base import ModelStore, model_stores
-from tests.engines.postgresql_server import new_database
+from tests.engines import mariadb_server, postgresql_server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,17 +29,29 @@ class EngineCase:
         make_url: The URL of a new, empty database, from an empty directory.
         keeps_nan: Whether NaN is another value than NULL.
         keeps_types: Whether a CREATE TABLE … AS keeps the types of dates, decimals and booleans.
-        float_type: Text that a float column's type contains.
+        escapes: Whether a backslash escapes what follows in a text.
+        finds_any_case: Whether a table is found by its name in another case.
+        tidies: A statement that no transaction takes.
     """
 
     make_url: Callable[[Path], str]
     keeps_nan: bool = True
     keeps_types: bool = True
+    escapes: bool = False
+    finds_any_case: bool = True
+    tidies: str = "VACUUM"
 
 
 ENGINES: dict[str, EngineCase] = {
     "duckdb": EngineCase(make_url=lambda path: f"duckdb:///{path / 'data.duckdb'}"),
-    "postgresql": EngineCase(make_url=lambda _: new_database()),
+    "mysql": EngineCase(
+        make_url=lambda _: mariadb_server.new_database(),
+        keeps_nan=False,
+        escapes=True,
+        finds_any_case=False,
+        tidies="OPTIMIZE TABLE t",
+    ),
+    "postgresql": EngineCase(make_url=lambda _: postgresql_server.new_database()),
     "sqlite": EngineCase(
         make_url=lambda path: f"sqlite:///{path / 'data.db'}", keeps_nan=False, keeps_types=False
     ),

@@ -38,10 +38,14 @@ def reader(table: pa.Table, *, batch_rows: int = 1000) -> pa.RecordBatchReader:
 
 
 def numbers(count: int) -> str:
-    """A SELECT of 1 … count that every engine understands."""
+    """A SELECT of 1 … count, at most 10,000, that every engine understands."""
+    # Not recursive: MariaDB ends a recursion after 1000 rows without a word.
+    digits = " UNION ALL ".join(f"SELECT {digit} AS n" for digit in range(10))
+    number = "1 + a.n + 10 * b.n + 100 * c.n + 1000 * d.n"
     return (
-        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers "
-        f"WHERE n < {count}) SELECT n FROM numbers"
+        f"WITH digits AS ({digits}) SELECT {number} AS n "
+        "FROM digits a CROSS JOIN digits b CROSS JOIN digits c CROSS JOIN digits d "
+        f"WHERE {number} <= {count}"
     )
 
 
@@ -81,17 +85,19 @@ def test_counts_changed_rows(session: Session) -> None:
     "text",
     ["100%", "%s", "%(name)s", ":name", "a;b", "?", "$1", "-- no comment", "{x}", "it''s", "\\"],
 )
-def test_hands_text_on_verbatim(session: Session, text: str) -> None:
-    session.execute(f"CREATE TABLE t AS SELECT '{text}' AS a -- {text}")
+def test_hands_text_on_verbatim(session: Session, text: str, engine_case: "EngineCase") -> None:
     expected = text.replace("''", "'")
+    if engine_case.escapes:
+        text = text.replace("\\", "\\\\")
+    session.execute(f"CREATE TABLE t AS SELECT '{text}' AS a -- {text}")
     assert rows_of(session, f"SELECT a FROM t WHERE a = '{text}' -- {text}") == [{"a": expected}]
     assert session.count(f"SELECT a FROM t WHERE a = '{text}' -- {text}") == 1
     assert [column.name for column in session.describe(f"SELECT '{text}' AS a -- {text}")] == ["a"]
 
 
-def test_runs_what_refuses_a_transaction(session: Session) -> None:
+def test_runs_what_refuses_a_transaction(session: Session, engine_case: "EngineCase") -> None:
     session.execute("CREATE TABLE t (n INTEGER)")
-    assert session.execute("VACUUM") is None
+    assert session.execute(engine_case.tidies) is None
 
 
 def test_tells_what_the_engine_says_of_a_bad_statement(session: Session) -> None:
@@ -254,11 +260,14 @@ def test_nothing_has_the_name(session: Session) -> None:
     session.drop(("nothing",))
 
 
-def test_names_are_found_in_any_case(session: Session) -> None:
+def test_names_are_found_in_the_case_that_the_engine_knows(
+    session: Session, engine_case: "EngineCase"
+) -> None:
     session.execute("CREATE TABLE Train AS SELECT 1 AS n")
-    assert session.relation_kind(("TRAIN",)) == "table"
+    known = engine_case.finds_any_case
+    assert session.relation_kind(("TRAIN",)) == ("table" if known else None)
     session.create_table_as(("train",), "SELECT 2 AS n")
-    assert len(session.tables()) == 1
+    assert len(session.tables()) == (1 if known else 2)
 
 
 # -- values
@@ -430,7 +439,7 @@ def test_transactions_nest(session: Session) -> None:
     assert session.relation_kind(("u",)) is None
 
 
-def test_a_half_failed_transaction_is_never_kept(session: Session) -> None:
+def test_a_half_failed_transaction_is_never_kept(session: Session, engine: Engine) -> None:
     session.create_table_as(("t",), "SELECT 1 AS n")
 
     def swallow_a_failure() -> None:
@@ -442,7 +451,8 @@ def test_a_half_failed_transaction_is_never_kept(session: Session) -> None:
     with pytest.raises(TerminalError, match="one of its parts had failed"):
         swallow_a_failure()
     assert rows_of(session, "SELECT * FROM t") == FORMER
-    assert session.relation_kind(("u",)) is None
+    if engine.transactional_ddl:
+        assert session.relation_kind(("u",)) is None
 
 
 def test_a_failed_attempt_leaves_the_transaction_usable(session: Session) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from sqlflow_dagster.engines.base import open_engine
 from tests.dagster.iris import EXAMPLES, load_iris_tables
 from tests.end_to_end.tables import TABLES
-from tests.engines.postgresql_server import new_database
+from tests.engines import mariadb_server, postgresql_server
 
 PROGRAM = EXAMPLES / ("iris.sql" if find_spec("torch") else "no_torch/iris.sql")
 # Engines give rows in orders of their own, and sums of floating-point numbers depend on the order.
@@ -39,9 +40,16 @@ def tables_of(url: str) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def test_postgresql_leaves_the_tables_of_duckdb(tmp_path: Path) -> None:
-    expected = tables_of(f"duckdb:///{tmp_path / 'data.duckdb'}")
-    found = tables_of(new_database())
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    return tables_of(f"duckdb:///{tmp_path_factory.mktemp('duckdb') / 'data.duckdb'}")
+
+
+@pytest.mark.parametrize("server", [mariadb_server, postgresql_server], ids=["mysql", "postgresql"])
+def test_it_leaves_the_tables_of_duckdb(
+    server: ModuleType, expected: dict[str, list[dict[str, Any]]]
+) -> None:
+    found = tables_of(server.new_database())
     for name, rows in expected.items():
         assert len(rows) == len(found[name]) > 0
         for row, other in zip(rows, found[name], strict=True):

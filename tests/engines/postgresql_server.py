@@ -1,22 +1,14 @@
 """A PostgreSQL server of the tests' own, started when the first test asks for a database."""
 
-import atexit
-import os
-import pwd
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
 from collections import deque
+from collections.abc import Sequence
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import psycopg
-import pytest
+
+from tests.engines.servers import Server, binary
 
 # A test has few databases at a time, and each takes 7 MB.
 _KEPT = 4
@@ -26,7 +18,7 @@ _numbers = count()
 
 def new_database(*, lasting: bool = False) -> str:
     """The URL of a new, empty database, which is there for a test or, if ``lasting``, for all."""
-    server = _server()
+    server = _url(_server().port)
     name = f"test{next(_numbers)}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         if not lasting and len(_databases) == _KEPT:
@@ -37,35 +29,38 @@ def new_database(*, lasting: bool = False) -> str:
     return f"{server}/{name}"
 
 
-def _binary(name: str) -> str:
-    places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
-    found = shutil.which(name) or next(map(str, places), None)
-    if found is not None:
-        return found
-    missing = f"PostgreSQL is not installed: there is no {name}; `make servers` installs it"
-    # tests/conftest.py makes a failure of it in continuous integration.
-    pytest.skip(missing)
+def own_server(directory: Path | None = None) -> tuple[Server, str]:
+    """A server for one test, which may kill it, and the URL of its database."""
+    server = _new_server(directory)
+    return server, f"{_url(server.port)}/postgres"
 
 
 @cache
-def _server() -> str:
-    """Start the server; the URL without a database. It ends with this process."""
-    initdb, postgres = _binary("initdb"), _binary("postgres")
-    # Short: the path of a socket has at most 107 characters.
-    directory = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
-    options: dict[str, Any] = {"cwd": directory, "stdout": subprocess.DEVNULL}
-    if os.getuid() == 0:
-        # The server refuses to run as root.
-        user = pwd.getpwnam("postgres" if _has_user("postgres") else "nobody")
-        os.chown(directory, user.pw_uid, user.pw_gid)
-        options |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    data = f"{directory}/data"
-    subprocess.run(
-        [initdb, "-D", data, "-U", "sqlflow", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
-        check=True,
-        **options,
+def _server() -> Server:
+    return _new_server(None)
+
+
+def _url(port: int) -> str:
+    return f"postgresql://sqlflow@127.0.0.1:{port}"
+
+
+def _new_server(directory: Path | None) -> Server:
+    return Server(
+        name="PostgreSQL",
+        user="postgres",
+        directory=directory,
+        commands=_commands,
+        answers=lambda port: psycopg.connect(f"{_url(port)}/postgres").close(),
+        refused=psycopg.OperationalError,
     )
-    port = _free_port()
+
+
+def _commands(directory: Path, port: int) -> tuple[Sequence[str], Sequence[str]]:
+    initdb, postgres = (
+        binary(name, "PostgreSQL", sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))
+        for name in ("initdb", "postgres")
+    )
+    data = f"{directory}/data"
     settings = {
         "listen_addresses": "127.0.0.1",
         "fsync": "off",
@@ -74,46 +69,6 @@ def _server() -> str:
         "shared_buffers": "32MB",
         "max_connections": "50",
     }
+    create = [initdb, "-D", data, "-U", "sqlflow", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
     arguments = [item for pair in settings.items() for item in ("-c", "=".join(pair))]
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [postgres, "-D", data, "-p", str(port), "-k", str(directory), *arguments],
-            stderr=log,
-            # Ctrl-C is for the tests; the server ends after them.
-            start_new_session=True,
-            **options,
-        )
-    atexit.register(_stop, process, directory)
-    url = f"postgresql://sqlflow@127.0.0.1:{port}"
-    _wait(url, process, directory / "log")
-    return url
-
-
-def _has_user(name: str) -> bool:
-    return any(entry.pw_name == name for entry in pwd.getpwall())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 60
-    while True:
-        try:
-            psycopg.connect(f"{url}/postgres").close()
-        except psycopg.OperationalError:
-            if process.poll() is not None or time.monotonic() > end:
-                pytest.fail(f"PostgreSQL does not start: {log.read_text()}")
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _stop(process: subprocess.Popen[bytes], directory: Path) -> None:
-    process.send_signal(signal.SIGINT)
-    process.wait(30)
-    shutil.rmtree(directory, ignore_errors=True)
+    return create, [postgres, "-D", data, "-p", str(port), "-k", str(directory), *arguments]

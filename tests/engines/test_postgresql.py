@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from sqlflow_dagster.cli import main
 from sqlflow_dagster.engines.base import Engine, Session, open_engine
-from sqlflow_dagster.engines.postgresql import TIMEOUT_VARIABLE
 from sqlflow_dagster.engines.postgresql_rows import has_binary_form
+from sqlflow_dagster.engines.statement_timeout import TIMEOUT_VARIABLE
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
 from sqlflow_dagster.source import Source
 from tests.engines.postgresql_server import new_database

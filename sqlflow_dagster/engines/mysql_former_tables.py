@@ -1,0 +1,159 @@
+"""Tables of MySQL that are out of the way until what takes their place is whole.
+
+Every CREATE, DROP and RENAME of MySQL commits by itself, so no transaction undoes it. What is in the way of a new
+table is renamed, and renamed back when the new one fails. A lock that the server drops with the connection tells
+whether that will still happen: what has no lock was left by a session that is dead, and whoever looks for it next
+renames it back.
+"""
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+import sqlalchemy as sa
+
+from sqlflow_dagster.engines.base import RelationKind
+from sqlflow_dagster.errors import StepError, TerminalError, TransientError
+
+if TYPE_CHECKING:
+    from sqlflow_dagster.engines.mysql import MySQLSession
+
+ASIDE = "sqlflow_aside_"
+FORMER = "sqlflow_former_"
+HIDDEN = f"table_name LIKE '{ASIDE}%' OR table_name LIKE '{FORMER}%'"
+_LOCK = "CONCAT('sqlflow_', MD5(CONCAT({schema}, '.', {name})))"
+_LOCK_OF_ROW = _LOCK.format(schema="table_schema", name="table_name")
+_LOCK_OF_NAME = _LOCK.format(schema="COALESCE(:schema, DATABASE())", name=":name")
+
+
+class Relation(NamedTuple):
+    """A table or a view as the server spells it; ``schema`` is None for that of the session."""
+
+    schema: str | None
+    name: str
+    kind: RelationKind
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of its name."""
+        return (self.name,) if self.schema is None else (self.schema, self.name)
+
+    def named(self, name: str) -> "Relation":
+        """The same under another name."""
+        return self._replace(name=name)
+
+
+def former_name(name: str) -> str:
+    """The name under which the table of a name is out of the way."""
+    return FORMER + hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+class FormerTables:
+    """What a transaction has put out of the way."""
+
+    def __init__(self, session: "MySQLSession") -> None:
+        self._session = session
+        self._cleared: dict[tuple[str | None, str], Relation | None] = {}
+
+    def clear(self, schema: str | None, name: str) -> None:
+        """Leave a name free, for the rest of the transaction.
+
+        Raises:
+            TransientError: Another session is making the same table.
+        """
+        key = (schema, name)
+        if key in self._cleared:
+            # What has the name now was made in this transaction.
+            self._session.drop(_parts(schema, name))
+            return
+        aside = former_name(name)
+        self.lock(schema, aside)
+        self._cleared[key] = None
+        found = self._session.relation(schema, name)
+        left = self._session.relation(schema, aside)
+        if left is not None:
+            # Of a session that died after it had made the new table.
+            self._session.drop_relation(left)
+        if found is not None:
+            self._session.rename((found, aside))
+            self._cleared[key] = found
+
+    def put_back(self, error: BaseException) -> None:
+        """Undo it: drop what was made in their place, and give them their names back."""
+        cleared, self._cleared = self._cleared, {}
+        for (schema, name), former in reversed(cleared.items()):
+            try:
+                self._session.drop(_parts(schema, name))
+                if former is not None:
+                    self._session.rename((former.named(former_name(name)), former.name))
+                self.unlock(schema, former_name(name))
+            except (StepError, sa.exc.PendingRollbackError) as failure:
+                error.add_note(f"{name} was not put back: {failure}")
+
+    def forget(self) -> None:
+        """Drop them: what took their place is there to stay.
+
+        Raises:
+            StepError: Something depends on one; those that are not dropped yet can still be put back.
+        """
+        for (schema, name), former in list(self._cleared.items()):
+            if former is not None:
+                self._session.drop_relation(former.named(former_name(name)))
+            self.unlock(schema, former_name(name))
+            del self._cleared[schema, name]
+
+    def restored(self, schema: str | None, name: str) -> bool:
+        """Whether a table that a dead session had put out of the way has its name back now."""
+        aside = former_name(name)
+        query = sa.text(
+            "SELECT table_name, table_type FROM information_schema.tables WHERE table_name = :name "
+            f"AND table_schema = COALESCE(:schema, DATABASE()) AND IS_FREE_LOCK({_LOCK_OF_ROW})"
+        )
+        connection = self._session.connection
+        if connection.execute(query, {"schema": schema, "name": aside}).first() is None:
+            return False
+        self.lock(schema, aside)
+        try:
+            left = self._session.relation(schema, aside)
+            if left is not None:
+                self._session.rename((left, name))
+        finally:
+            self.unlock(schema, aside)
+        return left is not None
+
+    def drop_leftovers(self, schema: str | None) -> None:
+        """Drop what sessions that are dead were making aside."""
+        query = sa.text(
+            "SELECT table_name FROM information_schema.tables WHERE "
+            f"table_schema = COALESCE(:schema, DATABASE()) AND table_name LIKE '{ASIDE}%' "
+            f"AND IS_FREE_LOCK({_LOCK_OF_ROW})"
+        )
+        for name in self._session.connection.execute(query, {"schema": schema}).scalars().all():
+            found = self._session.relation(schema, name)
+            if found is not None:
+                self._session.drop_relation(found)
+
+    def lock(self, schema: str | None, name: str) -> None:
+        """Wait for a name that other sessions of this package are to leave alone.
+
+        Raises:
+            TransientError: Another session had it for longer than ``lock_wait_timeout``.
+        """
+        query = sa.text(f"SELECT GET_LOCK({_LOCK_OF_NAME}, @@lock_wait_timeout)")
+        got = self._session.connection.execute(query, {"schema": schema, "name": name}).scalar()
+        if got is None:
+            raise TerminalError(
+                "no database is selected", hint="name one in the URL, or write database.table"
+            )
+        if not got:
+            raise TransientError(
+                "another session is making the same table", hint="run it again when it has ended"
+            )
+
+    def unlock(self, schema: str | None, name: str) -> None:
+        """Let other sessions have a name."""
+        query = sa.text(f"SELECT RELEASE_LOCK({_LOCK_OF_NAME})")
+        self._session.connection.execute(query, {"schema": schema, "name": name})
+
+
+def _parts(schema: str | None, name: str) -> tuple[str, ...]:
+    return (name,) if schema is None else (schema, name)
