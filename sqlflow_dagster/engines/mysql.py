@@ -59,13 +59,16 @@ class MySQLSession(SQLAlchemySession):
 
     def execute(self, sql: str) -> int | None:
         """Run one statement verbatim and commit it; the number of rows changed, where known."""
-        with self._stopped_when_interrupted(), self._run(sql, stream_results=True) as result:
-            if not result.returns_rows:
-                return result.rowcount
+        with self._raw() as connection:
+            changed: int = connection.query(sql, unbuffered=True)
+            result = connection._result
+            gives_rows = result.unbuffered_active
             # The server computes a SELECT only as far as it is read.
-            for _ in result.partitions(10_000):
+            for _ in _rows(connection, result):
                 pass
-            return None
+            while connection._result.has_next:
+                connection.next_result()
+            return None if gives_rows else changed
 
     def check_syntax(self, sql: str) -> None:
         """Let the engine's own parser read a statement, which is not run."""
@@ -416,13 +419,18 @@ def _started(connection: Any, statement: int) -> Any:
 
 def _rows(connection: Any, result: Any) -> Iterator[bytes]:
     """The rows of a result as they arrive."""
-    while result.unbuffered_active:
-        packet = connection._read_packet()
-        if result._check_packet_is_eof(packet):
+    try:
+        while result.unbuffered_active:
+            packet = connection._read_packet()
+            if result._check_packet_is_eof(packet):
+                result.unbuffered_active = False
+                result.connection = None
+            else:
+                yield packet.get_all_data()
+    finally:
+        if not connection.open:
+            # Else the driver would try to read the rest when it forgets the result.
             result.unbuffered_active = False
-            result.connection = None
-        else:
-            yield packet.get_all_data()
 
 
 def _check_length(name: str, kind: str) -> None:
