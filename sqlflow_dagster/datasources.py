@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,17 +47,22 @@ class Datasources:
 
 
 def schemas(urls: Mapping[str, str]) -> dict[str, str]:
-    """The schemas in which unqualified tables of data sources are, by name; without those that have none.
+    """The schemas in which unqualified tables of data sources are, by name.
 
-    Raises:
-        TerminalError: A URL names no engine.
+    Left out are those that have none, and those whose URL cannot be opened here: to compile a program
+    one needs no password.
     """
     if not urls:
         return {}
     from sqlflow_dagster.engines.base import open_engine
 
-    found = {name: open_engine(url).default_schema for name, url in urls.items()}
-    return {name: schema for name, schema in found.items() if schema is not None}
+    found = {}
+    for name, url in urls.items():
+        with suppress(TerminalError):
+            schema = open_engine(url).default_schema
+            if schema is not None:
+                found[name] = schema
+    return found
 
 
 def dialects(urls: Mapping[str, str]) -> dict[str, str]:
@@ -68,12 +74,12 @@ def dialects(urls: Mapping[str, str]) -> dict[str, str]:
     if not urls:
         return {}
     # Only now: it brings in the libraries of the engines.
-    from sqlflow_dagster.engines.base import open_engine
+    from sqlflow_dagster.engines.base import dialect_of
 
     found = {}
     for name, url in urls.items():
         try:
-            found[name] = open_engine(url).dialect
+            found[name] = dialect_of(url)
         except TerminalError as error:
             raise TerminalError(f"data source {name!r}: {error.message}", hint=error.hint) from None
     return found

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sqlflow_dagster.datasources import datasources_of
+from sqlflow_dagster.datasources import datasources_of, dialects, schemas
 from sqlflow_dagster.errors import TerminalError
 
 SETTINGS = """
@@ -95,3 +95,14 @@ def test_what_is_wrong_with_the_settings_is_told(
     (tmp_path / "pyproject.toml").write_text(settings)
     with pytest.raises(TerminalError, match=message):
         found(folder=tmp_path, target=target)
+
+
+def test_a_compile_needs_no_password() -> None:
+    urls = {"pg": "postgresql://etl:${NOT_SET_HERE}@h/d", "lab": "postgresql://h/d?schema=lab"}
+    assert dialects(urls) == {"pg": "postgres", "lab": "postgres"}
+    assert schemas(urls) == {"lab": "lab"}
+
+
+def test_a_url_without_an_engine_is_told_with_its_name() -> None:
+    with pytest.raises(TerminalError, match="data source 'pg': unknown engine 'postgre'"):
+        dialects({"pg": "postgre://h/d"})

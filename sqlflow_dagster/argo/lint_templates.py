@@ -164,7 +164,7 @@ def _environment(environment: Node) -> Iterator[Finding]:
             yield name.finding(f"{name.value!r} is no name of a variable")
         if variable["value"].present == source.present:
             yield variable.finding("needs one of value and valueFrom")
-        if name.text == _DATASOURCE and variable["value"].present:
+        if name.text.startswith(_DATASOURCE) and variable["value"].present:
             yield variable["value"].finding(
                 "the data source may hold a password: take it from a Secret, by secretKeyRef"
             )

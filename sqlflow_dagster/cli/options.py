@@ -50,11 +50,7 @@ class CompileSettings:
     datasource: str | None = field(default=None, repr=False)
 
     def schemas(self) -> dict[str, str]:
-        """The schemas in which unqualified tables of the data sources are, by name.
-
-        Raises:
-            TerminalError: A URL names no engine.
-        """
+        """The schemas in which unqualified tables of the data sources are, by name."""
         from sqlflow_dagster.datasources import schemas
 
         default = {} if self.datasource is None else {DEFAULT_DATASOURCE: self.datasource}
@@ -80,9 +76,9 @@ class CompileSettings:
             return self.dialect
         if datasource is None:
             return "duckdb"
-        from sqlflow_dagster.engines.base import open_engine
+        from sqlflow_dagster.engines.base import dialect_of
 
-        return open_engine(datasource).dialect
+        return dialect_of(datasource)
 
 
 def _of_parent(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

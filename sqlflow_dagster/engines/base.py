@@ -199,19 +199,32 @@ def open_engine(url: str) -> Engine:
         TerminalError: The text is not a URL, or no engine has the name.
     """
     parsed = parse_url(url)
-    backend = parsed.get_backend_name()
-    backend = _ALIASES.get(backend, backend)
-    if backend not in engines:
-        raise TerminalError(
-            f"unknown engine {backend!r} in the data source", hint=engines.hint(backend)
-        )
-    factory = engines.get(backend)
+    factory = _engine_type(parsed)
     schema = parsed.query.get(SCHEMA_PARAMETER)
     without = parsed.difference_update_query([SCHEMA_PARAMETER])
     engine: Engine = factory(without)  # type: ignore[call-arg]  # a Protocol declares no constructor
     if isinstance(schema, str) and schema:
         engine.use_schema(schema)
     return engine
+
+
+def dialect_of(url: str) -> str:
+    """The SQL dialect of a data source; what its URL leaves to the environment need not be there.
+
+    Raises:
+        TerminalError: The text is not a URL, or no engine has the name.
+    """
+    return _engine_type(_parsed(whole_text(url))).dialect
+
+
+def _engine_type(url: sa.URL) -> type[Engine]:
+    backend = url.get_backend_name()
+    backend = _ALIASES.get(backend, backend)
+    if backend not in engines:
+        raise TerminalError(
+            f"unknown engine {backend!r} in the data source", hint=engines.hint(backend)
+        )
+    return engines.get(backend)
 
 
 def absolute_url(url: str, folder: Path | None = None) -> str:

@@ -151,10 +151,13 @@ def to_json(program: Program) -> str:
 
 
 def _objects(refs: Iterable[ObjectRef]) -> list[dict[str, str]]:
-    return [{"kind": str(ref.kind), "name": ref.name, **_datasource(ref)} for ref in sorted(refs)]
+    return [
+        {"kind": str(ref.kind), "name": ref.name, **json_datasource(ref)} for ref in sorted(refs)
+    ]
 
 
-def _datasource(ref: ObjectRef) -> dict[str, str]:
+def json_datasource(ref: ObjectRef) -> dict[str, str]:
+    """What the JSON of an object says of its data source: nothing where that is the default one."""
     return {} if ref.datasource == DEFAULT_DATASOURCE else {"datasource": ref.datasource}
 
 
@@ -167,7 +170,7 @@ def _json_segment(segment: Segment, program: Program) -> dict[str, Any]:
                 "kind": str(output.ref.kind),
                 "name": _output_name(output),
                 "object": output.ref.name,
-                **_datasource(output.ref),
+                **json_datasource(output.ref),
             }
             for output in segment.outputs
         ],
@@ -196,7 +199,7 @@ def _json_step(step: Step) -> dict[str, Any]:
                 "kind": str(write.ref.kind),
                 "name": write.ref.name,
                 "mode": str(write.mode),
-                **_datasource(write.ref),
+                **json_datasource(write.ref),
             }
             for write in step.effects.writes
         ],

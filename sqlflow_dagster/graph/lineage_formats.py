@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from sqlflow_dagster.graph.columns import Column, ColumnRef
-from sqlflow_dagster.graph.formats import mermaid_text
+from sqlflow_dagster.graph.formats import json_datasource, mermaid_text
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program_lineage import ProgramLineage, TracedObject
 
@@ -37,7 +37,7 @@ def _listing(lineage: ProgramLineage) -> Iterator[str]:
     for number, item in enumerate(lineage.objects):
         if number:
             yield ""
-        yield f"{item.ref.kind} {item.ref.name}"
+        yield f"{item.ref.kind} {item.ref.called}"
         width = max((len(column.name) for column in item.columns), default=0)
         for column in item.columns:
             yield f"  {column.name:{width}}  {_sources(column)}".rstrip()
@@ -103,6 +103,8 @@ def lineage_json(lineage: ProgramLineage, column: ColumnRef | None = None) -> st
     * ``column``: the column that was asked for, ``{kind, object, column}``; null without one. With one,
       ``objects`` holds only the columns that it comes from or that come from it.
 
+    An object that is in another data source than the default one also has ``datasource``, its name.
+
     Args:
         lineage: Of a program.
         column: The one column to show.
@@ -114,6 +116,7 @@ def lineage_json(lineage: ProgramLineage, column: ColumnRef | None = None) -> st
             {
                 "kind": str(item.ref.kind),
                 "name": item.ref.name,
+                **json_datasource(item.ref),
                 "columns": [
                     {
                         "name": one.name,
@@ -130,7 +133,12 @@ def lineage_json(lineage: ProgramLineage, column: ColumnRef | None = None) -> st
 
 
 def _json_ref(ref: ColumnRef) -> dict[str, Any]:
-    return {"kind": str(ref.table.kind), "object": ref.table.name, "column": ref.column}
+    return {
+        "kind": str(ref.table.kind),
+        "object": ref.table.name,
+        **json_datasource(ref.table),
+        "column": ref.column,
+    }
 
 
 def _shown(lineage: ProgramLineage, column: ColumnRef | None) -> Iterable[TracedObject]:
@@ -172,7 +180,7 @@ def lineage_mermaid(lineage: ProgramLineage, column: ColumnRef | None = None) ->
     lines = ["flowchart LR"]
     for number, (ref, columns) in enumerate(boxes.items()):
         kind = "" if ref.kind is ObjectKind.TABLE else f"{ref.kind} "
-        lines.append(f'    subgraph t{number}["{mermaid_text(kind + ref.name)}"]')
+        lines.append(f'    subgraph t{number}["{mermaid_text(kind + ref.called)}"]')
         for folded, one_ref in columns.items():
             key = keys[ref, folded] = f"c{len(keys)}"
             lines.append(f'        {key}["{mermaid_text(one_ref.column)}"]')

@@ -78,7 +78,7 @@ class ProgramLineage:
         place = len(name)
         while (place := name.rfind(".", 0, place)) > 0:
             owner, column = name[:place].lower(), name[place + 1 :]
-            called = [ref for ref in refs if owner in {ref.name.lower(), str(ref).lower()}]
+            called = [ref for ref in refs if owner in {ref.called.lower(), str(ref).lower()}]
             for ref in sorted(called, key=lambda ref: ref.kind is not ObjectKind.TABLE):
                 found = self._named(ref, column)
                 if found is not None:
@@ -99,7 +99,7 @@ class ProgramLineage:
             ColumnRef(item.ref, column.name) for item in self.objects for column in item.columns
         ]
         read = [source for source in self._users if source.table not in self._by_ref]
-        return [f"{ref.table.name}.{ref.column}" for ref in (*made, *read) if ref.column != ANY]
+        return [f"{ref.table.called}.{ref.column}" for ref in (*made, *read) if ref.column != ANY]
 
     def users(self, ref: ColumnRef) -> tuple[ColumnRef, ...]:
         """The columns that are computed from a column, in the order of the text."""

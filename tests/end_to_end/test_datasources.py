@@ -198,7 +198,8 @@ def test_a_target_has_data_sources_of_its_own(place: Place) -> None:
         f"pg = {json.dumps(f'{url}?password_file={place.folder}/password')}\n"
     )
     (place.folder / "p.sql").write_text(
-        "-- sqlflow: program.datasource=pg\nCREATE TABLE t AS SELECT 1 AS x"
+        "-- sqlflow: program.datasource=pg\n"
+        "CREATE TABLE t AS SELECT * FROM public.source; SELECT count(*) AS rows FROM t"
     )
     sqlflow = Sqlflow(folder=place.folder, url=None)
     for target in ("dev", "prod"):

@@ -7,7 +7,9 @@ import pytest
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.errors import CompileError
 from sqlflow_dagster.graph.formats import to_json, to_text
+from sqlflow_dagster.graph.lineage_formats import lineage_text
 from sqlflow_dagster.graph.program import Program
+from sqlflow_dagster.graph.program_lineage import program_lineage
 from sqlflow_dagster.graph.selection import select_steps
 
 OTHERS = {"pg": "postgres", "shop": "mysql"}
@@ -180,3 +182,19 @@ def test_the_schema_of_a_target_is_that_of_unqualified_tables() -> None:
     made, shown = program.steps
     assert {ref.name for ref in made.reads} == {"public.orders"}
     assert {ref.name for ref in made.writes} == {"orders"} == {ref.name for ref in shown.reads}
+
+
+def test_columns_are_those_of_their_data_source() -> None:
+    lineage = program_lineage(
+        compiled(
+            "CREATE TABLE t AS SELECT a AS x FROM raw;\n"
+            "-- sqlflow: datasource=pg\n"
+            "CREATE TABLE t AS SELECT b AS x FROM raw"
+        )
+    )
+    for name, source in (("t.x", "raw.a"), ("pg:t.x", "pg:raw.b")):
+        found = lineage.find(name)
+        assert found is not None
+        (above,) = lineage.upstream(found)
+        assert f"{above.table}.{above.column}" == source
+    assert "table pg:t\n  x  pg:raw.b" in lineage_text(lineage)
