@@ -81,6 +81,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "PCA",
     ),
     "xgboost.*": ("XGBClassifier", "xgboost.XGBRFRegressor"),
+    # Other names of estimators that are registered without the prefix.
+    "sqlflow_models.ARIMAWithSTLDecomposition": (),
+    "sqlflow_models.AutoClassifier": (),
+    "sqlflow_models.AutoRegressor": (),
+    "sqlflow_models.ScoreCard": (),
     "sqlflow_models.*": (
         "DNNClassifier",
         "DNNRegressor",

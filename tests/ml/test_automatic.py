@@ -64,6 +64,12 @@ def test_iris_is_classified(parse: Parse, iris: Tables) -> None:
     assert again.explain(iris[1]).details["explainer"] in ("TreeExplainer", "LinearExplainer")
 
 
+def test_the_name_of_sqlflow_means_the_same(parse: Parse, iris: Tables) -> None:
+    clause = f"sqlflow_models.AutoClassifier WITH {FAST}, search.trials=1 LABEL class INTO m"
+    model = train_model(statement=parse(f"TO TRAIN {clause}"), training=iris[0])
+    assert model.manifest.estimator == "LogisticRegression"
+
+
 def test_amounts_are_predicted(parse: Parse, diabetes: Tables) -> None:
     clause = "TO TRAIN AutoRegressor WITH search.trials=2 LABEL target INTO m"
     found = train_model(statement=parse(clause), training=diabetes[0]).evaluate(diabetes[1])

@@ -14,7 +14,14 @@ from sklearn.tree import DecisionTreeRegressor
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.base import Method
-from sqlflow_dagster.ml.explanation.base import ExplainRequest, Explanation, find_explainer
+from sqlflow_dagster.ml.explanation.base import (
+    ExplainRequest,
+    Explanation,
+    Subject,
+    find_explainer,
+)
+from sqlflow_dagster.ml.explanation.columns import ColumnContributions
+from sqlflow_dagster.ml.explanation.contributions import row_explanation
 from sqlflow_dagster.ml.explanation.plots import PlotSettings
 from sqlflow_dagster.ml.explanation.sampling import sampled
 from sqlflow_dagster.ml.explanation.splits import splits_table
@@ -243,6 +250,43 @@ def test_what_takes_long_is_told_and_bounded(
     assert len(told) >= 10
     assert told[-1] == (explained, explained, "rows")
     assert model.explain(diabetes[0], replace(request, limit=120)).explained == 120
+
+
+class Sizes:
+    """An explainer of somebody else: each column adds its own size."""
+
+    reads_rows = True
+
+    def explain(self, subject: Subject, request: ExplainRequest) -> Explanation:
+        assert subject.rows is not None
+        features = encode(subject.rows.slice(0, request.limit), subject.manifest.features)
+        columns = ColumnContributions(
+            columns=subject.manifest.features.columns,
+            values=np.abs(features.matrix)[:, None, :],
+            base_values=np.zeros((len(features), 1)),
+            amounts=features.matrix,
+        )
+        answers = subject.trained.predict(features)
+        return row_explanation(
+            subject, request, columns, answers, explainer="Sizes", total="nothing"
+        )
+
+
+def test_an_explainer_of_ones_own_leaves_keys_tables_and_plots_to_the_package(
+    parse: Parse, diabetes: Tables
+) -> None:
+    model = train(parse, "xgboost.gbtree", diabetes[0], "target")
+    found = model.explain(diabetes[1], ExplainRequest(limit=7), Sizes())
+    assert found.explained == found.rows.num_rows == 7
+    assert found.rows.column_names == [
+        "target",
+        *model.manifest.features.columns,
+        "base_value",
+    ]
+    assert found.details["explainer"] == "Sizes"
+    assert found.png is not None
+    assert found.png.startswith(PNG)
+    assert features_of(found)
 
 
 def test_columns_that_are_no_features_stay_beside_the_contributions(

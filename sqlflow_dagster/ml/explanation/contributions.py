@@ -33,7 +33,7 @@ DEFAULT_ROWS = 10_000
 DEFAULT_SAMPLED_ROWS = 500
 """How many rows are explained where sampling makes each cost hundreds of predictions."""
 _PARTS = 10
-"""In how many parts rows that take some ten seconds are explained."""
+"""In how many parts as many rows are explained as are by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +158,8 @@ def _exact(
 def _in_parts(
     trained: TrainedModel, features: EncodedTable, fast: int | None, progress: ProgressCallback
 ) -> Contributions | None:
-    """The contributions of rows, computed some at a time where all at once would say nothing for long."""
-    at_once = len(features) if fast is None else max(1, fast // _PARTS)
+    """The contributions of rows, some at a time: all at once would say nothing for long."""
+    at_once = max(1, (fast or DEFAULT_ROWS) // _PARTS)
     found = []
     for start in range(0, len(features), at_once):
         end = min(start + at_once, len(features))

@@ -216,7 +216,7 @@ def _check_installed(estimator: str) -> None:
 
 def _settings(estimator: str, attributes: Sequence[Attribute]) -> _Settings:
     values = read(attributes, _DECLARATIONS, estimator=estimator)
-    decomposes = estimator.lower() == "arimawithstldecomposition"
+    decomposes = estimator.rpartition(".")[2].lower() == "arimawithstldecomposition"
     order, seasonal = values["model.order"], values["model.seasonal_order"]
     periods = _periods(values["model.period"], find(attributes, "model.period", "period"))
     for name, orders, count in (("order", order, 3), ("seasonal_order", seasonal, 4)):
