@@ -139,6 +139,8 @@ def _alter(tree: exp.Expression, names: Names) -> Effects:
         if isinstance(action, exp.Query):
             reads = read_refs(action, names)
             return Effects(reads=reads, writes=written([target], Mode.REPLACE, names, view=True))
+        if isinstance(action, exp.AlterRename) and tree.args.get("options"):
+            return Effects(writes=old)  # Flink's RENAME a TO b of a column.
         if isinstance(action, exp.AlterRename):
             return _renamed(old[0].ref, action.this, names, view=_kind(tree) == "VIEW")
         if isinstance(action, exp.SwapTable):

@@ -11,6 +11,7 @@ from sqlflow_dagster.lang.sql_text import normalized_sql
 
 _IF_EXISTS = r"(?:\s+IF\s+EXISTS)?"
 _ONLY = r"(?:\s+ONLY(?!\s+\w+\s*\())?"
+_ANY_NAME = rf"{PART}(?:\.{PART})*+"
 _ENSURE = r"\s+IF\s+NOT\s+EXISTS"
 # What may stand between CREATE and TABLE: TEMPORARY, EXTERNAL, MATERIALIZED, FORCE EDITIONABLE, …; but
 # CREATE STREAM s ON TABLE t makes no table t.
@@ -19,8 +20,9 @@ _RELATION = rf"{_MODIFIERS}(?:TABLE(?!\s+FUNCTION\b)|VIEW)"
 _WRITES = re.compile(
     r"(?:\b(?P<overwrite>INSERT\s+OVERWRITE(?!\s+(?:LOCAL\s+)?DIRECTORY\b)(?:\s+INTO)?(?:\s+TABLE)?"
     r"|OVERWRITE(?:\s+INTO)?\s+TABLE)"
-    r"|\b(?P<append>(?:INSERT|REPLACE|MERGE|LOAD)\s(?:(?!INSERT\b)[^()\s]+\s+){0,6}?INTO(?:\s+TABLE)?)"
-    rf"|\b(?P<create>CREATE\s+{_RELATION}(?:{_ENSURE})?|UNDROP\s+TABLE)"
+    r"|\b(?P<append>(?:INSERT|UPSERT|REPLACE|MERGE|LOAD)\s(?:(?!INSERT\b)[^()\s]+\s+){0,6}?INTO(?:\s+TABLE)?)"
+    rf"|\b(?P<create>CREATE\s+{_RELATION}(?:{_ENSURE})?|UNDROP\s+TABLE|IMPORT\s+(?:EXTERNAL\s+)?TABLE"
+    rf"|CLONE\s+TABLE\s+{_ANY_NAME}(?:\s+PARTITION\s*\([^()]*\))?\s+TO)"
     rf"|\b(?P<schema>CREATE\s+(?:OR\s+REPLACE\s+)?(?:SCHEMA|DATABASE)(?:{_ENSURE})?)"
     rf"|\b(?P<drop>(?:DROP\s+{_RELATION}|UNCACHE\s+TABLE){_IF_EXISTS})"
     rf"|\b(?P<truncate>TRUNCATE\s+TABLE{_IF_EXISTS}{_ONLY})"
@@ -33,13 +35,24 @@ _WRITES = re.compile(
 )
 # What an ALTER TABLE says after the table's name and that changes nothing but this table.
 _CHANGES = re.compile(
-    r"\s*(?:\Z|ADD\b|ALTER\b|CHANGE\b|CLUSTER\b|COMPACT\b|CONCATENATE\b|DISABLE\b|DROP\b|ENABLE\b|MODIFY\b"
-    r"|PARTITION\b|RECOVER\b|RENAME\s+COLUMN\b|REPLACE\s+COLUMNS\b|SET\b(?!\s+SCHEMA\b)|TOUCH\b|UNSET\b"
+    r"\s*(?:\Z|ADD\b|ALTER\b|CHANGE\b|CLUSTER\b|COALESCE\b|COMPACT\b|CONCATENATE\b|DISABLE\b|DROP\b|ENABLE\b"
+    r"|EXECUTE\b|MODIFY\b|MOVE\b|OWNER\b|PARTITION\b|REBUILD\b|RECOVER\b|RENAME\s+(?:COLUMN|CONSTRAINT|INDEX)\b"
+    r"|REORGANIZE\b|REPLACE\s+COLUMNS\b|SET\b(?!\s+SCHEMA\b)|SHRINK\b|SPLIT\b|TOUCH\b|TRUNCATE\b|UNSET\b"
     r"|ZORDER\b|WHERE\b|SYNC\b)",
     re.IGNORECASE,
 )
 _RENAMES = re.compile(rf"\s*RENAME\s+(?:TO|AS)\s+{NAME}\s*\Z", re.IGNORECASE)
-_COPIED = re.compile(rf"\b(?:LIKE|CLONE|COPY)\s+(?=\S+\s*\Z){NAME}", re.IGNORECASE)
+_COPIED = re.compile(
+    rf"\b(?:LIKE|CLONE|COPY)\s+(?=\S+\s*(?:\Z|(?:FOR\s+)?(?:SYSTEM_)?(?:TIME|TIMESTAMP|VERSION)\b|(?:AT|BEFORE)\s*\()){NAME}",
+    re.IGNORECASE,
+)
+_TAKEN = re.compile(rf"\s*(?:EXPORT|CLONE)\s+TABLE\s+{NAME}", re.IGNORECASE)
+# What only looks; any other statement whose words tell nothing that it writes may do anything.
+_LOOKS = re.compile(
+    r"[\s(]*(?:SELECT|WITH|FROM|VALUES|TABLE|EXPLAIN|DESCRIBE|DESC|SHOW|ANALYZE|ANALYSE|PIVOT|UNPIVOT|SUMMARIZE"
+    r"|CHECKSUM|CHECK|VACUUM|CACHE|REFRESH)\b",
+    re.IGNORECASE,
+)
 _CTES = re.compile(
     rf"(?:\bWITH(?:\s+RECURSIVE)?|,)\s*{NAME}\s*(?:\([^()]*\)\s*)?AS\s*(?:\w+\s*)?\(",
     re.IGNORECASE,
@@ -62,7 +75,8 @@ _STRING = r"'(?:[^'\\]|\\.|'')*'"
 _DOUBLE_QUOTED = r'"(?:[^"\\]|\\.|"")*"'
 _DOLLAR_QUOTED = r"\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"
 _FILES = re.compile(
-    rf"\b(?:(?P<read>INFILE|INPATH)|(?P<write>OUTFILE|DUMPFILE|DIRECTORY))\s+(?P<path>{_STRING})",
+    rf"(?:\b(?:(?P<read>INFILE|INPATH|FROM\s+LOCATION)|(?P<write>OUTFILE|DUMPFILE|DIRECTORY|INTO\s+LOCATION))"
+    rf"|\A\s*(?:(?P<exported>EXPORT)|(?P<imported>IMPORT))\b(?:[^']|'[^']*')*?\b(?:TO|FROM))\s+(?P<path>{_STRING})",
     re.IGNORECASE,
 )
 
@@ -89,14 +103,14 @@ def loose_effects(sql: str, names: Names) -> Effects:
     reads = _reads(code, names) - hidden - set(writes)
     for match in _FILES.finditer(text):
         ref = ObjectRef(ObjectKind.FILE, match["path"][1:-1])
-        if match["read"]:
+        if match["read"] or match["imported"]:
             reads.add(ref)
         else:
             writes[ref] = Write(ref=ref, mode=Mode.OVERWRITE)
     return Effects(
         reads=frozenset(reads),
         writes=tuple(writes.values()),
-        barrier=altered or not (reads or writes),
+        barrier=altered or not (writes or (reads and _LOOKS.match(code))),
         loose=True,
         temporary=any(
             write.ref.kind is ObjectKind.TEMPORARY and write.mode in _MAKING
@@ -142,6 +156,9 @@ def _sources(code: str) -> Iterator[str]:
     yield from names_read(code)
     if code[:6].upper() == "CREATE":
         yield from (match["name"] for match in _COPIED.finditer(code))
+    taken = _TAKEN.match(code)
+    if taken is not None:
+        yield taken["name"]
 
 
 def _ref(text: str, names: Names, *, temporary: bool = False) -> ObjectRef:

@@ -73,7 +73,7 @@ def names_read(code: str) -> Iterator[str]:
             here.waiting = here.listing = True
         elif word == "USING":
             here.waiting = sources_of_using
-        elif word == "TABLE" and first and len(stack) > 1:
+        elif word == "TABLE" and (first or last == ">") and len(stack) > 1:
             here.waiting = True
         elif word in _STARTS or word in _ENDS:
             here.query |= word in _STARTS
@@ -86,10 +86,10 @@ def names_read(code: str) -> Iterator[str]:
         last = word
 
 
-_CALLED = re.compile(r"\s*\(")
+_CALLED = re.compile(r"\s*[(']")
 _ENDED = re.compile(r"\s*[),]")
 
 
 def _is_a_table(code: str, end: int, *, alone: bool) -> bool:
-    """Whether a name is neither that of a function nor a bound, as in ``FROM (MINVALUE)``."""
+    """Whether a name is neither that of a function, nor stands before a string, nor is a bound, as in ``FROM (MINVALUE)``."""
     return not _CALLED.match(code, end) and not (alone and _ENDED.match(code, end))

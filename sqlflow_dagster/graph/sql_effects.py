@@ -82,12 +82,10 @@ def _query(tree: exp.Expression, names: Names) -> Effects:
 
 
 def _insert(tree: exp.Expression, names: Names) -> Effects:
-    mode = Mode.OVERWRITE if tree.args.get("overwrite") else Mode.APPEND
-    if isinstance(tree.this, exp.Directory):
-        ref = ObjectRef(ObjectKind.FILE, tree.this.this.name)
-        return _effects(tree, [], (Write(ref=ref, mode=mode),), names)
-    target = target_table(tree.this)
-    return _effects(tree, [target], written([target], mode, names), names)
+    writes = _inserted(tree, names)
+    if not writes:
+        return Effects(barrier=True)
+    return _effects(tree, [target_table(tree.this)], writes, names)
 
 
 def _multi_insert(tree: exp.Expression, names: Names) -> Effects:
@@ -96,11 +94,17 @@ def _multi_insert(tree: exp.Expression, names: Names) -> Effects:
     for item in tree.expressions:
         # Under Snowflake's and Oracle's INSERT ALL WHEN … THEN INTO … lies the insert.
         insert = item.this if isinstance(item, exp.ConditionalInsert) else item
-        target = target_table(insert.this)
-        mode = Mode.OVERWRITE if insert.args.get("overwrite") else Mode.APPEND
-        targets.append(target)
-        writes += written([target], mode, names)
+        targets.append(target_table(insert.this))
+        writes += _inserted(insert, names)
     return _effects(tree, targets, writes, names)
+
+
+def _inserted(tree: exp.Expression, names: Names) -> tuple[Write, ...]:
+    """The table or the folder that an INSERT names; nothing for a name that is computed."""
+    mode = Mode.OVERWRITE if tree.args.get("overwrite") else Mode.APPEND
+    if isinstance(tree.this, exp.Directory):
+        return (Write(ref=ObjectRef(ObjectKind.FILE, tree.this.this.name), mode=mode),)
+    return written([target_table(tree.this)], mode, names)
 
 
 def _aliases(root: exp.Expression) -> dict[str, exp.Expression]:
@@ -187,7 +191,7 @@ def _load_data(tree: exp.Expression, names: Names) -> Effects:
 def _export(tree: exp.Expression, names: Names) -> Effects:
     files = _option_files(tree.args.get("options"), "uri")
     writes = tuple(Write(ref=ref, mode=Mode.REPLACE) for ref in sorted(files))
-    return Effects(reads=read_refs(tree, names), writes=writes)
+    return Effects(reads=read_refs(tree.this, names), writes=writes)
 
 
 def _option_files(options: exp.Expression | None, name: str) -> set[ObjectRef]:
@@ -261,6 +265,8 @@ def _command(tree: exp.Expression, names: Names) -> Effects:
             tables = [_parsed(f"DROP TABLE {name}", names).writes for name in exchange.groups()]
             both = tuple(Write(ref=w.ref, mode=Mode.MODIFY) for pair in tables for w in pair)
             return exchanged(both)
+        case "LOAD" if _LOADED.match(text):
+            return _defined(f"{tree.this} {text}", names)
         case _ if word in _SESSION_COMMANDS:
             return Effects(session=True)
         case _ if word in _DISPLAYS:
@@ -275,6 +281,7 @@ def _command(tree: exp.Expression, names: Names) -> Effects:
 _DEFINITIONS = frozenset(
     {"ALTER", "CREATE", "DROP", "LOAD", "MSCK", "OPTIMIZE", "REPAIR", "UNCACHE", "UNDROP", "UNLOAD"}
 )
+_RECURSIVE = re.compile(r"CREATE\s+(?:\w+\s+)*?RECURSIVE\s+VIEW\b", re.IGNORECASE)
 _MAKING = frozenset({Mode.CREATE, Mode.ENSURE, Mode.REPLACE})
 _AS_QUERY = re.compile(r"\bAS\s+(?=\(*\s*(?:SELECT|WITH|FROM|VALUES|TABLE)\b)", re.IGNORECASE)
 _AFTER_QUERY = re.compile(
@@ -291,12 +298,17 @@ def _defined(sql: str, names: Names) -> Effects:
     for start in _AS_QUERY.finditer(sql):
         query = parse_sql(_AFTER_QUERY.sub("", sql[start.end() :]), names.dialect)
         if isinstance(query, exp.Query):
-            return replace(effects, reads=read_refs(query, names))
+            itself = {write.ref for write in effects.writes if _RECURSIVE.match(sql)}
+            return replace(effects, reads=read_refs(query, names) - itself)
     return effects
 
 
+# MaxCompute's, where LOAD of another engine loads an extension.
+_LOADED = re.compile(r"(?:OVERWRITE|INTO)\s+TABLE\b", re.IGNORECASE)
 _EXCHANGE = re.compile(
-    r"TABLE\s+(\S+)\s+EXCHANGE\s+PARTITION\s*\([^)]*\)\s*WITH\s+TABLE\s+(\S+)", re.IGNORECASE
+    r"TABLE\s+(\S+)\s+EXCHANGE\s+(?:SUB)?PARTITION\s*(?:\([^)]*\)\s*|\s\w+\s+|FOR\s*\([^)]*\)\s*)"
+    r"WITH\s+TABLE\s+(\S+)(?:\s+(?:WITH|WITHOUT|INCLUDING|EXCLUDING|UPDATE)\b.*)?",
+    re.IGNORECASE | re.DOTALL,
 )
 _EXPLAIN_OPTIONS = re.compile(
     r"(?:(?:\([^)]*\)|ANALYZE|VERBOSE|EXTENDED|FORMATTED|CODEGEN|COST|QUERY\s+PLAN|PLAN\s+FOR"

@@ -8,9 +8,22 @@ from sqlglot import exp
 from sqlflow_dagster.graph.effects import Mode, Write
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
 
-_FILE_SUFFIXES = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".gz", ".zst", ".arrow")
+_FILE_SUFFIXES = (
+    ".parquet",
+    ".csv",
+    ".xlsx",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".gz",
+    ".zst",
+    ".arrow",
+)
 _READING = frozenset({exp.Table, exp.With, exp.In})
 _FILE_FORMATS = frozenset({"csv", "json", "parquet", "orc", "avro", "text", "delta"})
+# BigQuery's: the first argument is a model of the engine.
+_MODEL_FUNCTIONS = (exp.Predict, exp.MLForecast, exp.MLTranslate, exp.GenerateEmbedding)
 # Not any `…_scan`: the first argument of postgres_scan is a connection string with its password.
 _FILE_FUNCTION = re.compile(
     r"(?:read_\w+|(?:parquet|json|csv|delta|iceberg|arrow)_scan)$", re.IGNORECASE
@@ -32,7 +45,7 @@ def table_ref(table: exp.Expression, names: Names) -> ObjectRef | None:
     """The object of a Table node; None for a variable or a function that reads no file."""
     parts = identifier_parts(table)
     if not parts:
-        return _stage(table)
+        return _stage(table) or _named_by_text(table, names)
     text = parts[-1].name
     if parts[-1].quoted and _is_file(parts, names):
         return ObjectRef(ObjectKind.FILE, text)
@@ -65,6 +78,22 @@ def _stage(table: exp.Expression) -> ObjectRef | None:
     return None
 
 
+def _named_by_text(table: exp.Expression, names: Names) -> ObjectRef | None:
+    """The table of ``IDENTIFIER('s.t')``, and of Snowflake's ``TABLE('s.t')``."""
+    match table.this:
+        case exp.DynamicIdentifier(this=exp.Literal() as text):
+            pass
+        case exp.TableFromRows(this=exp.Literal() as text):
+            pass
+        case exp.Anonymous(name=name, expressions=[exp.Literal() as text]) if (
+            name.upper() == "IDENTIFIER"
+        ):
+            pass
+        case _:
+            return None
+    return names.table(text.name.split("."))
+
+
 def _is_file(parts: list[exp.Identifier], names: Names) -> bool:
     """Whether a quoted name is DuckDB's ``'x.parquet'`` or Spark's ``parquet.`x```."""
     text = parts[-1].name
@@ -87,6 +116,18 @@ def _function_files(table: exp.Expression) -> Iterator[ObjectRef]:
     if first is not None:
         for literal in first.find_all(exp.Literal):
             yield ObjectRef(ObjectKind.FILE, literal.name)
+
+
+def _argument_tables(table: exp.Expression, names: Names) -> Iterator[ObjectRef]:
+    """The tables that a table function takes: ``TABLE(f(input => TABLE(s.t)))``."""
+    function = table.this
+    for call in function.find_all(exp.Anonymous) if isinstance(function, exp.Anonymous) else ():
+        column = next(iter(call.expressions), None)
+        if call is not function and call.name.upper() == "TABLE" and isinstance(column, exp.Column):
+            parts = [part for part in column.parts if isinstance(part, exp.Identifier)]
+            yield names.table(
+                [part.name for part in parts], quoted=[bool(part.quoted) for part in parts]
+            )
 
 
 # Arguments of these types hold nothing to look for. FOR UPDATE OF t names a table that the query reads anyway,
@@ -161,6 +202,9 @@ def read_refs(
             ref = table_ref(node, names)
             if ref is None:
                 found.update(_function_files(node))
+                found.update(_argument_tables(node, names))
+            elif isinstance(node.parent, _MODEL_FUNCTIONS) and node.arg_key == "this":
+                continue
             elif node.name.lower() not in common or not is_cte(node, names):
                 found.add(ref)
     return frozenset(found)

@@ -116,3 +116,45 @@ EXECUTE IMMEDIATE 'SELECT 1'
 
 -- d.clerks d.shifts d.stores ->
 SELECT c.id FROM d.clerks AS c LEFT JOIN d.shifts AS s ON (c.id = s.clerk), d.stores UNION (SELECT id FROM d.clerks)
+
+-- a.x.t1 a.x.t2 -> d.t
+INSERT INTO d.t (a, b) WITH q AS (SELECT * FROM `a.x.t1`), r AS (SELECT q.a FROM q JOIN `a.x`.t2 USING (id)) SELECT a, 1 FROM r
+
+-- d.a d.s -> d.t
+MERGE INTO `d.t` AS t USING (SELECT * FROM d.s WHERE id NOT IN (SELECT id FROM d.a)) AS s ON FALSE WHEN NOT MATCHED THEN INSERT (id) VALUES (id) WHEN NOT MATCHED BY SOURCE AND t.at < CURRENT_DATE() THEN DELETE
+
+-- d.t -> d.u
+CREATE TABLE d.u AS SELECT * FROM d.t UNPIVOT (amount FOR q IN (a AS 'A', b AS 'B'))
+
+-- d.a d.b ->
+SELECT a.* FROM d.a AS a CROSS JOIN UNNEST(a.xs) AS x WITH OFFSET AS o LEFT JOIN UNNEST([1, 2]) AS y ON y = o JOIN d.b ON b.x = x
+
+-- d.b -> d.a
+UPDATE d.a AS a SET a.x = (SELECT MAX(y) FROM d.b AS b WHERE b.id = a.id) WHERE TRUE
+
+-- d.b -> d.a
+DELETE d.a WHERE EXISTS (SELECT 1 FROM d.b WHERE b.id = a.id)
+
+-- d.t ->
+SELECT * FROM ML.PREDICT(MODEL d.m, (SELECT * FROM d.t))
+
+-- d.t -> <gs://b/x.csv>
+EXPORT DATA WITH CONNECTION `p.us.c` OPTIONS (uri = 'gs://b/x.csv', format = 'CSV') AS (SELECT a FROM d.t)
+
+-- -> d.e
+CREATE OR REPLACE EXTERNAL TABLE d.e OPTIONS (format = 'PARQUET', uris = ['gs://b/*.parquet'])
+
+-- d.a -> d.b
+CREATE OR REPLACE TABLE d.b CLONE d.a FOR SYSTEM_TIME AS OF TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)
+
+-- d.t ->
+WITH RECURSIVE r AS (SELECT id, boss FROM d.t WHERE boss IS NULL UNION ALL SELECT t.id, t.boss FROM d.t AS t JOIN r ON t.boss = r.id) SELECT * FROM r
+
+-- d.t ->
+FROM d.t |> WHERE x > 1 |> AGGREGATE SUM(y) AS s GROUP BY z
+
+-- d.t d.u ->
+FROM d.t |> JOIN d.u USING (id) |> SELECT *
+
+-- -> d.t
+ALTER TABLE IF EXISTS d.t SET OPTIONS (expiration_timestamp = NULL)

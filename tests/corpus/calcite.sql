@@ -104,3 +104,36 @@ SELECT * FROM a, LATERAL (SELECT * FROM b WHERE b.id = a.id) AS l
 
 -- T ->
 EXPLAIN SELECT * FROM t
+
+-- A B -> T
+INSERT INTO t WITH q AS (SELECT * FROM a), r AS (SELECT * FROM b) SELECT q.x, r.y FROM q CROSS JOIN r
+
+-- A -> T
+UPSERT INTO t (x) SELECT x FROM a
+
+-- A ->
+SELECT * FROM a FOR SYSTEM_TIME AS OF TIMESTAMP '2026-01-01 00:00:00'
+
+-- A ->
+SELECT * FROM a PIVOT (SUM(x) AS s FOR k IN ('a' AS a, 'b' AS b))
+
+-- A ->
+SELECT * FROM a UNPIVOT INCLUDE NULLS (v FOR k IN (x AS 'x', y AS 'y'))
+
+-- A ->
+WITH RECURSIVE r (n) AS (SELECT n FROM a UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT * FROM r
+
+-- A ->
+SELECT * FROM a TABLESAMPLE BERNOULLI (10)
+
+-- A B ->
+SELECT * FROM a LEFT ASOF JOIN b MATCH_CONDITION a.t >= b.t ON a.k = b.k
+
+-- A ->
+SELECT x, u.i FROM a CROSS JOIN UNNEST(a.xs) WITH ORDINALITY AS u (v, i)
+
+-- A s.Odd ->
+SELECT /*+ NO_HASH_JOIN, INDEX(i) */ * FROM a, "s"."Odd"
+
+-- A B ->
+SELECT * FROM a OUTER APPLY (SELECT * FROM b WHERE b.id = a.id) AS l

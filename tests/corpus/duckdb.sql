@@ -119,3 +119,51 @@ MERGE INTO tgt USING src ON tgt.id = src.id WHEN MATCHED THEN UPDATE SET v = src
 
 -- a b -> c
 INSERT INTO c WITH x AS MATERIALIZED (SELECT * FROM a) SELECT * FROM x POSITIONAL JOIN b
+
+-- a b -> t
+WITH q AS (FROM a), r AS (SELECT * FROM b) INSERT INTO t BY NAME FROM q JOIN r USING (id)
+
+-- a -> t
+INSERT OR REPLACE INTO t FROM a SELECT x, y RETURNING *
+
+-- <s3://b/*/x.csv> -> t
+INSERT INTO t SELECT * FROM read_csv_auto('s3://b/*/x.csv', hive_partitioning = 1)
+
+-- <a.json> t ->
+FROM t POSITIONAL JOIN 'a.json' AS j SELECT t.*, j.x
+
+-- cities ->
+FROM (PIVOT cities ON year IN (2000, 2010) USING sum(population) AS total, max(population) GROUP BY country) SELECT *
+
+-- a ->
+SELECT * FROM (UNPIVOT a ON COLUMNS(* EXCLUDE (id)) INTO NAME k VALUE v)
+
+-- t u ->
+SELECT x FROM t WHERE x IN (FROM u SELECT y) ORDER BY ALL LIMIT 10%
+
+-- a b -> t
+CREATE TABLE t AS WITH RECURSIVE r USING KEY (a) AS (FROM a UNION ALL SELECT r.* FROM r JOIN b ON r.a = b.a) FROM r
+
+-- src -> t
+MERGE INTO t USING src USING (id) WHEN MATCHED THEN UPDATE WHEN NOT MATCHED THEN INSERT BY NAME
+
+-- a -> <out.parquet>
+COPY (FROM a) TO 'out.parquet' (FORMAT parquet, COMPRESSION zstd)
+
+-- *
+EXPORT DATABASE 'target' (FORMAT parquet)
+
+-- t -> t
+CREATE OR REPLACE TABLE t AS SELECT * FROM t WHERE x
+
+-- a b -> v
+CREATE OR REPLACE VIEW v AS FROM a LEFT JOIN LATERAL (FROM b WHERE b.x = a.x) ON true
+
+-- db.s.a -> t
+CREATE TABLE t AS FROM db.s.a AT (VERSION => 3)
+
+-- <a.xlsx> ->
+FROM 'a.xlsx'
+
+-- t ->
+SELECT unnest(s, recursive := true), s.x.y, list[1:2] FROM t TABLESAMPLE 10%

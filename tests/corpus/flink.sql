@@ -116,3 +116,42 @@ ADD JAR '/libs/x.jar'
 
 -- clerks shifts stores ->
 SELECT CASE WHEN s.hours <= 30 THEN 'short' END AS "30 hours", c.id FROM (SELECT id FROM clerks) AS c, shifts AS s, stores
+
+-- s -> a b
+EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT * FROM s WHERE x > 1; INSERT INTO b SELECT k, COUNT(*) FROM s GROUP BY k; END
+
+-- s u -> a b
+BEGIN STATEMENT SET; INSERT INTO a SELECT * FROM s; INSERT OVERWRITE b PARTITION (ds = '1') SELECT * FROM u; END
+
+-- s u ->
+EXPLAIN STATEMENT SET BEGIN INSERT INTO a SELECT * FROM s; INSERT INTO b SELECT * FROM u; END
+
+-- s -> t
+INSERT INTO t /*+ OPTIONS('sink.parallelism' = '2') */ SELECT * FROM s /*+ OPTIONS('scan.startup.mode' = 'earliest-offset') */
+
+-- s -> t
+CREATE OR REPLACE TABLE t WITH ('connector' = 'print') AS SELECT * FROM s
+
+-- s -> v
+CREATE TEMPORARY VIEW w AS SELECT * FROM s; CREATE VIEW v (a, b) AS SELECT a, b FROM s
+
+-- s ->
+SELECT a, b FROM TABLE(HOP(DATA => TABLE s, TIMECOL => DESCRIPTOR(at), SLIDE => INTERVAL '5' MINUTES, SIZE => INTERVAL '10' MINUTES))
+
+-- s -> t
+INSERT INTO t (a, b) WITH q AS (SELECT * FROM s) SELECT a, b FROM q WHERE a LIKE '%;%'
+
+-- s u -> t
+INSERT INTO t SELECT s.id, u.x FROM s LEFT JOIN u FOR SYSTEM_TIME AS OF s.proctime AS u ON s.id = u.id
+
+-- c.d.s -> c.d.t
+INSERT INTO `c`.`d`.`t` SELECT * FROM `c`.`d`.`s`
+
+-- -> t
+ALTER TABLE t ADD (x INT FIRST, WATERMARK FOR at AS at - INTERVAL '1' HOUR)
+
+-- -> t
+ALTER TABLE t RENAME a TO b
+
+-- s ->
+SELECT id, STRING_AGG(x, ',') OVER (PARTITION BY id ORDER BY at RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW) FROM s

@@ -113,3 +113,39 @@ ADD JAR /libs/udf.jar
 
 -- ->
 SHOW PARTITIONS t
+
+-- b c db.a -> x y
+FROM (SELECT a.k, b.v FROM db.a JOIN b ON a.k = b.k) j INSERT OVERWRITE TABLE x PARTITION (ds = '1') SELECT k, v WHERE v IN (SELECT v FROM c) INSERT INTO TABLE y SELECT k, count(*) GROUP BY k
+
+-- db.a -> x
+WITH q AS (SELECT * FROM db.a), r AS (SELECT * FROM q) INSERT INTO TABLE x PARTITION (ds) SELECT r.*, '1' FROM r
+
+-- db.a -> <out> x
+FROM db.a INSERT OVERWRITE TABLE x SELECT k INSERT OVERWRITE DIRECTORY 'out' SELECT v
+
+-- t u ->
+SELECT t.id, e.k, e.v FROM t LATERAL VIEW explode(map_col) e AS k, v JOIN u ON u.k = e.k
+
+-- odd name.t -> x
+CREATE TABLE x AS SELECT * FROM `odd name`.`t`
+
+-- t -> <hdfs://b/t>
+EXPORT TABLE t PARTITION (ds = '1') TO 'hdfs://b/t'
+
+-- <hdfs://b/t> -> u
+IMPORT TABLE u FROM 'hdfs://b/t'
+
+-- t -> mv
+CREATE MATERIALIZED VIEW mv STORED AS ORC AS SELECT k, sum(v) FROM t GROUP BY k
+
+-- -> t
+ALTER TABLE t PARTITION (ds = '1') RENAME TO PARTITION (ds = '2')
+
+-- -> t
+ALTER TABLE t PARTITION (ds = '1') CONCATENATE
+
+-- a -> b
+CREATE TABLE b STORED AS PARQUET AS WITH q AS (SELECT k FROM a) SELECT q.k FROM q
+
+-- a b -> t
+INSERT OVERWRITE TABLE t SELECT * FROM (SELECT k FROM a UNION DISTINCT SELECT k FROM b) z

@@ -113,3 +113,39 @@ DESC t
 
 -- ->
 SHOW PARTITIONS t
+
+-- a b -> t
+WITH q AS (SELECT * FROM a), r AS (SELECT * FROM b) INSERT INTO TABLE t PARTITION (ds = '1') SELECT q.x, r.y FROM q JOIN r ON q.id = r.id
+
+-- s -> x y
+FROM s INSERT OVERWRITE TABLE x PARTITION (ds) SELECT a, ds INSERT INTO TABLE y SELECT b WHERE b > 1
+
+-- s -> t
+MERGE INTO t USING (SELECT * FROM s WHERE ds = '1') n ON t.id = n.id AND t.ds = '1' WHEN MATCHED AND n.op = 'U' THEN UPDATE SET t.v = n.v WHEN MATCHED AND n.op = 'D' THEN DELETE WHEN NOT MATCHED THEN INSERT VALUES (n.id, n.v, '1')
+
+-- a -> b
+CLONE TABLE a PARTITION (ds = '1') TO b IF EXISTS OVERWRITE
+
+-- t ->
+SELECT TRANS_ARRAY(1, ',', id, tags) AS (id, tag) FROM t
+
+-- t -> <oss://b/x/>
+UNLOAD FROM (SELECT * FROM t) INTO LOCATION 'oss://b/x/' STORED AS PARQUET
+
+-- <oss://b/x/> -> t
+LOAD OVERWRITE TABLE t PARTITION (ds = '1') FROM LOCATION 'oss://b/x/' STORED AS PARQUET
+
+-- a b -> t
+INSERT OVERWRITE TABLE t SELECT /*+ MAPJOIN(b) */ a.k FROM a JOIN b ON a.k <= b.k CLUSTER BY k
+
+-- p.a -> t
+CREATE TABLE IF NOT EXISTS t LIFECYCLE 3 AS SELECT * FROM p.a WHERE ds = MAX_PT('p.a')
+
+-- t u ->
+SELECT t.id, e.col FROM t LATERAL VIEW POSEXPLODE(SPLIT(x, ',')) e AS pos, col LEFT ANTI JOIN u ON u.id = t.id
+
+-- -> t
+ALTER TABLE t PARTITION (ds = '1') MERGE SMALLFILES
+
+-- -> t
+ALTER TABLE t TOUCH PARTITION (ds = '1')

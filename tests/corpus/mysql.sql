@@ -116,3 +116,51 @@ CALL nightly(1, @out)
 
 -- *
 GRANT SELECT ON shop.* TO 'joe'@'%'
+
+-- a b -> t
+INSERT INTO t (x, y) WITH q AS (SELECT x FROM a), r AS (SELECT y FROM b) SELECT * FROM q, r ON DUPLICATE KEY UPDATE y = VALUES(y)
+
+-- b c -> a
+UPDATE a LEFT JOIN (SELECT id, MAX(v) v FROM b GROUP BY id) m ON a.id = m.id SET a.v = COALESCE(m.v, (SELECT MIN(v) FROM c))
+
+-- b -> a
+DELETE x FROM a AS x JOIN b AS y ON x.id = y.id WHERE y.gone
+
+-- a c -> a b
+WITH q AS (SELECT id FROM c) DELETE a, b FROM a JOIN b JOIN q WHERE a.id = q.id AND b.id IN (SELECT id FROM a)
+
+-- src -> t
+INSERT INTO t TABLE src
+
+-- src -> t
+REPLACE INTO t TABLE src
+
+-- s.a s.b -> S.t
+CREATE TABLE S.t SELECT a.*, b.v FROM s.a LEFT JOIN s.b USING (id)
+
+-- a -> a b
+ALTER TABLE a RENAME AS b
+
+-- a b -> a b
+ALTER TABLE a EXCHANGE PARTITION p0 WITH TABLE b
+
+-- a -> a db2.a
+RENAME TABLE a TO db2.a
+
+-- t ->
+SELECT /*+ NO_INDEX_MERGE(t) MAX_EXECUTION_TIME(1000) */ * FROM `t` PARTITION (p0, p1) AS x USE INDEX (i1, i2) LOCK IN SHARE MODE
+
+-- t u ->
+SELECT * FROM t, LATERAL (SELECT MAX(v) FROM u WHERE u.id = t.id) AS m
+
+-- t ->
+SELECT /*!40001 SQL_NO_CACHE */ a FROM t /*!50000 WHERE a > 1 */
+
+-- a b ->
+(SELECT x FROM a LIMIT 1) UNION ALL (SELECT x FROM b LIMIT 1) ORDER BY 1
+
+-- -> t
+ALTER TABLE t TRUNCATE PARTITION p0
+
+-- *
+HANDLER a OPEN

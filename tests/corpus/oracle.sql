@@ -113,3 +113,57 @@ BEGIN refresh_all; END;
 
 -- *
 CREATE SEQUENCE s START WITH 1
+
+-- SRC -> A B
+INSERT FIRST WHEN amount > 100 THEN INTO a (x) VALUES (amount) ELSE INTO b (x) VALUES (amount) SELECT amount FROM src
+
+-- SRC -> A C
+INSERT ALL WHEN x > 1 THEN INTO a (x, y) VALUES (x, y) INTO c (y) VALUES (y) SELECT x, y FROM src
+
+-- B C -> A
+MERGE /*+ PARALLEL(a 4) */ INTO a USING (SELECT b.id, c.v FROM b JOIN c ON b.id = c.id) s ON (a.id = s.id) WHEN MATCHED THEN UPDATE SET a.v = s.v DELETE WHERE a.v IS NULL WHEN NOT MATCHED THEN INSERT (id, v) VALUES (s.id, s.v) LOG ERRORS INTO err REJECT LIMIT UNLIMITED
+
+-- B -> T
+INSERT INTO t WITH q AS (SELECT * FROM b) SELECT * FROM q
+
+-- HR.EMP ->
+SELECT * FROM hr.emp AS OF TIMESTAMP SYSTIMESTAMP - INTERVAL '1' HOUR WHERE id = 1
+
+-- EMP@REMOTE_DB ->
+SELECT * FROM emp@remote_db
+
+-- T ->
+SELECT * FROM t MODEL DIMENSION BY (a) MEASURES (b) RULES (b[1] = 2)
+
+-- DOCS ->
+SELECT j.* FROM docs d, JSON_TABLE(d.body, '$[*]' COLUMNS (a NUMBER PATH '$.a')) j
+
+-- DOCS ->
+SELECT x.* FROM docs d, XMLTABLE('/r' PASSING d.doc COLUMNS a NUMBER PATH 'a') x
+
+-- ->
+SELECT column_value FROM TABLE(my_pkg.my_function(1))
+
+-- ORDERS ->
+SELECT o.id, i.* FROM orders o, TABLE(o.items) i
+
+-- A B -> A B
+ALTER TABLE a EXCHANGE PARTITION p1 WITH TABLE b INCLUDING INDEXES
+
+-- -> T
+ALTER TABLE t TRUNCATE PARTITION p1 UPDATE INDEXES
+
+-- A -> SQLFLOW_TEMPORARY_PROGRAM_GT
+CREATE GLOBAL TEMPORARY TABLE gt ON COMMIT PRESERVE ROWS AS SELECT * FROM a
+
+-- SALES ->
+SELECT * FROM sales UNPIVOT INCLUDE NULLS (amount FOR q IN (q1 AS 'Q1', q2 AS 'Q2'))
+
+-- *
+INSERT INTO (SELECT x, y FROM t) SELECT a.x, b.y FROM a, b WHERE a.id = b.id(+)
+
+-- T ->
+SELECT * FROM t PARTITION (p1) x WHERE x.a = :bind FOR UPDATE SKIP LOCKED
+
+-- *
+UPDATE (SELECT t.a, src.b FROM t JOIN src ON t.id = src.id) SET a = b

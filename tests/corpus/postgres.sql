@@ -116,3 +116,48 @@ REFRESH MATERIALIZED VIEW CONCURRENTLY mv
 
 -- *
 DO $$ BEGIN PERFORM 1; END $$
+
+-- a b -> t u
+WITH x AS (INSERT INTO t SELECT * FROM a RETURNING id), y AS (UPDATE u SET n = 1 FROM x WHERE u.id = x.id RETURNING u.*) SELECT * FROM y JOIN b USING (id)
+
+-- b c -> s.a
+UPDATE ONLY s.a AS q SET (x, y) = ROW (b.x, c.y) FROM b, c WHERE q.id = b.id AND b.id = c.id
+
+-- b c -> a
+DELETE FROM a USING b, LATERAL (SELECT * FROM c WHERE c.id = b.id) l WHERE a.id = l.id
+
+-- src -> t
+MERGE INTO t USING src ON t.id = src.id WHEN NOT MATCHED BY SOURCE THEN DELETE WHEN MATCHED THEN UPDATE SET v = src.v RETURNING merge_action(), t.*
+
+-- "Odd.name".t ->
+SELECT * FROM "Odd.name".t, ROWS FROM (generate_series(1, 2), generate_series(3, 4)) AS r (a, b)
+
+-- t ->
+SELECT * FROM t TABLESAMPLE SYSTEM (10) REPEATABLE (1) WHERE ctid IN (SELECT ctid FROM t)
+
+-- x ->
+SELECT * FROM XMLTABLE('/r' PASSING (SELECT doc FROM x) COLUMNS a int PATH 'a')
+
+-- t ->
+SELECT * FROM t, JSON_TABLE(t.j, '$[*]' COLUMNS (a int PATH '$.a')) AS jt
+
+-- a -> b
+CREATE UNLOGGED TABLE b AS TABLE a
+
+-- t ->
+COPY t TO STDOUT
+
+-- g ->
+WITH RECURSIVE r (id, path) AS (SELECT id, ARRAY[id] FROM g UNION ALL SELECT g.id, path || g.id FROM g JOIN r ON g.parent = r.id) SEARCH DEPTH FIRST BY id SET o CYCLE id SET is_cycle USING p SELECT * FROM r
+
+-- *
+ALTER TABLE a ATTACH PARTITION b FOR VALUES FROM (1) TO (2)
+
+-- *
+ALTER TABLE t SET SCHEMA archive
+
+-- *
+DECLARE c CURSOR FOR SELECT * FROM a
+
+-- t -> v
+CREATE RECURSIVE VIEW v (n) AS SELECT n FROM t UNION ALL SELECT n + 1 FROM v WHERE n < 9

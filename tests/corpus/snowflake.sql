@@ -119,3 +119,63 @@ EXECUTE IMMEDIATE $$ BEGIN RETURN 1; END $$
 
 -- *
 CALL p(1)
+
+-- SRC -> A B
+INSERT FIRST WHEN n > 10 THEN INTO a (x) VALUES (n) WHEN n > 5 THEN INTO b (x) VALUES (n) SELECT n FROM src
+
+-- SRC -> A B
+INSERT OVERWRITE ALL INTO a INTO b (x, y) SELECT x, y FROM src
+
+-- A B -> DB.S.T
+INSERT INTO db.s.t (x) WITH q AS (SELECT x FROM a), r AS (SELECT x FROM b) SELECT x FROM q UNION ALL SELECT x FROM r
+
+-- B C -> A
+DELETE FROM a USING b, (SELECT id FROM c) d WHERE a.id = b.id AND a.id = d.id
+
+-- B C -> A
+UPDATE a SET x = s.x FROM (SELECT b.id, c.x FROM b JOIN c ON b.id = c.id) s WHERE a.id = s.id
+
+-- <@%t> -> T
+COPY INTO t FROM @%t FILES = ('a.csv.gz') PURGE = TRUE
+
+-- T -> <@~/unload/>
+COPY INTO @~/unload/ FROM t PARTITION BY (TO_VARCHAR(at)) FILE_FORMAT = (TYPE = CSV COMPRESSION = NONE)
+
+-- T -> <s3://bucket/out/>
+COPY INTO 's3://bucket/out/' FROM t STORAGE_INTEGRATION = i
+
+-- A -> B
+CREATE OR REPLACE TABLE b CLONE a BEFORE (STATEMENT => '8e5d0ca9-005e-44e6-b858-a8f5b37c5726')
+
+-- A -> DB.S.Odd
+CREATE TABLE db.s."Odd" LIKE a
+
+-- A -> T
+CREATE TABLE t USING TEMPLATE (SELECT ARRAY_AGG(OBJECT_CONSTRUCT(*)) FROM a)
+
+-- S1.A S2.B -> S1.A S2.B
+ALTER TABLE s1.a SWAP WITH s2.b
+
+-- T ->
+SELECT * FROM t CHANGES (INFORMATION => DEFAULT) AT (TIMESTAMP => '2026-01-01'::TIMESTAMP)
+
+-- DOCS U ->
+SELECT d.$1:a.b[0]::STRING, f.index, g.value FROM docs d, TABLE(FLATTEN(d.body:xs)) f, LATERAL FLATTEN(f.value:ys) g JOIN u ON u.id = f.value:id
+
+-- T ->
+SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY s ORDER BY d MEASURES FIRST(d) AS x ONE ROW PER MATCH PATTERN (a b+) DEFINE b AS p < LAG(p)) ORDER BY s
+
+-- SALES ->
+SELECT * FROM sales PIVOT (SUM(amount) FOR q IN (ANY ORDER BY q)) ORDER BY id
+
+-- A -> T
+CREATE OR REPLACE TABLE t AS WITH RECURSIVE r (n) AS (SELECT n FROM a UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT * FROM r
+
+-- A ->
+SELECT $1, t.$2 FROM VALUES (1, 2) AS t JOIN a ON a.x = t.$1
+
+-- A -> B
+CREATE TABLE IF NOT EXISTS b COPY GRANTS AS SELECT * FROM a
+
+-- -> E
+CREATE EXTERNAL TABLE e LOCATION = @stage/x FILE_FORMAT = (TYPE = PARQUET)

@@ -116,3 +116,48 @@ DROP TABLE IF EXISTS t PURGE
 
 -- src -> a b
 FROM src INSERT INTO a SELECT k INSERT INTO b SELECT v
+
+-- a b -> x
+WITH q AS (SELECT * FROM a) INSERT OVERWRITE TABLE x PARTITION (ds) SELECT q.*, b.ds FROM q JOIN b USING (id)
+
+-- src -> cat.db.t
+MERGE WITH SCHEMA EVOLUTION INTO cat.db.t AS t USING src AS s ON t.id = s.id WHEN MATCHED AND s.op = 'D' THEN DELETE WHEN MATCHED THEN UPDATE SET t.v = s.v WHEN NOT MATCHED THEN INSERT (id, v) VALUES (s.id, s.v)
+
+-- </data/t> ->
+SELECT * FROM delta.`/data/t` VERSION AS OF 3
+
+-- a -> b
+CREATE TABLE b DEEP CLONE a VERSION AS OF 3
+
+-- t ->
+SELECT id, k, v FROM t LATERAL VIEW OUTER explode(m) e AS k, v LATERAL VIEW posexplode(xs) p AS i, x
+
+-- sales ->
+SELECT * FROM sales UNPIVOT INCLUDE NULLS ((amount, qty) FOR q IN ((a1, q1) AS `Q1`, (a2, q2) AS `Q2`))
+
+-- t -> t
+INSERT INTO t TABLE t
+
+-- src -> dst
+INSERT INTO dst TABLE src
+
+-- src -> dst
+INSERT OVERWRITE TABLE dst FROM src SELECT a, b WHERE a > 1
+
+-- -> db.t
+ALTER TABLE db.t DROP IF EXISTS PARTITION (ds = '1') PURGE
+
+-- a -> v
+CREATE OR REPLACE TEMPORARY VIEW w AS SELECT * FROM a; CREATE OR REPLACE VIEW v AS SELECT * FROM a
+
+-- ->
+SELECT explode(array(1, 2)), stack(2, 1, 2, 3, 4)
+
+-- src -> t
+COPY INTO t FROM (SELECT a FROM src)
+
+-- t ->
+SELECT * FROM IDENTIFIER('t')
+
+-- r -> out
+INSERT INTO out WITH RECURSIVE w (n) AS (SELECT n FROM r UNION ALL SELECT n + 1 FROM w WHERE n < 9) SELECT * FROM w

@@ -113,3 +113,42 @@ INSERT INTO t SELECT id + 100, v FROM t
 
 -- t u ->
 SELECT EXISTS (SELECT 1 FROM t), (SELECT count(*) FROM u)
+
+-- a b -> t
+WITH q AS (SELECT * FROM a), r AS MATERIALIZED (SELECT * FROM b) INSERT INTO t SELECT q.x, r.y FROM q, r
+
+-- a -> t
+WITH q (x) AS (SELECT id FROM a) DELETE FROM t WHERE id IN (SELECT x FROM q)
+
+-- a b -> t
+UPDATE t SET v = a.v FROM a LEFT JOIN b ON a.id = b.id WHERE a.id = t.id RETURNING *
+
+-- a -> t
+INSERT INTO t (id, v) SELECT id, v FROM a WHERE true ON CONFLICT (id) DO NOTHING RETURNING *
+
+-- a -> t
+CREATE TABLE IF NOT EXISTS t AS SELECT * FROM a EXCEPT SELECT * FROM a WHERE x
+
+-- ->
+SELECT * FROM pragma_table_info('t')
+
+-- docs ->
+SELECT j.value ->> 'a' FROM docs, json_tree(docs.body, '$.items') AS j WHERE j.type = 'object'
+
+-- a ->
+SELECT (SELECT max(x) FROM a b WHERE b.k = a.k), iif(x, 1, 2) FROM a NOT INDEXED
+
+-- b -> t
+DELETE FROM t AS q WHERE EXISTS (SELECT 1 FROM b WHERE b.id = q.id)
+
+-- odd name.t t ->
+SELECT * FROM [odd name].[t], "t" AS u WHERE u.x = 1
+
+-- *
+REINDEX t
+
+-- t ->
+VALUES ((SELECT count(*) FROM t)), (2)
+
+-- a -> t
+INSERT OR ROLLBACK INTO t DEFAULT VALUES; SELECT * FROM a

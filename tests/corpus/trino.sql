@@ -113,3 +113,39 @@ COMMENT ON TABLE t IS 'the table'
 
 -- *
 CALL iceberg.system.rollback_to_snapshot('s', 't', 1)
+
+-- cat.a.x cat.b.odd name -> t
+INSERT INTO t WITH q AS (SELECT * FROM cat.a.x), r AS (SELECT * FROM cat.b."Odd Name") SELECT * FROM q FULL JOIN r USING (id)
+
+-- t$snapshots ->
+SELECT * FROM "t$snapshots"
+
+-- t ->
+SELECT * FROM t FOR VERSION AS OF 8954597067493422955
+
+-- t ->
+SELECT id, k, v FROM t, UNNEST(m, xs) AS u (k, v, x) WHERE cardinality(m) > 0
+
+-- t u ->
+SELECT * FROM TABLE(exclude_columns(input => TABLE(t), columns => DESCRIPTOR(a))) CROSS JOIN u
+
+-- -> t
+ALTER TABLE t EXECUTE optimize(file_size_threshold => '128MB')
+
+-- -> t
+ALTER TABLE t SET PROPERTIES partitioning = ARRAY['day']
+
+-- a -> v
+CREATE VIEW v AS WITH q AS (TABLE a) SELECT * FROM q
+
+-- a b -> t
+MERGE INTO t USING (SELECT a.id, b.v FROM a LEFT JOIN b ON a.id = b.id) s ON (t.id = s.id) WHEN MATCHED AND t.v <> s.v THEN UPDATE SET v = s.v WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.v)
+
+-- a b -> t
+CREATE TABLE t AS SELECT * FROM (VALUES 1, 2) AS v (x) WHERE x IN (SELECT y FROM a) AND EXISTS (SELECT 1 FROM b WHERE b.y = v.x)
+
+-- a -> a b
+ALTER VIEW a RENAME TO b
+
+-- a ->
+SELECT (SELECT max(x) FROM a) AS top, json_query(j, 'lax $.x' WITH ARRAY WRAPPER) FROM (SELECT '{}' AS j)
