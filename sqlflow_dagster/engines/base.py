@@ -146,6 +146,9 @@ class Engine(Protocol):
     def session(self, *, prefix: Sequence[str] = ()) -> AbstractContextManager[Session]:
         """Open a connection, after running the session statements of ``prefix`` (USE, SET)."""
 
+    def syntax_session(self) -> AbstractContextManager[Session]:
+        """Open a connection for :meth:`Session.check_syntax`, which keeps nobody from the data."""
+
     def use_schema(self, name: str) -> None:
         """Let the sessions from now on find and make unqualified tables in a schema, which is made if need be.
 

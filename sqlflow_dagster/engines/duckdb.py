@@ -294,6 +294,13 @@ class DuckDBEngine(SQLAlchemyEngine[DuckDBSession]):
             with self._connect(rest) as connection:
                 yield connection
 
+    @contextmanager
+    def syntax_session(self) -> Iterator[DuckDBSession]:
+        """A connection for :meth:`DuckDBSession.check_syntax`: DuckDB's parser needs no file, whoever has it."""
+        memory = sa.create_engine("duckdb:///:memory:", poolclass=sa.NullPool)
+        with memory.connect() as connection:
+            yield self.session_type(self, connection, ())
+
     def _exclusive(self, deadline: Deadline) -> AbstractContextManager[None]:
         read_only = str(self.url.query.get("access_mode", "")).lower() == "read_only"
         if self.file is None or read_only:

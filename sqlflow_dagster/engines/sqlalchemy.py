@@ -65,6 +65,10 @@ class SQLAlchemyEngine(ABC, Generic[S]):
             finally:
                 session.end_stream()
 
+    def syntax_session(self) -> AbstractContextManager[S]:
+        """Open a connection for :meth:`SQLAlchemySession.check_syntax`, which keeps nobody from the data."""
+        return self.session()
+
     def session_on(self, connection: sa.Connection, prefix: Sequence[str]) -> S:
         """A session on a connection that is open already."""
         session = self.session_type(self, connection, prefix)

@@ -45,7 +45,7 @@ class EngineParser:
                 hint="choose another parser, or leave --dialect out",
             )
         if dialect not in self._sessions:
-            self._sessions[dialect] = self._open.enter_context(engine.session())
+            self._sessions[dialect] = self._open.enter_context(engine.syntax_session())
         try:
             self._sessions[dialect].check_syntax(text)
         except TerminalError as error:

@@ -393,5 +393,7 @@ def _query(
     else:
         found, shape = sql_effects(tree, state.names), query_shape(tree)
     effects = _judged(found, query.sql, place, what, state)
+    if shape.complex and not isinstance(tree, Rejection) and place.text == query.sql:
+        state.problems += state.columns.follow(tree, effects, state.names, place)
     reads = state.functions.called(query.sql, effects).reads
     return AnalyzedQuery(query=query, reads=reads, shape=shape)

@@ -1,14 +1,16 @@
 """The parser that decides what is SQL, as a program's compile shows it."""
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from sqlflow_dagster.compiler import compile_program
+from sqlflow_dagster.engines.base import open_engine
 from sqlflow_dagster.errors import CompileError, PluginError, TerminalError
 from sqlflow_dagster.graph.program import Program
-from sqlflow_dagster.lang.parsers import ParsedText, StatementTables
+from sqlflow_dagster.lang.parsers import ParsedText, StatementTables, open_parser
 from tests.parsers.servers import answering, response
 
 UNKNOWN = "SELECT * FROM a UNIQUEJOIN PRESERVE b"
@@ -74,6 +76,17 @@ def test_the_data_source_as_the_parser(engine: str, tmp_path: Path) -> None:
         "\nSELECT 1 FROM FRUM;\nSELECT a FROM t GRUP BY a TO TRAIN xgboost.gbtree LABEL a INTO m"
     )
     assert [place for _, place in errors(text, parser, engine)] in (["GRUP"], ["BY"])
+
+
+def test_a_judge_of_duckdb_leaves_the_file_to_others(tmp_path: Path) -> None:
+    url = f"duckdb:///{tmp_path / 'data'}"
+    with closing(open_parser(f"engine:{url}")) as judge:
+        assert judge.parse("duckdb", "SELECT 1 FROM t").rejection is None
+        assert not (tmp_path / "data").exists()
+        with open_engine(url).session() as session:
+            session.execute("CREATE TABLE t (a INT)")
+            # The same file: an open session of this thread would refuse another one.
+            assert judge.parse("duckdb", "SELECT 1 FORM t x").rejection is not None
 
 
 def test_what_only_the_built_in_parser_rejects_is_a_warning(tmp_path: Path) -> None:
