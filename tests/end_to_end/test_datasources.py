@@ -13,6 +13,9 @@ from sqlflow_dagster import definitions, definitions_from_sql
 from sqlflow_dagster.argo.render import render_yaml
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.engines.base import open_engine
+from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
+from sqlflow_dagster.leftovers import SENSOR
+from sqlflow_dagster.runtime.generated_tables import GeneratedTables
 from tests.cli.command import Sqlflow
 from tests.engines.postgresql_server import new_database
 
@@ -213,3 +216,32 @@ def test_a_target_has_data_sources_of_its_own(place: Place) -> None:
     assert found == [("dev",), ("public",)]
     done = sqlflow("run", "p.sql", "--target", "prd")
     assert "did you mean 'prod'?" in done.stderr
+
+
+def test_sensors_look_at_the_data_source_of_their_tables(tmp_path: Path) -> None:
+    archive = f"sqlite:///{tmp_path / 'archive.db'}"
+    with open_engine(archive).session() as session:
+        session.execute("CREATE TABLE raw AS SELECT 1 AS x, 2 AS y")
+        session.execute("CREATE TABLE sqlflow_temporary_old AS SELECT 1 AS x")
+    (tmp_path / "p.sql").write_text(
+        "-- sqlflow: program.datasource=archive\n"
+        "SELECT x, y FROM raw TO TRAIN xgboost.gbtree WITH retrain.min_new_rows = 1 LABEL y INTO m"
+    )
+    ref = ObjectRef(ObjectKind.TABLE, "sqlflow_temporary_old", "archive")
+    GeneratedTables(open_engine(archive), "archive").record(ref, program="p")
+    with open_engine(archive).session() as session:
+        session.execute("UPDATE sqlflow_generated_tables SET made_at = '2026-01-01T00:00:00+00:00'")
+    defs = definitions_from_sql(
+        tmp_path / "p.sql",
+        datasource=f"duckdb:///{tmp_path / 'data.duckdb'}",
+        datasources={"archive": archive},
+        prune_temp_tables=True,
+    )
+    with dg.DagsterInstance.ephemeral() as instance, dg.build_sensor_context(instance) as context:
+        new_rows = defs.resolve_sensor_def("p__retrain_m_sensor").evaluate_tick(context)
+        (reported,) = new_rows.asset_events
+        assert isinstance(reported, dg.AssetMaterialization)
+        assert reported.asset_key == dg.AssetKey(["archive", "raw"])
+        assert reported.metadata["dagster/row_count"].value == 1
+        leftovers = defs.resolve_sensor_def(SENSOR).evaluate_tick(context)
+        assert leftovers.skip_message == "dropped archive:sqlflow_temporary_old"
