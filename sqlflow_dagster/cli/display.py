@@ -136,6 +136,8 @@ class RunDisplay:
             click.echo()
         for path in self._written_plots(step, result):
             self.say(f"plot: {path}")
+        if self._plots is None and result.artifacts:
+            self.say("plot: --plots DIR writes it to a file")
 
     def failed(self, step: Step, error: StepError) -> None:
         """A step has failed; what went wrong is told at the end of the run."""

@@ -92,6 +92,8 @@ def test_writes_the_plots_of_explanations_to_files(sqlflow: Sqlflow, tmp_path: P
     assert plot.name == "p-2-explain-m.png"
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert f"plot: {plot}\n" in done.stderr
+    again = sqlflow("run", sqlflow.write("q.sql", "SELECT x FROM numbers TO EXPLAIN m;"))
+    assert "plot: --plots DIR writes it to a file\n" in again.stderr
 
 
 def test_says_that_more_rows_are_there_than_it_shows(sqlflow: Sqlflow) -> None:

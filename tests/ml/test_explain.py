@@ -388,6 +388,25 @@ def test_plots_are_small_pictures(plot_type: str, model: Model, people: pa.Table
         assert 2_000 < len(png) < 100_000
 
 
+def test_a_plot_of_many_columns_can_be_read(parse: Parse) -> None:
+    values = np.random.default_rng(0).normal(size=(400, 21))
+    rows = pa.table({f"x{index}": column for index, column in enumerate(values.T)})
+    model = train(parse, "Ridge", rows, "x20")
+    png = model.explain(rows, ExplainRequest(plot=PlotSettings(plot_type="dot"))).png
+    assert png is not None
+    assert len(png) < 100_000
+    assert int.from_bytes(png[16:20], "big") >= 700  # the width in dots
+
+
+@pytest.mark.parametrize("plot_type", ["bar", "dot", "violin", "decision"])
+def test_names_are_shown_whatever_is_in_them(plot_type: str, parse: Parse) -> None:
+    classes = ["_hidden", "$x_{$", "two\nlines"] * 20
+    x = np.arange(60) % 3 + 0.1
+    rows = pa.table({"a$b^$": x, "_c": -x, "nothing": pa.nulls(60, pa.float64()), "$y$": classes})
+    model = train(parse, "xgboost.gbtree", rows, '"$y$"')
+    assert model.explain(rows, ExplainRequest(plot=PlotSettings(plot_type=plot_type))).png
+
+
 @pytest.mark.parametrize(
     ("plot_type", "max_display", "message"),
     [

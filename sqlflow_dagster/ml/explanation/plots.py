@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 DEFAULT_SHOWN = 20
 _MOST_BYTES = 100_000
 _RESOLUTIONS = (100, 75, 50, 35)
+_FEW_COLORS = 128
 _BAR = "#3b6ea5"
 _INK = "#333333"
 _GRID = "#dddddd"
@@ -142,9 +143,9 @@ def draw(
     )
     kind = settings.plot_type.lower()
     kind = _ALIASES.get(kind, kind)
-    title = f"What drives {label.name}"
+    title = f"What drives {_short(label.name)}"
     if outputs is not None and kind != "bar":
-        first = names[0] if outputs.chosen is None else "the one predicted"
+        first = _short(names[0]) if outputs.chosen is None else "the one predicted"
         title += f" ({outputs.name.removeprefix('explained_')}: {first})"
     elif outputs is None and len(label.classes) == 2:
         title += f" (class: {_short(str(label.classes[1]))})"
@@ -172,7 +173,7 @@ def draw_splits(table: pa.Table, settings: PlotSettings, *, label: str) -> bytes
         starts=np.zeros(1),
         alpha=None,
     )
-    return _png(picture, _gain_bar, f"What splits gained, for {label}")
+    return _png(picture, _gain_bar, f"What splits gained, for {_short(label)}")
 
 
 def _png(picture: _Picture, plot: "Callable[[Axes, _Picture], None]", title: str) -> bytes:
@@ -190,12 +191,18 @@ def _png(picture: _Picture, plot: "Callable[[Axes, _Picture], None]", title: str
 
 
 def _within(figure: "Figure") -> bytes:
-    """The finest of some resolutions that is small enough for an event log."""
+    """The finest of some resolutions that is small enough for an event log; rather fewer colours than dots."""
+    from PIL import Image
+
     data = b""
     for dots in _RESOLUTIONS:
-        image = BytesIO()
-        figure.savefig(image, format="png", dpi=dots, metadata={"Software": None})
-        data = image.getvalue()
+        drawn = BytesIO()
+        figure.savefig(drawn, format="png", dpi=dots, metadata={"Software": None})
+        data = drawn.getvalue()
+        if len(data) > _MOST_BYTES:
+            reduced = BytesIO()
+            Image.open(drawn).convert("RGB").quantize(_FEW_COLORS).save(reduced, "PNG")
+            data = reduced.getvalue()
         if len(data) <= _MOST_BYTES:
             break
     return data
@@ -211,8 +218,10 @@ def _bar(axes: "Axes", picture: _Picture) -> None:
         colors = colormaps[_STACK].colors  # type: ignore[attr-defined]  # a list of colours
         for index, name in enumerate(picture.outputs):
             sizes = picture.sizes[index]
+            # A label that begins with an underscore would be left out of the legend.
+            text = f" {_short(name)}" if name.startswith("_") else _short(name)
             bars = axes.barh(
-                heights, sizes, left=start, color=colors[index], height=0.65, label=_short(name)
+                heights, sizes, left=start, color=colors[index], height=0.65, label=text
             )
             start += sizes
         axes.get_figure(root=True).legend(  # type: ignore[union-attr]  # it is in one
@@ -327,4 +336,7 @@ def _spread(points: FloatArray) -> FloatArray:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= _NAME_LENGTH else f"{name[: _NAME_LENGTH - 1]}…"
+    """A name as matplotlib shows it: on one line, with its dollars, which would be mathematics."""
+    line = " ".join(name.split())
+    text = line if len(line) <= _NAME_LENGTH else f"{line[: _NAME_LENGTH - 1]}…"
+    return text.replace("$", r"\$")
