@@ -1,11 +1,13 @@
 """Every engine keeps the promises of ``engines/base.py``."""
 
 import math
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -243,6 +245,25 @@ def test_a_schema_is_there_for_the_next_session(engine: Engine) -> None:
         session.create_table_as(("iris", "train"), "SELECT 1 AS n")
     with engine.session() as session:
         assert session.count("SELECT * FROM iris.train") == 1
+
+
+def test_unqualified_names_live_in_the_schema_of_the_url(
+    engine_case: "EngineCase", tmp_path: Path
+) -> None:
+    url, schema = engine_case.make_url(tmp_path), f"dev_{uuid.uuid4().hex[:8]}"
+    plain, dev = open_engine(url), open_engine(f"{url}{'&' if '?' in url else '?'}schema={schema}")
+    for number, opened in enumerate((plain, dev)):
+        with opened.session() as session:
+            assert session.relation_kind(("t",)) is None
+            session.execute(f"CREATE TABLE t AS SELECT {number} AS x")
+            session.create_table_as(("u",), "SELECT x FROM t")
+    for number, opened in enumerate((plain, dev)):
+        with opened.session() as session:
+            assert rows_of(session, "SELECT x FROM u") == [{"x": number}]
+            assert session.columns(("u",)) is not None
+    with plain.session() as session:
+        assert rows_of(session, f"SELECT x FROM {schema}.u") == [{"x": 1}]
+        session.execute(f"DROP TABLE {schema}.t")
 
 
 def test_a_view_is_known_and_replaced(session: Session) -> None:

@@ -1,13 +1,11 @@
-"""What a URL leaves to its environment, and the schema of unqualified tables."""
+"""What a URL leaves to its environment."""
 
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from sqlflow_dagster.engines.base import open_engine, parse_url
 from sqlflow_dagster.errors import TerminalError
-from tests.engines.postgresql_server import new_database
 
 SECRET = "p@ss/w:rd%"
 
@@ -47,24 +45,3 @@ def test_a_file_holds_the_password(tmp_path: Path) -> None:
 def test_what_is_not_there_is_told(url: str, message: str) -> None:
     with pytest.raises(TerminalError, match=message):
         parse_url(url)
-
-
-def with_schema(url: str, schema: str) -> str:
-    return sa.make_url(url).update_query_dict({"schema": schema}).render_as_string(False)
-
-
-@pytest.mark.parametrize("engine", ["duckdb", "sqlite", "postgresql"])
-def test_unqualified_names_live_in_the_schema_of_the_url(engine: str, tmp_path: Path) -> None:
-    url = new_database() if engine == "postgresql" else f"{engine}:///{tmp_path / 'data.db'}"
-    plain, dev = open_engine(url), open_engine(with_schema(url, "dev"))
-    for number, opened in enumerate((plain, dev)):
-        with opened.session() as session:
-            assert session.relation_kind(("t",)) is None
-            session.execute(f"CREATE TABLE t AS SELECT {number} AS x")
-            session.create_table_as(("u",), "SELECT x FROM t")
-    for number, opened in enumerate((plain, dev)):
-        with opened.session() as session:
-            assert session.read("SELECT x FROM u").read_all().to_pylist() == [{"x": number}]
-            assert session.columns(("u",)) is not None
-    with plain.session() as session:
-        assert session.read("SELECT x FROM dev.u").read_all().to_pylist() == [{"x": 1}]
