@@ -22,7 +22,12 @@ from sqlflow_dagster.graph.queries import query_shape
 from sqlflow_dagster.graph.static_checks import unknown_columns
 from sqlflow_dagster.graph.unknown_columns import ALWAYS_THERE
 from sqlflow_dagster.lang.standard import parse_sql
-from sqlflow_dagster.lang.statements import QueryStatement, SqlStatement, TrainStatement
+from sqlflow_dagster.lang.statements import (
+    EvaluateStatement,
+    QueryStatement,
+    SqlStatement,
+    TrainStatement,
+)
 
 _KEY = re.compile(r"(?:.*_)?(?:id|uuid|guid)|rowid", re.IGNORECASE)
 
@@ -47,7 +52,8 @@ def column_problems(statements: Sequence[AnalyzedStatement]) -> Iterator[Diagnos
         before = set(tracker.made)
         tracker.follow(item, owner=index)
         for write in item.effects.writes:
-            if write.mode is Mode.ENSURE and write.ref not in before:
+            guessed = isinstance(item.statement, EvaluateStatement)
+            if guessed or (write.mode is Mode.ENSURE and write.ref not in before):
                 # A table that was there already may have other columns.
                 tracker.made.pop(write.ref, None)
 

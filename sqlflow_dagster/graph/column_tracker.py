@@ -17,6 +17,7 @@ from sqlflow_dagster.graph.model_lineage import (
     optimized,
     predicted,
     trained,
+    usual_metrics,
 )
 from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef, model_ref
 from sqlflow_dagster.graph.output_names import Naming, engine_name
@@ -78,12 +79,14 @@ class _Made:
         relation: Its columns with what they come from.
         shown: The same columns for those who read it: each comes from itself.
         label: Of a model.
+        metrics: What a model is judged by where nobody says.
     """
 
     owner: object
     relation: Relation
     shown: Relation
     label: str | None = None
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -185,7 +188,10 @@ class ColumnTracker:
         own = _without_itself(relation, name)
         shown = Relation.of(name, [column.name for column in own.columns])
         label = self._label(statement) if ref.kind is ObjectKind.MODEL else None
-        self.made[ref] = _Made(owner=self._owner, relation=own, shown=shown, label=label)
+        metrics = usual_metrics(statement) if isinstance(statement, TrainStatement) else ()
+        self.made[ref] = _Made(
+            owner=self._owner, relation=own, shown=shown, label=label, metrics=metrics
+        )
         return own
 
     def query(
@@ -207,7 +213,10 @@ class ColumnTracker:
         label = made.label if made is not None else self.labels.get(ref)
         if label is None:
             return ModelColumns(features=found)
-        return ModelColumns(features=found.without([label]), label=found.column(label))
+        metrics = made.metrics if made is not None else ()
+        return ModelColumns(
+            features=found.without([label]), label=found.column(label), metrics=metrics
+        )
 
     def _label(self, statement: Statement) -> str | None:
         if not isinstance(statement, TrainStatement):

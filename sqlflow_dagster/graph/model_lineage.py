@@ -43,6 +43,17 @@ BASE_VALUE = "base_value"
 """The column of TO EXPLAIN that holds what a prediction is without any feature."""
 
 
+LOSS = "loss"
+"""The metric that every model of a label is judged by."""
+_CLASSIFIES = (("Classifier", "LogisticRegression", "SVC"), ("binary:", "multi:"))
+_ESTIMATES = (("Regressor", "LinearRegression", "Ridge", "Lasso", "SVR"), ("reg:",))
+USUAL_METRICS = {
+    _CLASSIFIES: (LOSS, "accuracy_score", "log_loss"),
+    _ESTIMATES: (LOSS, "r2_score", "root_mean_squared_error"),
+}
+"""What models are judged by where nobody says, by how an estimator's name ends or an objective starts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelColumns:
     """The columns that a model was trained on.
@@ -50,15 +61,31 @@ class ModelColumns:
     Attributes:
         features: What it predicts from.
         label: What it predicts; None where that is not known.
+        metrics: What it is judged by where nobody says; empty where the program does not tell its task.
     """
 
     features: Relation
     label: Column | None = None
+    metrics: tuple[str, ...] = ()
 
     @property
     def all(self) -> Relation:
         """The features, then the label."""
         return Relation((*self.features.columns, *filter(None, (self.label,))))
+
+
+def usual_metrics(statement: TrainStatement) -> tuple[str, ...]:
+    """What a model is judged by where nobody says, if its estimator or objective tells its task; else nothing."""
+    if len([*column_names(statement.label)]) != 1:
+        return ()
+    objective = attribute(statement, "model.objective") or attribute(statement, "objective")
+    told = statement.estimator if objective is None else str(objective.value)
+    found = (
+        metrics
+        for (names, objectives), metrics in USUAL_METRICS.items()
+        if told.endswith(names) or told.startswith(objectives)
+    )
+    return next(found, ())
 
 
 def column_names(expression: Expression | None) -> Iterator[Name]:
@@ -165,7 +192,12 @@ def evaluated(statement: EvaluateStatement, rows: Relation, model: ModelColumns)
         labels = [model.label.name]
     judged = (*_inputs(rows, model), *map(rows.column, labels))
     metric = merged(ANY, judged, certain=not model.features.open)
-    return Relation(map(metric.named, _metrics(statement) or (ANY,)))
+    listed = tuple(_metrics(statement))
+    # The loss of a label is there whatever else is asked for.
+    names = (
+        dict.fromkeys(((LOSS,) if labels else ()) + listed) if listed else model.metrics or (ANY,)
+    )
+    return Relation(map(metric.named, names))
 
 
 def _metrics(statement: EvaluateStatement) -> Iterable[str]:

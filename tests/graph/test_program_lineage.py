@@ -4,8 +4,11 @@ import pytest
 
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.graph.columns import ColumnRef
+from sqlflow_dagster.graph.model_lineage import USUAL_METRICS
 from sqlflow_dagster.graph.objects import Names, model_ref
 from sqlflow_dagster.graph.program_lineage import ProgramLineage, program_lineage
+from sqlflow_dagster.ml.metrics import DEFAULTS, LOSSES
+from sqlflow_dagster.ml.tasks import Task
 
 NAMES = Names(dialect="duckdb")
 KNOWN = {
@@ -401,9 +404,21 @@ MODELS = [
         {
             "model m": {"price": "orders.price", "amount": "orders.amount"},
             "e": {
+                "loss": "model m.price orders.amount orders.price",
                 "r2_score": "model m.price orders.amount orders.price",
                 "mean_squared_error": "model m.price orders.amount orders.price",
             },
+        },
+    ),
+    case(
+        "the metrics that are usual for a classifier",
+        "SELECT price, amount FROM orders TO TRAIN DNNClassifier LABEL amount INTO m;"
+        "SELECT price, amount FROM orders TO EVALUATE m INTO e",
+        {
+            "model m": {"price": "orders.price", "amount": "orders.amount"},
+            "e": dict.fromkeys(
+                ("loss", "accuracy_score", "log_loss"), "model m.price orders.amount orders.price"
+            ),
         },
     ),
     case(
@@ -495,6 +510,12 @@ def test_upstream_goes_through_columns_that_a_star_stands_for() -> None:
         "elsewhere.id",
         "elsewhere.y",
     ]
+
+
+def test_the_usual_metrics_are_those_of_the_models() -> None:
+    tasks = (Task.CLASSIFICATION, Task.REGRESSION)
+    assert [*USUAL_METRICS.values()] == [("loss", *DEFAULTS[task]) for task in tasks]
+    assert LOSSES.keys() >= set(tasks)
 
 
 def test_downstream_goes_to_the_end() -> None:
