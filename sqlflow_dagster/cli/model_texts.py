@@ -119,6 +119,13 @@ def metrics_tables(metadata: Mapping[str, Any]) -> Iterator[TextTable]:
         )
 
 
+def parameter_tables(metadata: Mapping[str, Any]) -> Iterator[TextTable]:
+    """The parameters of a model that are rows, such as a score card."""
+    for name, value in metadata.get("parameters", {}).items():
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            yield _records_table(name, value)
+
+
 def trials_tables(metadata: Mapping[str, Any]) -> Iterator[TextTable]:
     """What a search tried; nothing where there was none."""
     search = metadata.get("search") or {}
@@ -127,15 +134,20 @@ def trials_tables(metadata: Mapping[str, Any]) -> Iterator[TextTable]:
         return
     shown = trials[:_SHOWN_TRIALS]
     more = f" (the first {len(shown)} of {len(trials)})" if len(shown) < len(trials) else ""
-    header = tuple(shown[0])
-    yield TextTable(
-        title=f"trials{more}, compared by {search.get('metric', '?')}",
+    yield _records_table(f"trials{more}, compared by {search.get('metric', '?')}", shown)
+
+
+def _records_table(title: str, records: Sequence[Mapping[str, Any]]) -> TextTable:
+    """Records with the same keys, a row each."""
+    header = tuple(records[0])
+    return TextTable(
+        title=title,
         header=header,
-        rows=tuple(tuple(_cell(row.get(name)) for name in header) for row in shown),
+        rows=tuple(tuple(_cell(row.get(name)) for name in header) for row in records),
         right=frozenset(
             place
             for place, name in enumerate(header)
-            if all(isinstance(row.get(name), int | float | None) for row in shown)
+            if all(isinstance(row.get(name), int | float | None) for row in records)
         ),
     )
 

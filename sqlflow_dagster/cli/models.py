@@ -89,6 +89,7 @@ def show(*, model: str, form: str, datasource: str | None, models: ModelSettings
     print_table(model_texts.facts_table(found))
     tables = [
         *model_texts.metrics_tables(found.metadata),
+        *model_texts.parameter_tables(found.metadata),
         *model_texts.trials_tables(found.metadata),
         model_texts.features_table(found.metadata),
         model_texts.versions_table(versions),

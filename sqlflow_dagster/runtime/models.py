@@ -3,6 +3,7 @@
 import json
 import math
 from contextlib import ExitStack
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,6 +17,7 @@ from sqlflow_dagster.lang.statements import (
 )
 from sqlflow_dagster.ml.attributes import read_common
 from sqlflow_dagster.ml.base import Metrics
+from sqlflow_dagster.ml.manifest import Manifest
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.ml.preparation import check_base, check_statement
 from sqlflow_dagster.ml.spool import Spool, spooled
@@ -101,8 +103,18 @@ def _train(
         metrics=metrics,
         judged_on=judged_on,
         column_lineage=lineage,
-        details={} if manifest.search is None else {"trials": manifest.search["trials"]},
+        details=_details(manifest),
     )
+
+
+def _details(manifest: Manifest) -> dict[str, Any]:
+    """What is worth a table: the trials of a search, and what a model says in rows, such as a score card."""
+    tables = {
+        name: value
+        for name, value in manifest.parameters.items()
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
+    }
+    return tables if manifest.search is None else {**tables, "trials": manifest.search["trials"]}
 
 
 def _prune(name: str, context: RunContext) -> None:

@@ -170,6 +170,20 @@ def test_what_a_search_tried_is_shown(sqlflow: Command, store: ModelStore, model
     assert second.split() == ["1", "SVR", "-", "0.2"]
 
 
+def test_a_score_card_is_shown(sqlflow: Command, store: ModelStore, model: Model) -> None:
+    card = [
+        {"column": "", "bin": "every row", "rows": None, "points": 573.61},
+        {"column": "age", "bin": "< 30", "rows": 57, "points": -2.5},
+    ]
+    metadata = {**model.manifest.to_json(), "parameters": {"pdo": 20.0, "card": card}}
+    store.save("scored", model.to_bundle(), metadata)
+    text = sqlflow("show", "scored").stdout
+    header, _, first, second = text[text.index("card\n") :].splitlines()[1:5]
+    assert header.split() == ["column", "bin", "rows", "points"]
+    assert first.split() == ["every", "row", "-", "573.6"]
+    assert second.split() == ["age", "<", "30", "57", "-2.5"]
+
+
 def test_a_model_travels(sqlflow: Command, store: ModelStore, model: Model, tmp_path: Path) -> None:
     assert sqlflow("export", "shop.buyers").stdout == "shop.buyers-2.zip\n"
     assert (tmp_path / "shop.buyers-2.zip").read_bytes() == model.to_bundle()

@@ -201,6 +201,11 @@ def test_predicting_in_place(context: RunContext) -> None:
     assert list(rows("SELECT * FROM points LIMIT 1", context)[0]) == ["id", "x", "y", "guess"]
 
 
+def test_training_a_score_card_tells_its_points(context: RunContext) -> None:
+    [result] = run("SELECT x, kind FROM points TO TRAIN ScoreCard LABEL kind INTO m", context)
+    assert [row["column"] for row in result.details["card"]] == ["", *["x"] * 5]
+
+
 def test_show_train_shows_the_statement(context: RunContext) -> None:
     sql = f"SELECT x, kind FROM points {TRAIN} LABEL kind INTO m"
     run(sql, context)
