@@ -262,11 +262,6 @@ def _paths(tree: _Tree, matrix: Any) -> _Paths:
 def _values(paths: _Paths, added: FloatArray, slots: int) -> FloatArray:
     """SHAP values of the rows of some paths, shape (n, outputs, slots).
 
-    A leaf adds a product over the slots of its path: of a known one 1 or 0, as the row goes; of an
-    unknown one the share of the rows. Where each is known with the chance t, a factor is
-    ``share · (1 - t) + goes · t``; the Shapley value of a slot is the integral over t of what knowing
-    it changes.
-
     Args:
         paths: The leaves, and which rows get there.
         added: What each node adds to the outputs.
@@ -274,6 +269,28 @@ def _values(paths: _Paths, added: FloatArray, slots: int) -> FloatArray:
     """
     from scipy.sparse import csr_array
 
+    leaves, width, rows = paths.goes.shape
+    changes = _changes(paths).reshape(leaves * width, rows)
+    entries = np.flatnonzero(paths.slots >= 0)
+    of_slots = paths.slots.reshape(-1)[entries]
+    found = np.zeros((rows, added.shape[1], slots))
+    for output in np.flatnonzero(added.any(axis=0)):
+        sums = csr_array(
+            (added[paths.leaves[entries // width], output], (of_slots, entries)),
+            shape=(slots, leaves * width),
+        )
+        found[:, output] = (sums @ changes).T
+    return found
+
+
+def _changes(paths: _Paths) -> FloatArray:
+    """What each slot changes in the chance to get to each leaf, shape (leaves, width, n).
+
+    That chance is a product over the slots of the path: of a known one 1 or 0, as the row goes; of
+    an unknown one the share of the rows. Where each is known with the chance t, a factor is
+    ``share · (1 - t) + goes · t``; the Shapley value of a slot is the integral over t of what knowing
+    it changes.
+    """
     used = (paths.slots >= 0)[..., None]
     # Exact for polynomials of this degree: the other slots of the longest path.
     places, weights = np.polynomial.legendre.leggauss(max(1, (int(used.sum(1).max()) + 1) // 2))
@@ -290,18 +307,7 @@ def _values(paths: _Paths, added: FloatArray, slots: int) -> FloatArray:
     lost = np.where(used, -weights * share / without, 0.0)
     known: FloatArray = np.matmul(_single(gained), products)
     unknown: FloatArray = np.matmul(_single(lost), products)
-    changes = np.where(paths.goes, known, unknown)
-    leaves, width, rows = paths.goes.shape
-    entries = np.flatnonzero(used)
-    of_slots = paths.slots.reshape(-1)[entries]
-    found = np.zeros((rows, added.shape[1], slots))
-    for output in np.flatnonzero(added.any(axis=0)):
-        sums = csr_array(
-            (added[paths.leaves[entries // width], output], (of_slots, entries)),
-            shape=(slots, leaves * width),
-        )
-        found[:, output] = (sums @ changes.reshape(leaves * width, rows)).T
-    return found
+    return np.where(paths.goes, known, unknown)
 
 
 def _single(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
