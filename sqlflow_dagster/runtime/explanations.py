@@ -58,7 +58,7 @@ def run_explain(step: Step, statement: ExplainStatement, context: RunContext) ->
     except PluginError as error:
         raise TerminalError(error.message, statement.explainer_span, error.hint) from error
     except StepError as error:
-        raise error.at(statement.span) from error
+        raise error.at(statement.explainer_span or statement.span) from error
     _note_limit(explanation, rows, context)
     with context.engine.session(prefix=step.prefix) as session:
         tables = _write(explanation.rows, statement, step, session, context)

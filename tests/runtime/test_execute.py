@@ -267,6 +267,12 @@ def test_show_train_shows_the_statement(context: RunContext) -> None:
             "explain.rows",
             id="a count that is none",
         ),
+        pytest.param(
+            "SELECT * FROM points TO EXPLAIN m USING LinearExplainer INTO e",
+            "LinearExplainer does not know models of xgboost.gbtree",
+            "LinearExplainer",
+            id="explainer of other models",
+        ),
     ],
 )
 def test_errors_have_their_place_and_change_nothing(
