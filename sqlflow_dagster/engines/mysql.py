@@ -250,7 +250,9 @@ class MySQLSession(SQLAlchemySession):
         aside = Relation(schema, f"{ASIDE}{uuid4().hex[:16]}", "table")
         self._former.lock(schema, aside.name)
         try:
-            self._former.drop_leftovers(schema)
+            # Found first: what a dead session had renamed gets its name back.
+            self._relation(table)
+            self._former.drop_leftovers(schema, name)
             yield aside.parts
             if self._depth:
                 self._former.clear(schema, name)
@@ -280,13 +282,14 @@ class MySQLSession(SQLAlchemySession):
         left = former.named(aside.name)
         try:
             self.drop_relation(left)
-        except StepError:
+        except StepError as error:
             # Something depends on the former table.
-            self.rename(
-                (former, between.name),
-                (left, former.name),
-                (aside.named(between.name), aside.name),
-            )
+            with _noted(error):
+                self.rename(
+                    (former, between.name),
+                    (left, former.name),
+                    (aside.named(between.name), aside.name),
+                )
             raise
 
     def _create_from(self, table: TableName, rows: pa.RecordBatchReader) -> int:

@@ -120,15 +120,16 @@ class FormerTables:
             self.unlock(schema, aside)
         return left is not None
 
-    def drop_leftovers(self, schema: str | None) -> None:
-        """Drop what sessions that are dead were making aside."""
+    def drop_leftovers(self, schema: str | None, name: str) -> None:
+        """Drop what sessions that are dead were making aside, and a former table whose successor is there."""
         query = sa.text(
             "SELECT table_name FROM information_schema.tables WHERE "
-            f"table_schema = COALESCE(:schema, DATABASE()) AND table_name LIKE '{ASIDE}%' "
+            "table_schema = COALESCE(:schema, DATABASE()) "
+            f"AND (table_name LIKE '{ASIDE}%' OR table_name = :former) "
             f"AND IS_FREE_LOCK({_LOCK_OF_ROW})"
-        )
-        for name in self._session.connection.execute(query, {"schema": schema}).scalars().all():
-            found = self._session.relation(schema, name)
+        ).bindparams(schema=schema, former=former_name(name))
+        for left in self._session.connection.execute(query).scalars().all():
+            found = self._session.relation(schema, left)
             if found is not None:
                 self._session.drop_relation(found)
 

@@ -64,10 +64,14 @@ def _commands(directory: Path, port: int) -> tuple[Sequence[str], Sequence[str]]
     settings = {
         "listen_addresses": "127.0.0.1",
         "fsync": "off",
-        "synchronous_commit": "off",
+        # What was committed is to outlive a killed server, if not its machine.
+        "synchronous_commit": "on",
         "full_page_writes": "off",
         "shared_buffers": "32MB",
         "max_connections": "50",
+        # What a transaction writes into a table that it makes goes past the log.
+        "wal_level": "minimal",
+        "max_wal_senders": "0",
     }
     create = [initdb, "-D", data, "-U", "sqlflow", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
     arguments = [item for pair in settings.items() for item in ("-c", "=".join(pair))]

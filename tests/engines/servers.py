@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,21 @@ class Server:
             else:
                 return
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
-        """Let it end in the midst of what it does."""
-        # PostgreSQL is a process for each connection.
-        os.killpg(self._process.pid, signal.SIGKILL)
+        """Let it end in the midst of what it does; nothing happens where it has ended."""
+        if not self.runs:
+            return
+        number = self._process.pid
+        # PostgreSQL has a process for each connection, which would finish what it is about.
+        children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+        for process in (number, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self._process.wait(30)
 
     def _log(self) -> Any:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sqlflow_dagster.engines.base import Engine, open_engine
+from sqlflow_dagster.engines.base import Engine, open_engine, parse_url
 from sqlflow_dagster.errors import TerminalError
 
 
@@ -63,3 +63,77 @@ def test_a_relative_path_is_kept(
     with engine.session() as session:
         session.execute("CREATE TABLE t AS SELECT 1 AS n")
     assert (tmp_path / "data.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("mysql://u:geheim@h:3307/db?charset=utf8mb4", ("mysql", "u", "geheim", "h", 3307, "db")),
+        ("mysql+pymysql://u@h/db", ("mysql+pymysql", "u", None, "h", None, "db")),
+        ("mariadb://u:geheim@h/", ("mariadb", "u", "geheim", "h", None, "")),
+        (
+            "mysql://root:geheim@tcp(127.0.0.1:3306)/iris?maxAllowedPacket=0",
+            ("mysql", "root", "geheim", "127.0.0.1", 3306, "iris"),
+        ),
+        (
+            "mysql://root:ge:h@ei/m%40@tcp([::1])/iris?charset=utf8&parseTime=true&loc=Local",
+            ("mysql", "root", "ge:h@ei/m%40", "::1", None, "iris"),
+        ),
+        ("mysql://root@tcp(h:1)/", ("mysql", "root", None, "h", 1, None)),
+        ("mysql://tcp(h:1)/iris", ("mysql", None, None, "h", 1, "iris")),
+        (
+            "hive://root:geheim@h:10000/churn?auth=NOSASL",
+            ("hive", "root", "geheim", "h", 10000, "churn"),
+        ),
+        (
+            "maxcompute://id:geheim@service.odps.aliyun.com/api?curr_project=p&scheme=https",
+            ("maxcompute", "id", "geheim", "service.odps.aliyun.com", None, "api"),
+        ),
+    ],
+)
+def test_urls_of_sqlalchemy_and_of_the_original(url: str, parts: tuple[object, ...]) -> None:
+    parsed = parse_url(url)
+    found = (
+        parsed.drivername,
+        parsed.username,
+        parsed.password,
+        parsed.host,
+        parsed.port,
+        parsed.database,
+    )
+    assert found == parts
+    for secret in filter(None, (parsed.password,)):
+        assert secret not in str(parsed)
+        assert secret not in repr(parsed)
+
+
+@pytest.mark.parametrize(
+    ("options", "query"),
+    [
+        ("", {}),
+        (
+            "timeout=30s&readTimeout=1m&writeTimeout=10ms",
+            {"connect_timeout": "30", "read_timeout": "60", "write_timeout": "1"},
+        ),
+        ("tls=true", {"ssl_verify_identity": "true"}),
+        ("tls=skip-verify", {"ssl_verify_cert": "false"}),
+        ("tls=false&collation=utf8mb4_bin", {"ssl_disabled": "true", "collation": "utf8mb4_bin"}),
+    ],
+)
+def test_options_of_the_go_driver(options: str, query: dict[str, str]) -> None:
+    assert dict(parse_url(f"mysql://u:geheim@tcp(h:1)/d?{options}").query) == query
+    assert dict(parse_url("mysql://u@unix(/run/s)/d").query) == {"unix_socket": "/run/s"}
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://u:geheim@tcp(h:1)/d?tls=mine", "option tls of the Go driver"),
+        ("mysql://u:geheim@tcp(h:port)/d", r"tcp\(host:port\)"),
+        ("mysql://u:geheim@tcp(h:1)/d?timeout=soon", "a time is written as 30s"),
+    ],
+)
+def test_a_url_of_the_original_that_is_not_understood(url: str, message: str) -> None:
+    with pytest.raises(TerminalError, match=message) as caught:
+        open_engine(url)
+    assert "geheim" not in str(caught.value)

@@ -228,14 +228,17 @@ def test_nothing_is_run_to_describe_a_query(session: Session) -> None:
 
 def test_rows_that_nobody_reads_are_not_sent(session: Session) -> None:
     """Nor does the statement go on: it would take a day."""
-    rows = session.read("SELECT seq, sleep(0.01) FROM seq_1_to_10000000", batch_rows=2)
+    # The server sends what fills its buffer of 16 kB.
+    endless = "SELECT seq, sleep(0.01), repeat('x', 10000) FROM seq_1_to_10000000"
+    rows = session.read(endless, batch_rows=2)
     rows.read_next_batch()
     assert rows_of(session, "SELECT 1 AS n") == [{"n": 1}]
+    session.execute("CREATE TABLE t (n INT)")
     with session.transaction():
-        session.execute("CREATE TABLE t (n INT)")
-        session.read("SELECT seq, sleep(0.01) FROM seq_1_to_10000000", batch_rows=2)
         session.execute("INSERT INTO t VALUES (1)")
-    assert session.count("SELECT * FROM t") == 1
+        session.read(endless, batch_rows=2)
+        session.execute("INSERT INTO t VALUES (2)")
+    assert session.count("SELECT * FROM t") == 2
 
 
 def test_only_syntax_is_judged(session: Session) -> None:
