@@ -13,6 +13,7 @@ _KEYWORDS = re.compile(
     rf"|(?P<commit>END{_END})"
     rf"|(?P<rollback>ABORT{_END})"
     rf"|(?P<body>{BODY_START.pattern})"
+    r"|(?P<anything>COPY\s+FROM\s+DATABASE\b|REFRESH\s+MATERIALIZED\s+VIEW\b)"
     r"|(?P<session>RESET\b|ADD\s+(?:JAR|FILE|ARCHIVE)S?\b)"
     r"|(?P<nothing>SAVEPOINT\b|RELEASE\b|ROLLBACK\s+(?:WORK\s+|TRANSACTION\s+)?TO\b|CHECKPOINT\b)",
     re.IGNORECASE,
@@ -35,6 +36,8 @@ def keyword_effects(sql: str) -> Effects | None:
             return Effects()
         case "session":
             return Effects(session=True)
+        case "anything":
+            return Effects(barrier=True)
         case "body":
             # What a procedure or trigger does shows when it is called.
             return Effects(barrier=True)

@@ -82,10 +82,7 @@ def _query(tree: exp.Expression, names: Names) -> Effects:
 
 
 def _insert(tree: exp.Expression, names: Names) -> Effects:
-    writes = _inserted(tree, names)
-    if not writes:
-        return Effects(barrier=True)
-    return _effects(tree, [target_table(tree.this)], writes, names)
+    return _changed(tree, [target_table(tree.this)], _inserted(tree, names), names)
 
 
 def _multi_insert(tree: exp.Expression, names: Names) -> Effects:
@@ -128,7 +125,7 @@ def _update(tree: exp.Expression, names: Names) -> Effects:
     ]
     targets = {id(node): node for node in assigned or [first]}.values()
     # A joined table that is written is also read: its columns decide what the first one gets.
-    return _effects(tree, [first], written(targets, Mode.MODIFY, names), names)
+    return _changed(tree, [first], written(targets, Mode.MODIFY, names), names)
 
 
 # UPDATE LOW_PRIORITY t parses as if t were another name of a table LOW_PRIORITY.
@@ -149,12 +146,22 @@ def _delete(tree: exp.Expression, names: Names) -> Effects:
         used = tree.args.get("using") or []
         tables = (table for item in used for table in item.find_all(exp.Table))
         others += [table for table in tables if table.alias_or_name == first.name]
-    return _effects(tree, others, written(targets, Mode.MODIFY, names), names)
+    return _changed(tree, others, written(targets, Mode.MODIFY, names), names)
 
 
 def _merge(tree: exp.Expression, names: Names) -> Effects:
     target = target_table(tree.this)
-    return _effects(tree, [target], written([target], Mode.MODIFY, names), names)
+    return _changed(tree, [target], written([target], Mode.MODIFY, names), names)
+
+
+def _changed(
+    tree: exp.Expression,
+    targets: Iterable[exp.Expression | None],
+    writes: tuple[Write, ...],
+    names: Names,
+) -> Effects:
+    """The effects of a statement that changes a table: any, where that is not named."""
+    return _effects(tree, targets, writes, names) if writes else Effects(barrier=True)
 
 
 def _copy(tree: exp.Expression, names: Names) -> Effects:
@@ -303,8 +310,8 @@ def _defined(sql: str, names: Names) -> Effects:
     return effects
 
 
-# MaxCompute's, where LOAD of another engine loads an extension.
-_LOADED = re.compile(r"(?:OVERWRITE|INTO)\s+TABLE\b", re.IGNORECASE)
+# LOAD of another engine loads an extension.
+_LOADED = re.compile(r"(?:OVERWRITE|.*\bINTO)\s+TABLE\b", re.IGNORECASE | re.DOTALL)
 _EXCHANGE = re.compile(
     r"TABLE\s+(\S+)\s+EXCHANGE\s+(?:SUB)?PARTITION\s*(?:\([^)]*\)\s*|\s\w+\s+|FOR\s*\([^)]*\)\s*)"
     r"WITH\s+TABLE\s+(\S+)(?:\s+(?:WITH|WITHOUT|INCLUDING|EXCLUDING|UPDATE)\b.*)?",

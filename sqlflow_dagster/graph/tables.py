@@ -20,7 +20,7 @@ _FILE_SUFFIXES = (
     ".zst",
     ".arrow",
 )
-_READING = frozenset({exp.Table, exp.With, exp.In})
+_READING = frozenset({exp.Table, exp.TableFromRows, exp.With, exp.In})
 _FILE_FORMATS = frozenset({"csv", "json", "parquet", "orc", "avro", "text", "delta"})
 # BigQuery's: the first argument is a model of the engine.
 _MODEL_FUNCTIONS = (exp.Predict, exp.MLForecast, exp.MLTranslate, exp.GenerateEmbedding)
@@ -79,15 +79,14 @@ def _stage(table: exp.Expression) -> ObjectRef | None:
 
 
 def _named_by_text(table: exp.Expression, names: Names) -> ObjectRef | None:
-    """The table of ``IDENTIFIER('s.t')``, and of Snowflake's ``TABLE('s.t')``."""
+    """The table of ``IDENTIFIER('s.t')`` and of DuckDB's ``query_table('s.t')``."""
     match table.this:
         case exp.DynamicIdentifier(this=exp.Literal() as text):
             pass
-        case exp.TableFromRows(this=exp.Literal() as text):
-            pass
-        case exp.Anonymous(name=name, expressions=[exp.Literal() as text]) if (
-            name.upper() == "IDENTIFIER"
-        ):
+        case exp.Anonymous(name=name, expressions=[exp.Literal() as text]) if name.upper() in {
+            "IDENTIFIER",
+            "QUERY_TABLE",
+        }:
             pass
         case _:
             return None
@@ -124,10 +123,24 @@ def _argument_tables(table: exp.Expression, names: Names) -> Iterator[ObjectRef]
     for call in function.find_all(exp.Anonymous) if isinstance(function, exp.Anonymous) else ():
         column = next(iter(call.expressions), None)
         if call is not function and call.name.upper() == "TABLE" and isinstance(column, exp.Column):
-            parts = [part for part in column.parts if isinstance(part, exp.Identifier)]
-            yield names.table(
-                [part.name for part in parts], quoted=[bool(part.quoted) for part in parts]
-            )
+            yield _table_of_column(column, names)
+
+
+def _rows_table(node: exp.TableFromRows, names: Names) -> Iterator[ObjectRef]:
+    """The table of Snowflake's ``TABLE('s.t')``, and of ``TABLE(s.t)`` as the argument of a function."""
+    match node.this:
+        case exp.Literal(is_string=True) as text:
+            yield names.table(text.name.split("."))
+        case exp.Column() as column:
+            yield _table_of_column(column, names)
+        case _:
+            return
+
+
+def _table_of_column(column: exp.Column, names: Names) -> ObjectRef:
+    """The table of a name that parses as a column."""
+    parts = [part for part in column.parts if isinstance(part, exp.Identifier)]
+    return names.table([part.name for part in parts], quoted=[bool(part.quoted) for part in parts])
 
 
 # Arguments of these types hold nothing to look for. FOR UPDATE OF t names a table that the query reads anyway,
@@ -198,6 +211,8 @@ def read_refs(
     for node in nodes:
         if isinstance(node, exp.In):
             found.update(_membership_table(node, names))
+        elif isinstance(node, exp.TableFromRows):
+            found.update(_rows_table(node, names))
         elif isinstance(node, exp.Table) and id(node) not in written and node.arg_key != "indexed":
             ref = table_ref(node, names)
             if ref is None:

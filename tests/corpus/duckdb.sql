@@ -167,3 +167,9 @@ FROM 'a.xlsx'
 
 -- t ->
 SELECT unnest(s, recursive := true), s.x.y, list[1:2] FROM t TABLESAMPLE 10%
+
+-- *
+COPY FROM DATABASE a TO b
+
+-- t ->
+FROM query_table('t')

@@ -167,3 +167,6 @@ SELECT * FROM t PARTITION (p1) x WHERE x.a = :bind FOR UPDATE SKIP LOCKED
 
 -- *
 UPDATE (SELECT t.a, src.b FROM t JOIN src ON t.id = src.id) SET a = b
+
+-- *
+DELETE FROM (SELECT * FROM t WHERE x = 1)

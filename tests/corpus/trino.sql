@@ -149,3 +149,6 @@ ALTER VIEW a RENAME TO b
 
 -- a ->
 SELECT (SELECT max(x) FROM a) AS top, json_query(j, 'lax $.x' WITH ARRAY WRAPPER) FROM (SELECT '{}' AS j)
+
+-- *
+REFRESH MATERIALIZED VIEW mv
