@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
 from sqlflow_dagster.lang.parsers import ENGINE_PARSER, PARSER_VARIABLE, parser_for
 from sqlflow_dagster.model_store.settings import STORE_VARIABLE, ModelSettings
@@ -100,7 +101,11 @@ def _take_target(ctx: click.Context, _: click.Parameter, value: str | None) -> N
 def _datasource(ctx: click.Context, _: click.Parameter, values: tuple[str, ...]) -> str | None:
     """The URL of the default data source; :func:`named_datasources` has the others."""
     ctx.meta[_OPTIONS] = (*ctx.meta.get(_OPTIONS, ()), *values)
-    return _datasources(ctx).default
+    try:
+        return _datasources(ctx).default
+    except TerminalError as error:
+        hint = f"\nhint: {error.hint}" if error.hint else ""
+        raise click.UsageError(f"{error.message}{hint}", ctx) from error
 
 
 def _datasources(ctx: click.Context) -> "Datasources":

@@ -214,8 +214,10 @@ def test_a_target_has_data_sources_of_its_own(place: Place) -> None:
             "SELECT schemaname FROM pg_tables WHERE tablename = 't' ORDER BY 1"
         ).fetchall()
     assert found == [("dev",), ("public",)]
-    done = sqlflow("run", "p.sql", "--target", "prd")
-    assert "did you mean 'prod'?" in done.stderr
+    for arguments, variables in ((["--target", "prd"], {}), ([], {"SQLFLOW_TARGET": "prd"})):
+        done = sqlflow(*arguments, "graph", "p.sql", environment=variables)
+        assert done.code == 2
+        assert "there is no target 'prd'\nhint: did you mean 'prod'?" in done.stderr
 
 
 def test_sensors_look_at_the_data_source_of_their_tables(tmp_path: Path) -> None:
