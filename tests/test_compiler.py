@@ -457,7 +457,7 @@ def test_columns_that_the_select_has_not(sql: str, message: str) -> None:
         "SELECT a, max(b) FROM t TO TRAIN xgboost.gbtree LABEL y INTO m",
         "SELECT A, T.Y FROM t TO TRAIN xgboost.gbtree COLUMN t.a LABEL y INTO m",
         "SELECT a, y FROM t TO TRAIN xgboost.gbtree COLUMN * LABEL y INTO m",
-        "SELECT a, y FROM t TO TRAIN xgboost.gbtree COLUMN EMBEDDING(a, 8, mean), f() LABEL y INTO m",
+        "SELECT a, y FROM t TO TRAIN xgboost.gbtree COLUMN EMBEDDING(a, 8, mean) LABEL y INTO m",
         'SELECT a, "my y" FROM t TO TRAIN xgboost.gbtree LABEL "my y" INTO m',
         "VALUES (1, 2) TO TRAIN xgboost.gbtree LABEL y INTO m",
         "SELECT a FROM t ! ! TO TRAIN xgboost.gbtree LABEL y INTO m",
