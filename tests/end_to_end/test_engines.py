@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -45,11 +45,18 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[st
     return tables_of(f"duckdb:///{tmp_path_factory.mktemp('duckdb') / 'data.duckdb'}")
 
 
-@pytest.mark.parametrize("server", [mariadb_server, postgresql_server], ids=["mysql", "postgresql"])
+URLS: dict[str, Callable[[Path], str]] = {
+    "mysql": lambda _: mariadb_server.new_database(),
+    "postgresql": lambda _: postgresql_server.new_database(),
+    "sqlite": lambda folder: f"sqlite:///{folder / 'data.db'}",
+}
+
+
+@pytest.mark.parametrize("engine", URLS)
 def test_it_leaves_the_tables_of_duckdb(
-    server: ModuleType, expected: dict[str, list[dict[str, Any]]]
+    engine: str, tmp_path: Path, expected: dict[str, list[dict[str, Any]]]
 ) -> None:
-    found = tables_of(server.new_database())
+    found = tables_of(URLS[engine](tmp_path))
     for name, rows in expected.items():
         assert len(rows) == len(found[name]) > 0
         for row, other in zip(rows, found[name], strict=True):
