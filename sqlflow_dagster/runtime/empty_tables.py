@@ -78,12 +78,20 @@ def _is_filled(tree: exp.Create) -> bool:
 
 def _query_text(sql: str, dialect: str) -> str:
     """The SELECT of a CREATE TABLE … AS, as it was written."""
+    found = created_from(sql, dialect)
+    if found is None:
+        raise TerminalError("the SELECT of this CREATE TABLE was not found")
+    return found
+
+
+def created_from(sql: str, dialect: str) -> str | None:
+    """What stands after the AS of a CREATE, as it was written; None where there is no AS."""
     depth = 0
     for token in Dialect.get_or_raise(lexis(dialect).sqlglot).tokenize(sql):
         depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
         if token.token_type is TokenType.ALIAS and depth == 0:
             return sql[token.end + 1 :]
-    raise TerminalError("the SELECT of this CREATE TABLE was not found")
+    return None
 
 
 _EXPENSIVE = (

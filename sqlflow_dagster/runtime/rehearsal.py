@@ -39,6 +39,7 @@ from sqlflow_dagster.ml.optimize.coefficients import coefficient_query
 from sqlflow_dagster.ml.preparation import check_statement
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.empty_tables import (
+    created_from,
     define,
     filling_query,
     first_row,
@@ -72,6 +73,7 @@ class _Rehearsal:
             rows do not count.
         models: What models want, as far as that is known.
         typed: Whether columns have types without rows.
+        creates: Whether tables are created, since that can be undone.
         problems: By the statement they are about.
     """
 
@@ -80,6 +82,7 @@ class _Rehearsal:
     learnt_from: frozenset[ObjectRef]
     unknown: set[ObjectRef]
     typed: bool
+    creates: bool
     models: ModelInputs
     problems: dict[int, list[Diagnostic]]
     made: set[ObjectRef] = field(default_factory=set)
@@ -94,8 +97,8 @@ def rehearse(
 ) -> list[Diagnostic]:
     """What stands against the statements of a program; warnings that its compile gave are left out.
 
-    Nothing is said of the inputs of a statement that reads what a model writes, nor where the engine cannot undo
-    the creation of a table.
+    Nothing is said of the inputs of a statement that reads what a model writes, nor, where the engine cannot undo
+    the creation of a table, what the program makes.
 
     Args:
         program: The program.
@@ -144,11 +147,11 @@ def _rehearse_on(
             ),
             unknown=set(made),
             typed=context.engine.typed_columns,
+            creates=context.engine.transactional_ddl,
             models=models,
             problems=problems,
         )
-        if context.engine.transactional_ddl:
-            _rehearse_all(chosen, rehearsal)
+        _rehearse_all(chosen, rehearsal)
 
 
 def _trained_elsewhere(steps: Sequence[Step], datasource: str) -> frozenset[ObjectRef]:
@@ -277,6 +280,9 @@ def _check(step: Step, rehearsal: _Rehearsal) -> None:
     rehearsal.unknown -= step.writes
     try:
         session = rehearsal.session
+        if not rehearsal.creates:
+            _check_without_creating(step, rehearsal)
+            return
         # The inner attempt, so that temporary objects can be dropped; the outer one for their making.
         with session.attempt(), temporary_objects(step, session), session.attempt():
             _check_statement(step, rehearsal)
@@ -285,6 +291,29 @@ def _check(step: Step, rehearsal: _Rehearsal) -> None:
     except StepError as error:
         rehearsal.problems[step.index] = [error.at(_place(step)).diagnostic]
         _forget_refused(step, rehearsal)
+
+
+def _check_without_creating(step: Step, rehearsal: _Rehearsal) -> None:
+    """Check a statement against the tables that are there, where nothing can be created for a while."""
+    session, dialect = rehearsal.session, step.names.dialect
+    match step.statement:
+        case _ if step.views:
+            _forget(step, rehearsal)
+        case SqlStatement(sql=sql):
+            tree = parse_sql(sql, dialect)
+            if not isinstance(tree, exp.Create | exp.Drop | exp.Alter):
+                _check_sql(step, sql, rehearsal)
+                return
+            _forget(step, rehearsal)
+            query = created_from(sql, dialect) if isinstance(tree.expression, exp.Query) else None
+            if query is not None:
+                session.describe(query)
+        case TemporaryTableStatement(query=query, setup=setup):
+            _forget(step, rehearsal)
+            if not setup:
+                session.describe(query.sql)
+        case _:
+            _check_statement(step, rehearsal)
 
 
 def _check_statement(step: Step, rehearsal: _Rehearsal) -> None:

@@ -10,7 +10,7 @@ from sqlflow_dagster.errors import Severity
 from sqlflow_dagster.runtime.context import RunContext, open_context
 from sqlflow_dagster.runtime.execute import execute
 from sqlflow_dagster.runtime.rehearsal import rehearse
-from tests.engines.postgresql_server import new_database
+from tests.engines import mariadb_server, postgresql_server
 
 TRAIN = "TO TRAIN xgboost.gbtree"
 
@@ -18,7 +18,9 @@ TRAIN = "TO TRAIN xgboost.gbtree"
 @pytest.fixture(params=["duckdb", "sqlite", "postgresql"])
 def context(request: pytest.FixtureRequest, tmp_path: Path) -> RunContext:
     file = f"{request.param}:///{tmp_path / 'data.db'}"
-    context = open_context(new_database() if request.param == "postgresql" else file)
+    context = open_context(
+        postgresql_server.new_database() if request.param == "postgresql" else file
+    )
     with context.engine.session() as session:
         table = pa.table({"id": [1, 2, 3], "size": [1.0, 2.0, 3.0]})
         session.replace_table(("raw",), table.to_reader())
@@ -246,3 +248,39 @@ def test_what_the_engine_accepts_is_accepted(sql: str, tmp_path: Path) -> None:
     assert rehearse(program, context) == []
     for step in program.steps:
         execute(step, context)
+
+
+@pytest.mark.parametrize(
+    ("sql", "places"),
+    [
+        pytest.param(
+            "CREATE TABLE a AS SELECT id, size * 2 AS twice FROM raw; CREATE VIEW v AS SELECT id FROM a; "
+            f"SELECT twice, id FROM a {TRAIN} LABEL id INTO m; SELECT nobody_knows FROM v; DROP TABLE raw",
+            [],
+            id="a good program",
+        ),
+        pytest.param("CREATE TABLE a AS SELECT oops FROM raw", ["oops"], id="a table of a SELECT"),
+        pytest.param("CREATE VIEW a AS SELECT oops FROM raw", ["oops"], id="a view"),
+        pytest.param("UPDATE raw SET oops = 1", ["oops"], id="an update"),
+        pytest.param(f"SELECT * FROM raw {TRAIN} LABEL sise INTO m", ["sise"], id="a label"),
+        pytest.param(
+            "CREATE TABLE raw AS SELECT 1 AS other; SELECT other FROM raw; SELECT oops FROM x.y",
+            ["y"],
+            id="a table that the program makes anew",
+        ),
+        pytest.param(
+            "ALTER TABLE raw ADD COLUMN c INT; SELECT c FROM raw", [], id="an altered table"
+        ),
+        pytest.param("SELECT id FROM raw; SELEC 1", ["SELEC"], id="no SQL"),
+    ],
+)
+def test_where_nothing_can_be_created_for_a_while(sql: str, places: list[str]) -> None:
+    """On MySQL, which commits at every CREATE, what the program makes is not judged before it is there."""
+    context = open_context(mariadb_server.new_database())
+    with context.engine.session() as session:
+        table = pa.table({"id": [1, 2, 3], "size": [1.0, 2.0, 3.0]})
+        session.replace_table(("raw",), table.to_reader())
+    assert [place for _, place in found(sql, context)] == places
+    with context.engine.session() as session:
+        assert [name[-1] for name in session.tables()] == ["raw"]
+        assert session.count("SELECT size FROM raw") == 3
