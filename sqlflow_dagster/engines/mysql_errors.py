@@ -11,8 +11,6 @@ INTERRUPTED = frozenset({1317, 1969})
 """What a statement says that somebody stopped."""
 NO_LOCAL_DATA = frozenset({1148, 3948, 4166})
 """The server takes no rows from a client's LOAD DATA."""
-NOT_PREPARED = 1295
-"""A statement cannot be prepared."""
 
 _RUN_AGAIN = "run it again"
 _REACH = "see that the server runs and is reached from here"

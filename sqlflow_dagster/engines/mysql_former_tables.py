@@ -15,7 +15,7 @@ from sqlflow_dagster.engines.base import RelationKind
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
 
 if TYPE_CHECKING:
-    from sqlflow_dagster.engines.mysql import MySQLSession
+    from sqlflow_dagster.engines.mysql_session import MySQLSession
 
 ASIDE = "sqlflow_aside_"
 FORMER = "sqlflow_former_"
