@@ -33,10 +33,11 @@ from sqlflow_dagster.lang.statements import (
 _EVERYWHERE = ("resources.",)
 _SLIP = 0.9
 _KNOWN: dict[type[QueryStatement], tuple[str, ...]] = {
-    PredictStatement: ("predict.extra_outputs",),
-    EvaluateStatement: ("validation.metrics", "validation.average"),
+    PredictStatement: ("predict.extra_outputs", "predict.allow_empty"),
+    EvaluateStatement: ("validation.metrics", "validation.average", "validation.allow_empty"),
     ExplainStatement: (
         "explain.rows",
+        "explain.allow_empty",
         KEY_COLUMNS,
         *(
             f"{prefix}.{name}"

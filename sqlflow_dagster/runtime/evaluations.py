@@ -14,7 +14,13 @@ from sqlflow_dagster.ml.base import Metrics
 from sqlflow_dagster.ml.metrics import check_metric_name, metric_names
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.runtime.context import RunContext
-from sqlflow_dagster.runtime.inputs import checked_columns, load_model, note_no_rows, read_all
+from sqlflow_dagster.runtime.inputs import (
+    allows_no_rows,
+    checked_columns,
+    load_model,
+    note_no_rows,
+    read_all,
+)
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import StepResult
 from sqlflow_dagster.runtime.sql import written_tables
@@ -35,6 +41,7 @@ def check_evaluate(statement: EvaluateStatement) -> None:
     average = attribute(statement, _AVERAGE)
     if average is not None:
         check_average(average)
+    allows_no_rows(statement)
 
 
 def run_evaluate(step: Step, statement: EvaluateStatement, context: RunContext) -> StepResult:
@@ -55,6 +62,8 @@ def run_evaluate(step: Step, statement: EvaluateStatement, context: RunContext) 
             )
         lineage = step_lineage(step, session, context, model)
         rows = read_all(session, statement.query, may_be_empty=True)
+    if not rows.num_rows:
+        note_no_rows(statement, context, "every metric is NULL")
     metrics = _judged(statement, model, rows, label)
     _note(metrics, rows, context)
     with context.engine.session(prefix=step.prefix) as session:
@@ -83,9 +92,7 @@ def _uncommon_rows(metrics: Metrics) -> dict[str, int]:
 
 def _note(metrics: Metrics, rows: pa.Table, context: RunContext) -> None:
     """Tell of rows that were not judged, or not as others are."""
-    if not rows.num_rows:
-        note_no_rows(context, "every metric is NULL")
-    elif metrics.skipped:
+    if metrics.skipped:
         warning, all_ = ("", "") if metrics.rows else ("warning: ", "; every metric is NULL")
         context.progress.note(
             f"{warning}skipped {metrics.skipped} of {rows.num_rows} rows: their label is NULL{all_}"

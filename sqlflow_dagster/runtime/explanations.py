@@ -17,7 +17,13 @@ from sqlflow_dagster.ml.explanation.base import (
 from sqlflow_dagster.ml.explanation.contributions import best
 from sqlflow_dagster.ml.explanation.plots import PlotSettings, check_plot_type
 from sqlflow_dagster.runtime.context import RunContext
-from sqlflow_dagster.runtime.inputs import checked_columns, load_model, note_no_rows, read_all
+from sqlflow_dagster.runtime.inputs import (
+    allows_no_rows,
+    checked_columns,
+    load_model,
+    note_no_rows,
+    read_all,
+)
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import Artifact, StepResult
 from sqlflow_dagster.runtime.sql import written_tables
@@ -35,12 +41,13 @@ def check_explain(statement: ExplainStatement) -> None:
     if (count := attribute(statement, _ROWS)) is not None:
         _count(count)
     _plot_settings(statement)
+    allows_no_rows(statement)
 
 
 def run_explain(step: Step, statement: ExplainStatement, context: RunContext) -> StepResult:
     """Say how much each column adds to each prediction: a plot and, with INTO, a table of rows.
 
-    Where the SELECT gives no rows, the table is empty and there is no plot.
+    Where the SELECT gives no rows and ``explain.allow_empty`` says that it may, the table is empty and there is no plot.
     """
     check_explain(statement)
     version, model = load_model(statement.model, context)
@@ -52,7 +59,7 @@ def run_explain(step: Step, statement: ExplainStatement, context: RunContext) ->
         reads = explainer.reads_rows
         rows = read_all(session, statement.query, may_be_empty=True) if reads else None
     if rows is not None and not rows.num_rows:
-        note_no_rows(context, "nothing is explained")
+        note_no_rows(statement, context, "nothing is explained")
     try:
         explanation = model.explain(rows, _request(statement, context), explainer)
     except PluginError as error:

@@ -8,7 +8,10 @@ from sqlflow_dagster.engines.base import Column, Session
 from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.lang.statements import (
     VALIDATION_SELECT,
+    EvaluateStatement,
+    ExplainStatement,
     ModelReference,
+    PredictStatement,
     Query,
     QueryStatement,
     attribute,
@@ -74,17 +77,47 @@ def read_all(session: Session, query: Query, *, may_be_empty: bool = False) -> p
     return table
 
 
-def no_rows(query: Query) -> TerminalError:
-    """The error for a SELECT without rows."""
-    return TerminalError(
-        "the SELECT gives no rows",
-        query.span,
-        hint="check its WHERE and the tables it reads",
-    )
+def no_rows(query: Query, statement: QueryStatement | None = None) -> TerminalError:
+    """The error for a SELECT without rows; of a statement that may allow them, it says how."""
+    hint = "check its WHERE and the tables it reads"
+    allowing = None if statement is None else _ALLOWING.get(type(statement))
+    if allowing is not None:
+        hint += (
+            f"; if it may give none, such as on a day without data, write WITH {allowing} = true"
+        )
+    return TerminalError("the SELECT gives no rows", query.span, hint=hint)
 
 
-def note_no_rows(context: RunContext, what_follows: str) -> None:
-    """Warn that a SELECT gave no rows where that is no error: a day without data must not end a program."""
+_ALLOWING: dict[type[QueryStatement], str] = {
+    PredictStatement: "predict.allow_empty",
+    EvaluateStatement: "validation.allow_empty",
+    ExplainStatement: "explain.allow_empty",
+}
+
+
+def allows_no_rows(statement: QueryStatement) -> bool:
+    """Whether a statement that uses a model says that its SELECT may give no rows.
+
+    Raises:
+        TerminalError: Its attribute is neither true nor false.
+    """
+    name = _ALLOWING.get(type(statement))
+    item = None if name is None else attribute(statement, name)
+    if item is None:
+        return False
+    if not isinstance(item.value, bool):
+        raise TerminalError(f"{item.name} wants true or false, not {item.value!r}", item.span)
+    return item.value
+
+
+def note_no_rows(statement: QueryStatement, context: RunContext, what_follows: str) -> None:
+    """Warn that a SELECT gave no rows.
+
+    Raises:
+        TerminalError: The statement does not allow it.
+    """
+    if not allows_no_rows(statement):
+        raise no_rows(statement.query, statement)
     context.progress.note(f"warning: the SELECT gives no rows: {what_follows}")
 
 

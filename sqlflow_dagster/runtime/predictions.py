@@ -10,7 +10,12 @@ from sqlflow_dagster.ml.attributes import value_span
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.ml.outputs import Outputs, extra_names, outputs
 from sqlflow_dagster.runtime.context import RunContext
-from sqlflow_dagster.runtime.inputs import checked_columns, load_model, note_no_rows
+from sqlflow_dagster.runtime.inputs import (
+    allows_no_rows,
+    checked_columns,
+    load_model,
+    note_no_rows,
+)
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import StepResult
 from sqlflow_dagster.runtime.sql import written_tables
@@ -27,6 +32,7 @@ def check_predict(statement: PredictStatement) -> None:
     item = attribute(statement, _EXTRA_OUTPUTS)
     if item is not None:
         extra_names(item.value, value_span(item))
+    allows_no_rows(statement)
 
 
 def run_predict(step: Step, statement: PredictStatement, context: RunContext) -> StepResult:
@@ -34,7 +40,7 @@ def run_predict(step: Step, statement: PredictStatement, context: RunContext) ->
 
     The table has the columns of the SELECT in their order, without the model's label and without a
     column of the prediction's own name, then the prediction and its extra outputs. Rows flow through the model in batches;
-    of none, the table is made all the same.
+    of none, the table is made all the same if ``predict.allow_empty`` says so.
     """
     version, model = load_model(statement.model, context)
     with context.engine.session(prefix=step.prefix) as session:
@@ -49,7 +55,7 @@ def run_predict(step: Step, statement: PredictStatement, context: RunContext) ->
         batches = _predicted(reader, found, kept, counter)
         first = next(batches, None)
         if first is None:
-            note_no_rows(context, f"table {statement.into} is empty")
+            note_no_rows(statement, context, f"table {statement.into} is empty")
             rows = _with_predictions(reader.schema.empty_table(), found, kept).to_reader()
         else:
             rows = pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))

@@ -49,7 +49,13 @@ from sqlflow_dagster.runtime.empty_tables import (
 from sqlflow_dagster.runtime.evaluations import check_evaluate
 from sqlflow_dagster.runtime.explanations import check_explain
 from sqlflow_dagster.runtime.external_programs import check_allowed
-from sqlflow_dagster.runtime.inputs import column_types, no_rows, query_columns, validation_query
+from sqlflow_dagster.runtime.inputs import (
+    allows_no_rows,
+    column_types,
+    no_rows,
+    query_columns,
+    validation_query,
+)
 from sqlflow_dagster.runtime.model_inputs import ModelInputs, used_model
 from sqlflow_dagster.runtime.predictions import check_predict
 from sqlflow_dagster.runtime.train_attributes import attribute_problem
@@ -337,13 +343,13 @@ def _check_query(step: Step, statement: QueryStatement, rehearsal: _Rehearsal) -
         rehearsal.problems[step.index] = unknown
         return
     knows_rows = _knows_rows(step, rehearsal)
-    wants_rows = isinstance(statement, TrainStatement | OptimizeStatement)
+    wants_rows = not allows_no_rows(statement) and not isinstance(statement, RunStatement)
     select = validation_query(statement)
     if select is not None:
         query_columns(rehearsal.session, select)
     for query in filter(None, (statement.query, select)):
         if wants_rows and knows_rows and rehearsal.session.count(first_row(query.sql)) == 0:
-            raise no_rows(query)
+            raise no_rows(query, statement)
     typed = knows_rows or rehearsal.typed
     types = column_types(columns) if typed else [(column.name, pa.null()) for column in columns]
     model = used_model(step)

@@ -1,4 +1,4 @@
-"""A day without data: statements that use a model make empty tables, on every engine that runs here."""
+"""A day without data: statements that use a model refuse it or, if they allow it, make empty tables."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import pytest
 
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.engines.base import Engine
+from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.runtime.context import RunContext, SilentProgress, open_context
 from sqlflow_dagster.runtime.execute import execute
 from sqlflow_dagster.runtime.rehearsal import rehearse
@@ -74,13 +75,17 @@ def notes(context: RunContext) -> list[str]:
     ("clause", "warning"),
     [
         pytest.param(
-            "TO PREDICT {}.kind WITH predict.extra_outputs='probabilities,score' USING m",
+            "TO PREDICT {}.kind WITH predict.extra_outputs='probabilities,score', predict.allow_empty=true USING m",
             "table {} is empty",
             id="predict",
         ),
-        pytest.param("TO EXPLAIN m INTO {}", "nothing is explained", id="explain"),
         pytest.param(
-            "TO EXPLAIN m WITH explain.key_columns='id, x' USING KernelExplainer INTO {}",
+            "TO EXPLAIN m WITH explain.allow_empty=true INTO {}",
+            "nothing is explained",
+            id="explain",
+        ),
+        pytest.param(
+            "TO EXPLAIN m WITH explain.key_columns='id, x', explain.allow_empty=true USING KernelExplainer INTO {}",
             "nothing is explained",
             id="sampled",
         ),
@@ -116,13 +121,38 @@ def test_nothing_to_judge_gives_metrics_that_are_null(
 ) -> None:
     with context.engine.session() as session:
         session.execute("UPDATE points SET kind = NULL")
-    clause = "TO EVALUATE m WITH validation.metrics='accuracy_score, AUC' LABEL kind INTO e"
+    clause = "TO EVALUATE m WITH validation.metrics='accuracy_score, AUC', validation.allow_empty=true LABEL kind INTO e"
     result = run(f"{query} {clause}", context)
     assert rows("e", context.engine).to_pylist() == [
         {"loss": None, "accuracy_score": None, "AUC": None}
     ]
     assert notes(context) == [f"warning: {warning}"]
     assert result.summary.startswith("e: 1 rows, no rows to judge")
+
+
+@pytest.mark.parametrize(
+    ("clause", "attribute"),
+    [
+        pytest.param("TO PREDICT p.kind {} USING m", "predict.allow_empty", id="predict"),
+        pytest.param("TO EVALUATE m {} LABEL kind INTO p", "validation.allow_empty", id="evaluate"),
+        pytest.param("TO EXPLAIN m {} INTO p", "explain.allow_empty", id="explain"),
+    ],
+)
+def test_no_rows_are_an_error_unless_they_are_allowed(
+    clause: str, attribute: str, context: RunContext
+) -> None:
+    (step,) = compile_program(f"{DAY} {clause.format('')}", dialect=context.engine.dialect).steps
+    with pytest.raises(TerminalError, match="gives no rows") as raised:
+        execute(step, context)
+    assert raised.value.diagnostic.hint is not None
+    assert f"WITH {attribute} = true" in raised.value.diagnostic.hint
+    with context.engine.session() as session:
+        assert session.relation_kind(("p",)) is None
+    program = compile_program(
+        f"{DAY} {clause.format(f'WITH {attribute}=1')}", dialect=context.engine.dialect
+    )
+    (problem,) = rehearse(program, context)
+    assert problem.message == f"{attribute} wants true or false, not 1"
 
 
 def test_labels_that_training_never_saw_are_counted(context: RunContext) -> None:
