@@ -19,8 +19,6 @@ from sqlflow_dagster.errors import StepError
 CONNECT_TIMEOUT = 10
 """How long a server may take to answer, in seconds, where the URL does not say."""
 
-_SECRET_OPTIONS = ("ssl_key_password",)
-
 
 class MySQLEngine(SQLAlchemyEngine[MySQLSession]):
     """A database of MySQL or MariaDB, ``mysql://user:password@host:3306/database``.
@@ -34,12 +32,11 @@ class MySQLEngine(SQLAlchemyEngine[MySQLSession]):
     max_identifier_length = 64
     transactional_ddl = False
     session_type = MySQLSession
+    secret_options = ("ssl_key_password",)
 
     def __init__(self, url: sa.URL) -> None:
         super().__init__(url)
         self._query = dict(url.query)
-        secrets = {key: "***" for key in _SECRET_OPTIONS if key in url.query}
-        self.display_url = url.update_query_dict(secrets).render_as_string(hide_password=True)
         self.default_schema = url.database
         # However the URL names its driver, there is one; SQLAlchemy would lose some options of TLS.
         self.url = url.set(drivername="mysql+pymysql").difference_update_query(TLS_OPTIONS)
@@ -86,9 +83,8 @@ class MySQLEngine(SQLAlchemyEngine[MySQLSession]):
         """Raise an error of the driver as one of this package."""
         if number_of(error):
             text = redact(text_of(error), self.url.password)
-            for key in _SECRET_OPTIONS:
-                if secret := self._query.get(key):
-                    text = text.replace(str(secret), "***")
+            for secret in self._secrets:
+                text = text.replace(secret, "***")
             error.args = (number_of(error), text)
         super().raise_translated(error, about=about)
 

@@ -27,7 +27,7 @@ from sqlflow_dagster.engines.mysql_load import (
 )
 from sqlflow_dagster.engines.mysql_rows import decoded
 from sqlflow_dagster.engines.mysql_statements import described, prepared, rows_of, started
-from sqlflow_dagster.engines.sqlalchemy import SQLAlchemySession
+from sqlflow_dagster.engines.sqlalchemy import SQLAlchemySession, tidying_up
 from sqlflow_dagster.errors import StepError, TerminalError
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class MySQLSession(SQLAlchemySession):
             else:
                 self._swap(aside, self._relation(table), name)
         except BaseException as error:
-            with _noted(error):
+            with tidying_up(error):
                 self.drop(aside.parts)
             raise
         finally:
@@ -258,7 +258,7 @@ class MySQLSession(SQLAlchemySession):
             self.drop_relation(left)
         except StepError as error:
             # Something depends on the former table.
-            with _noted(error):
+            with tidying_up(error):
                 self.rename(
                     (former, between.name),
                     (left, former.name),
@@ -358,7 +358,7 @@ class MySQLSession(SQLAlchemySession):
             raise
         except BaseException as error:
             # Ctrl-C: the server would go on with the statement without anybody who waits for it.
-            with _noted(error):
+            with tidying_up(error):
                 self.engine.kill(connection, "CONNECTION")
             if not self.connection.invalidated:
                 self.connection.invalidate(error)
@@ -371,12 +371,3 @@ class MySQLSession(SQLAlchemySession):
                 f"the name of the {kind} {name!r} has {len(name)} characters, and MySQL takes {limit}",
                 hint="choose a shorter one",
             )
-
-
-@contextmanager
-def _noted(error: BaseException) -> Iterator[None]:
-    """A block of tidying up after an error, which is not to hide it."""
-    try:
-        yield
-    except (StepError, sa.exc.PendingRollbackError) as failure:
-        error.add_note(f"it was not tidied up: {failure}")

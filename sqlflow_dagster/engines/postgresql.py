@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import GeneratorType
-from typing import Any, NoReturn
+from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
@@ -42,7 +42,6 @@ CONNECT_TIMEOUT = 10
 """How long a server may take to answer, in seconds, where the URL does not say."""
 
 _SAVEPOINT = "sqlflow_attempt"
-_SECRET_OPTIONS = ("password", "sslpassword")
 _TRANSIENT_CLASSES = ("08", "40", "53", "57P")
 _TRANSIENT = frozenset({"55P03", "55006"})
 _DISK_FULL = "53100"
@@ -375,11 +374,10 @@ class PostgreSQLEngine(SQLAlchemyEngine[PostgreSQLSession]):
     max_identifier_length = 63
     default_schema: str | None = "public"
     session_type = PostgreSQLSession
+    secret_options = ("password", "sslpassword")
 
     def __init__(self, url: sa.URL) -> None:
         super().__init__(url)
-        secrets = {key: "***" for key in _SECRET_OPTIONS if key in url.query}
-        self.display_url = url.update_query_dict(secrets).render_as_string(hide_password=True)
         # However the URL names its driver, there is one.
         self.url = url.set(drivername="postgresql+psycopg")
 
@@ -399,14 +397,6 @@ class PostgreSQLEngine(SQLAlchemyEngine[PostgreSQLSession]):
         milliseconds = statement_timeout()
         if milliseconds is not None:
             connection.execute(f"SET statement_timeout = {milliseconds}")
-
-    def raise_translated(self, error: BaseException, *, about: str = "") -> NoReturn:
-        """Raise an error of the driver as one of this package."""
-        for key in _SECRET_OPTIONS:
-            secret = self.url.query.get(key)
-            if isinstance(secret, str) and secret in str(error):
-                error.args = (str(error).replace(secret, "***"),)
-        super().raise_translated(error, about=about)
 
     def step_error(self, error: BaseException, message: str) -> StepError:
         """Say what an error of PostgreSQL means, by its SQLSTATE."""

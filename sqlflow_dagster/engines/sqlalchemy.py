@@ -34,6 +34,11 @@ class SQLAlchemyEngine(ABC, Generic[S]):
 
     Args:
         url: Of the data source; no connection is opened.
+
+    Attributes:
+        isolation_level: Of SQLAlchemy's connections; None for a dialect that knows none.
+        driver_packages: Whose exceptions are the driver's, beside those of its DB-API.
+        secret_options: What is a secret in the query of a URL.
     """
 
     name: str
@@ -44,11 +49,17 @@ class SQLAlchemyEngine(ABC, Generic[S]):
     transactional_ddl: bool = True
     typed_columns: bool = True
     session_type: type[S]
+    isolation_level: str | None = "AUTOCOMMIT"
+    driver_packages: tuple[str, ...] = ()
+    secret_options: tuple[str, ...] = ()
     _schema: str | None = None
 
     def __init__(self, url: sa.URL) -> None:
         self.url = url
-        self.display_url = url.render_as_string(hide_password=True)
+        secrets = {key: url.query[key] for key in self.secret_options if key in url.query}
+        hidden = url.update_query_dict(dict.fromkeys(secrets, "***"))
+        self.display_url = hidden.render_as_string(hide_password=True)
+        self._secrets = [value for value in secrets.values() if isinstance(value, str)]
 
     @contextmanager
     def session(self, *, prefix: Sequence[str] = ()) -> Iterator[S]:
@@ -102,15 +113,20 @@ class SQLAlchemyEngine(ABC, Generic[S]):
             engine = sa.create_engine(
                 self.url,
                 poolclass=sa.NullPool,
-                isolation_level="AUTOCOMMIT",
                 hide_parameters=True,
                 connect_args=self.connect_arguments(),
+                **({"isolation_level": self.isolation_level} if self.isolation_level else {}),
             )
         except (ImportError, sa.exc.ArgumentError) as error:
             raise TerminalError(
                 f"the data source {self.display_url} cannot be used: {brief(str(error))}",
                 hint=f"install the driver, or check the {self.name} URL",
             ) from error
+        except Exception as error:
+            # Some dialects log in here.
+            if self.is_of_driver(error):
+                self.raise_translated(error)
+            raise
         sa.event.listen(engine, "handle_error", self._translate)
         sa.event.listen(engine, "connect", lambda connection, _: self.configure(connection))
         return engine
@@ -144,6 +160,8 @@ class SQLAlchemyEngine(ABC, Generic[S]):
         """
         text = self.message_of(error)
         clean = redact(text, self.url.password)
+        for secret in self._secrets:
+            clean = clean.replace(secret, "***")
         if clean != text:
             # A traceback shows the cause, too.
             error.args = (clean,)
@@ -152,11 +170,17 @@ class SQLAlchemyEngine(ABC, Generic[S]):
         told.excerpt = told.excerpt or quoted(text)
         raise told from error
 
+    def is_of_driver(self, error: BaseException) -> bool:
+        """Whether an exception is of the driver, though perhaps not of its DB-API."""
+        return type(error).__module__.partition(".")[0] in self.driver_packages
+
     def _translate(self, context: sa.ExceptionContext) -> None:
         error = context.original_exception
         # Drivers let the errors of a value that does not fit (OverflowError) through as they are.
-        if context.sqlalchemy_exception is not None or isinstance(
-            error, ValueError | ArithmeticError
+        if (
+            context.sqlalchemy_exception is not None
+            or isinstance(error, ValueError | ArithmeticError)
+            or self.is_of_driver(error)
         ):
             self.raise_translated(error)
 
@@ -164,7 +188,8 @@ class SQLAlchemyEngine(ABC, Generic[S]):
 class SQLAlchemySession(ABC):
     """One open connection; see :class:`~sqlflow_dagster.engines.base.Session`."""
 
-    begin_statement = "BEGIN"
+    begin_statement: str | None = "BEGIN"
+    """None where there are no transactions: each statement stands by itself."""
 
     def __init__(
         self, engine: SQLAlchemyEngine[Any], connection: sa.Connection, prefix: Sequence[str]
@@ -317,7 +342,8 @@ class SQLAlchemySession(ABC):
     def transaction(self) -> Iterator[None]:
         """A block whose statements are kept together or undone together."""
         if not self._depth:
-            self._run(self.begin_statement).close()
+            if self.begin_statement is not None:
+                self._run(self.begin_statement).close()
             self._undone = False
         self._depth += 1
         try:
@@ -343,9 +369,12 @@ class SQLAlchemySession(ABC):
                 "a transaction was to be committed after one of its parts had failed",
                 hint="let the error of the inner block end the outer one too",
             )
-        self._run("COMMIT").close()
+        if self.begin_statement is not None:
+            self._run("COMMIT").close()
 
     def _roll_back(self, error: BaseException, statement: str = "ROLLBACK") -> None:
+        if self.begin_statement is None:
+            return
         try:
             self._run(statement).close()
         except (StepError, sa.exc.PendingRollbackError) as failure:
@@ -372,3 +401,12 @@ class SQLAlchemySession(ABC):
 
     def _run(self, sql: str, **options: Any) -> sa.CursorResult[Any]:
         return self.connection.exec_driver_sql(sql, execution_options={**VERBATIM, **options})
+
+
+@contextmanager
+def tidying_up(error: BaseException) -> Iterator[None]:
+    """A block of tidying up after an error, which is not to hide it."""
+    try:
+        yield
+    except (StepError, sa.exc.PendingRollbackError) as failure:
+        error.add_note(f"it was not tidied up: {failure}")

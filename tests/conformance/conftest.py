@@ -57,6 +57,9 @@ ENGINES: dict[str, EngineCase] = {
     ),
 }
 
+WITHOUT_SERVER = frozenset({"trino"})
+"""Whose servers cannot be had for tests: those of ``tests/engines`` see to what is sent to them."""
+
 MODEL_STORES: dict[str, dict[str, Callable[[Path], str]]] = {
     "database": {name: case.make_url for name, case in ENGINES.items()},
     "files": {
@@ -140,7 +143,7 @@ def parser(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ExternalP
         yield opened
 
 
-@pytest.fixture(params=engines.names())
+@pytest.fixture(params=sorted({*engines.names()} - WITHOUT_SERVER))
 def engine_case(request: pytest.FixtureRequest) -> EngineCase:
     name: str = request.param
     if name not in ENGINES:
