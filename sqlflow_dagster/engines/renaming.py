@@ -6,6 +6,7 @@ the session that did so still lives, so what a dead one has left is named in an 
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import GeneratorType
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -31,7 +32,7 @@ class RenamingSession(SQLAlchemySession):
         renames_within: Whether the new name in a RENAME is written without its schema.
     """
 
-    begin_statement = None
+    begin_statement: str | None = None
     replaces: ClassVar[str | None] = None
     renames_within: ClassVar[bool] = False
 
@@ -40,6 +41,13 @@ class RenamingSession(SQLAlchemySession):
     ) -> None:
         super().__init__(engine, connection, prefix)
         self._cleared: dict[tuple[str, ...], RelationKind | None] = {}
+
+    def end_stream(self, *arguments: object) -> None:
+        """Let nobody read on what :meth:`read` gave."""
+        stream = self._stream
+        super().end_stream(*arguments)
+        if isinstance(stream, GeneratorType):
+            stream.close()
 
     def create_table_as(self, table: TableName, query: str) -> int:
         """Replace a table by the rows of a SELECT, whole or not at all; the number of rows."""
@@ -168,6 +176,12 @@ class RenamingSession(SQLAlchemySession):
     def _raw(self, sql: str = "") -> Iterator[Any]:
         """The driver's own connection, for one statement, whose text tells the place of an error."""
         self.end_stream()
+        with self._translated(sql) as connection:
+            yield connection
+
+    @contextmanager
+    def _translated(self, sql: str = "") -> Iterator[Any]:
+        """The driver's own connection, for a stream that goes on."""
         with self._placed(sql):
             try:
                 yield self.connection.connection.driver_connection

@@ -1,0 +1,56 @@
+"""Rows as a Parquet file on the way to a service that loads files."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from sqlflow_dagster.engines.arrow_rows import checked_batches
+
+
+@contextmanager
+def parquet_file(rows: pa.RecordBatchReader) -> Iterator[tuple[Path, int]]:
+    """A file with these rows, while the block lasts, and their number.
+
+    Only types are in it that every reader of Parquet knows: no category, no unsigned 64 bits, no
+    nanoseconds.
+    """
+    schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in rows.schema])
+    with TemporaryDirectory(prefix="sqlflow_") as folder:
+        path = Path(folder) / "rows.parquet"
+        count = 0
+        with parquet.ParquetWriter(path, schema) as writer:
+            for batch in checked_batches(rows):
+                writer.write_batch(_cast(batch, schema))
+                count += batch.num_rows
+        yield path, count
+
+
+def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    columns = [
+        # Digits below a microsecond are cut.
+        array.cast(field.type, safe=not pa.types.is_temporal(field.type))
+        for array, field in zip(batch.columns, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _plain(kind.value_type)
+    if pa.types.is_null(kind):
+        return pa.string()
+    if pa.types.is_uint64(kind):
+        return pa.decimal128(20, 0)
+    if pa.types.is_floating(kind):
+        return pa.float64()
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz and "UTC")
+    if pa.types.is_time(kind):
+        return pa.time64("us")
+    if pa.types.is_date(kind):
+        return pa.date32()
+    return kind
