@@ -4,6 +4,7 @@ What is in the way of a new table is renamed, and renamed back when the new one 
 the session that did so still lives, so what a dead one has left is named in an error, and stays.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import GeneratorType
@@ -150,7 +151,12 @@ class RenamingSession(SQLAlchemySession):
             )
 
     def _column_list(self, schema: pa.Schema, types: Mapping[str, str]) -> str:
-        """The columns of a CREATE TABLE.
+        """The columns of a CREATE TABLE; see :meth:`_column_types`."""
+        pairs = zip(schema.names, self._column_types(schema, types), strict=True)
+        return ", ".join(f"{self.engine.quote((name,))} {text}" for name, text in pairs)
+
+    def _column_types(self, schema: pa.Schema, types: Mapping[str, str]) -> list[str]:
+        """The types of a table's columns in the words of the engine.
 
         Args:
             schema: Of the rows.
@@ -169,8 +175,8 @@ class RenamingSession(SQLAlchemySession):
             text = types[kind]
             if kind == "decimal":
                 text = text.format(field.type.precision, field.type.scale)
-            texts.append(f"{self.engine.quote((field.name,))} {text}")
-        return ", ".join(texts)
+            texts.append(text)
+        return texts
 
     @contextmanager
     def _raw(self, sql: str = "") -> Iterator[Any]:
@@ -268,7 +274,8 @@ def as_announced(
         try:
             # Digits below a microsecond are cut.
             is_time = pa.types.is_temporal(column.arrow_type)
-            arrays.append(array.cast(column.arrow_type, safe=not is_time))
+            plain = _flat(array) if pa.types.is_string(column.arrow_type) else array
+            arrays.append(plain.cast(column.arrow_type, safe=not is_time))
         except pa.ArrowException as error:
             raise TerminalError(
                 f"column {column.name!r} of type {column.type} holds a value that {column.arrow_type} "
@@ -276,3 +283,12 @@ def as_announced(
                 hint="cast the column in the SELECT",
             ) from error
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _flat(array: pa.Array) -> pa.Array:
+    """Values of a nested type as JSON; any others as they are."""
+    if not pa.types.is_nested(array.type):
+        return array
+    values = array.to_pylist()
+    texts = [None if item is None else json.dumps(item, default=str) for item in values]
+    return pa.array(texts, pa.string())
