@@ -150,7 +150,9 @@ class _Trials:
         try:
             job = self._job(self.statement(values))
             found = job.compare({}, told, job.count)
-        except (TerminalError, PluginError) as error:
+        except TerminalError as error:
+            raise TerminalError(f"{name}: {error.message}", error.span, error.hint) from error
+        except PluginError as error:
             raise TerminalError(f"{name}: {error.message}", hint=error.hint) from error
         self.succeeded = True
         return found

@@ -146,6 +146,15 @@ def test_if_every_trial_fails_the_first_says_why(parse: Parse) -> None:
         train_model(statement=parse(clause), training=few_rows(), validation=few_rows())
 
 
+def test_a_failure_of_every_trial_keeps_its_place(parse: Parse, iris: Tables) -> None:
+    clause = """TO TRAIN AutoClassifier WITH model.estimators=LogisticRegression, search.trials=1,
+    train.class_weight=[1] LABEL class INTO m"""
+    with pytest.raises(TerminalError, match="has 1 weights") as caught:
+        train_model(statement=parse(clause), training=iris[0])
+    assert caught.value.span is not None
+    assert caught.value.span.text == "["
+
+
 def test_no_training_goes_on_after_the_time(parse: Parse, iris: Tables) -> None:
     clause = """TO TRAIN AutoClassifier WITH model.estimators=[LogisticRegression, XGBClassifier]
     LABEL class INTO m"""
@@ -204,6 +213,12 @@ def test_weights_and_columns_reach_the_candidates(parse: Parse, iris: Tables) ->
             "[",
             "wants estimators that do classification, but KMeans does clustering",
             id="other task",
+        ),
+        pytest.param(
+            "AutoClassifier WITH model.estimators=[LogisticRegression, XGBRegressor] LABEL class",
+            "[",
+            "wants estimators that do classification, but XGBRegressor does regression",
+            id="same family, other task",
         ),
         pytest.param(
             "AutoRegressor WITH model.estimators=[AutoRegressor] LABEL class",

@@ -34,104 +34,122 @@ _OTHER_NAMES = {"gbtree": "xgb", "gbdt": "lgbm"}
 _RATE = Range(low=0.02, high=0.3, logarithmic=True)
 _SHARE = Range(low=0.5, high=1.0)
 _EARLY: Values = {"train.num_boost_round": 300, "train.early_stopping_rounds": 20}
-_BAGGED: dict[str, Range | Choices] = {
-    "max_features": Choices(values=("sqrt", 0.5, 1.0)),
-    "min_samples_leaf": Range(low=1, high=10),
-}
+_PENALTY = Range(low=0.001, high=100.0, logarithmic=True)
 
 
 def _candidates(task: Task) -> tuple[Candidate, ...]:
     """What is tried, the most different first: a search of few trials gets no further."""
-    ending = "Classifier" if task is Task.CLASSIFICATION else "Regressor"
-    share = "sqrt" if task is Task.CLASSIFICATION else 1.0
-    penalty = Range(low=0.001, high=100.0, logarithmic=True)
-    linear = (
-        Candidate(
-            estimator="LogisticRegression",
-            fixed={"max_iter": 1000},
-            space={"C": penalty},
-            start={"C": 1.0},
-        )
-        if task is Task.CLASSIFICATION
-        else Candidate(estimator="Ridge", space={"alpha": penalty}, start={"alpha": 1.0})
+    classifies = task is Task.CLASSIFICATION
+    ending = "Classifier" if classifies else "Regressor"
+    forest = _forest(f"RandomForest{ending}", share="sqrt" if classifies else 1.0)
+    return (
+        _xgboost(f"XGB{ending}"),
+        _LOGISTIC if classifies else _RIDGE,
+        forest,
+        _lightgbm(f"LGBM{ending}"),
+        _histograms(f"HistGradientBoosting{ending}"),
+        replace(forest, estimator=f"ExtraTrees{ending}"),
+        _network(f"DNN{ending}"),
     )
-    forest = Candidate(
-        estimator=f"RandomForest{ending}",
+
+
+_LOGISTIC = Candidate(
+    estimator="LogisticRegression",
+    fixed={"max_iter": 1000},
+    space={"C": _PENALTY},
+    start={"C": 1.0},
+)
+_RIDGE = Candidate(estimator="Ridge", space={"alpha": _PENALTY}, start={"alpha": 1.0})
+
+
+def _forest(estimator: str, *, share: str | float) -> Candidate:
+    return Candidate(
+        estimator=estimator,
         fixed={"n_estimators": 200},
-        space=_BAGGED,
+        space={
+            "max_features": Choices(values=("sqrt", 0.5, 1.0)),
+            "min_samples_leaf": Range(low=1, high=10),
+        },
         start={"max_features": share, "min_samples_leaf": 1},
     )
-    return (
-        Candidate(
-            estimator=f"XGB{ending}",
-            fixed=_EARLY,
-            space={
-                "learning_rate": _RATE,
-                "max_depth": Range(low=2, high=8),
-                "min_child_weight": Range(low=1.0, high=20.0, logarithmic=True),
-                "subsample": _SHARE,
-                "colsample_bytree": _SHARE,
-                "reg_lambda": Range(low=0.01, high=10.0, logarithmic=True),
-            },
-            start={
-                "learning_rate": 0.1,
-                "max_depth": 4,
-                "min_child_weight": 1.0,
-                "subsample": 1.0,
-                "colsample_bytree": 1.0,
-                "reg_lambda": 1.0,
-            },
-        ),
-        linear,
-        forest,
-        Candidate(
-            estimator=f"LGBM{ending}",
-            fixed=_EARLY,
-            space={
-                "learning_rate": _RATE,
-                "num_leaves": Range(low=4, high=63),
-                "min_child_samples": Range(low=5, high=50),
-                "colsample_bytree": _SHARE,
-                "reg_lambda": Range(low=0.001, high=10.0, logarithmic=True),
-            },
-            start={
-                "learning_rate": 0.1,
-                "num_leaves": 31,
-                "min_child_samples": 20,
-                "colsample_bytree": 1.0,
-                "reg_lambda": 0.001,
-            },
-        ),
-        Candidate(
-            estimator=f"HistGradientBoosting{ending}",
-            space={
-                "learning_rate": _RATE,
-                "max_iter": Range(low=50, high=300),
-                "max_leaf_nodes": Range(low=4, high=63),
-                "min_samples_leaf": Range(low=5, high=50),
-            },
-            start={
-                "learning_rate": 0.1,
-                "max_iter": 100,
-                "max_leaf_nodes": 31,
-                "min_samples_leaf": 20,
-            },
-        ),
-        replace(forest, estimator=f"ExtraTrees{ending}"),
-        Candidate(
-            estimator=f"DNN{ending}",
-            fixed={"train.epoch": 50, "train.early_stopping_rounds": 5},
-            space={
-                "model.hidden_units": Choices(values=((32,), (64, 32), (128, 64))),
-                "model.dropout": Range(low=0.0, high=0.5),
-                "optimizer.learning_rate": Range(low=0.0005, high=0.02, logarithmic=True),
-            },
-            start={
-                "model.hidden_units": (64, 32),
-                "model.dropout": 0.0,
-                "optimizer.learning_rate": 0.003,
-            },
-        ),
+
+
+def _xgboost(estimator: str) -> Candidate:
+    return Candidate(
+        estimator=estimator,
+        fixed=_EARLY,
+        space={
+            "learning_rate": _RATE,
+            "max_depth": Range(low=2, high=8),
+            "min_child_weight": Range(low=1.0, high=20.0, logarithmic=True),
+            "subsample": _SHARE,
+            "colsample_bytree": _SHARE,
+            "reg_lambda": Range(low=0.01, high=10.0, logarithmic=True),
+        },
+        start={
+            "learning_rate": 0.1,
+            "max_depth": 4,
+            "min_child_weight": 1.0,
+            "subsample": 1.0,
+            "colsample_bytree": 1.0,
+            "reg_lambda": 1.0,
+        },
+    )
+
+
+def _lightgbm(estimator: str) -> Candidate:
+    return Candidate(
+        estimator=estimator,
+        fixed=_EARLY,
+        space={
+            "learning_rate": _RATE,
+            "num_leaves": Range(low=4, high=63),
+            "min_child_samples": Range(low=5, high=50),
+            "colsample_bytree": _SHARE,
+            "reg_lambda": Range(low=0.001, high=10.0, logarithmic=True),
+        },
+        start={
+            "learning_rate": 0.1,
+            "num_leaves": 31,
+            "min_child_samples": 20,
+            "colsample_bytree": 1.0,
+            "reg_lambda": 0.001,
+        },
+    )
+
+
+def _histograms(estimator: str) -> Candidate:
+    return Candidate(
+        estimator=estimator,
+        space={
+            "learning_rate": _RATE,
+            "max_iter": Range(low=50, high=300),
+            "max_leaf_nodes": Range(low=4, high=63),
+            "min_samples_leaf": Range(low=5, high=50),
+        },
+        start={
+            "learning_rate": 0.1,
+            "max_iter": 100,
+            "max_leaf_nodes": 31,
+            "min_samples_leaf": 20,
+        },
+    )
+
+
+def _network(estimator: str) -> Candidate:
+    return Candidate(
+        estimator=estimator,
+        fixed={"train.epoch": 50, "train.early_stopping_rounds": 5},
+        space={
+            "model.hidden_units": Choices(values=((32,), (64, 32), (128, 64))),
+            "model.dropout": Range(low=0.0, high=0.5),
+            "optimizer.learning_rate": Range(low=0.0005, high=0.02, logarithmic=True),
+        },
+        start={
+            "model.hidden_units": (64, 32),
+            "model.dropout": 0.0,
+            "optimizer.learning_rate": 0.003,
+        },
     )
 
 
@@ -203,14 +221,17 @@ def _named(
     span = value_span(item)
     if not names or not all(isinstance(name, str) for name in names):
         raise TerminalError(
-            f"{item.name} wants names of estimators, but got {item.value!r}",
+            f"{item.name} wants names of estimators, but got {repr(item.value) if names else 'none'}",
             span,
             "such as [XGBClassifier, LogisticRegression]",
         )
     known = {_short(candidate.estimator): candidate for candidate in _candidates(task)}
+    other_ending = "regressor" if task is Task.CLASSIFICATION else "classifier"
     found: dict[str, Candidate] = {}
     for name in map(str, names):
-        candidate = known.get(_short(name)) or Candidate(estimator=name)
+        candidate = known.get(_short(name))
+        if candidate is None or name.lower().endswith(other_ending):
+            candidate = Candidate(estimator=name)
         _check(candidate, task, estimator, label_type, span)
         found[candidate.estimator.lower()] = candidate
     yield from found.values()
