@@ -138,7 +138,7 @@ def _exact(
     fast = trained.rows_in_seconds if isinstance(trained, ExplainsSlowly) else None
     rows = rows.slice(0, request.limit or min(DEFAULT_ROWS, fast or DEFAULT_ROWS))
     features = encode(rows, manifest.features)
-    contributions = _in_parts(trained, features, fast, request.progress)
+    contributions = _in_parts(trained, features, fast, wanted, request.progress)
     method = None if contributions is None else contributions.method
     if wanted not in (None, method):
         raise TerminalError(
@@ -156,9 +156,16 @@ def _exact(
 
 
 def _in_parts(
-    trained: TrainedModel, features: EncodedTable, fast: int | None, progress: ProgressCallback
+    trained: TrainedModel,
+    features: EncodedTable,
+    fast: int | None,
+    wanted: Method | None,
+    progress: ProgressCallback,
 ) -> Contributions | None:
-    """The contributions of rows, some at a time: all at once would say nothing for long."""
+    """The contributions of rows, some at a time: all at once would say nothing for long.
+
+    Of another method than the wanted one only the first come, which are refused.
+    """
     at_once = max(1, (fast or DEFAULT_ROWS) // _PARTS)
     found = []
     for start in range(0, len(features), at_once):
@@ -166,6 +173,8 @@ def _in_parts(
         part = trained.contributions(features.take(np.arange(start, end)))
         if part is None:
             return None
+        if wanted not in (None, part.method):
+            return part
         found.append(part)
         progress(end, len(features), "rows")
     return replace(
