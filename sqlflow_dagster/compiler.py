@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlflow_dagster.errors import CompileError, Severity
-from sqlflow_dagster.graph.datasources import DataSources
+from sqlflow_dagster.graph.datasources import ProgramDatasources
 from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, Names
 from sqlflow_dagster.graph.program import Program
 from sqlflow_dagster.graph.sql_graph import SQLGraph, SQLNode
@@ -97,7 +97,7 @@ def _draft(
         dialect=names.dialect,
         name=Path(path).stem if path is not None else "program",
         names=names,
-        datasources=DataSources(names={**others, DEFAULT_DATASOURCE: names}),
+        datasources=ProgramDatasources(names={**others, DEFAULT_DATASOURCE: names}),
         variables=variables,
     )
 

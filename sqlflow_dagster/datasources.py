@@ -20,8 +20,10 @@ from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
 TARGET_VARIABLE = "SQLFLOW_TARGET"
 PROJECT_FILE = "pyproject.toml"
 _TABLE = "sqlflow_dagster"
-_NAMED = re.compile(r"(?P<name>[A-Za-z]\w*)=(?P<url>.*)", re.ASCII | re.DOTALL)
+# A URL, too, may hold an equals sign, but not before what its engine ends with.
+_NAMED = re.compile(r"(?P<name>[^=:/$]*)=(?P<url>.*)", re.DOTALL)
 _NAME = re.compile(r"[a-z]\w*", re.ASCII)
+_NAME_HINT = "a name has letters, digits and underscores, and begins with a letter"
 _TARGET_KEYS = ("target", "targets", "datasources")
 
 
@@ -36,14 +38,6 @@ class Datasources:
 
     default: str | None = field(default=None, repr=False)
     others: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    def dialects(self) -> dict[str, str]:
-        """The SQL dialects of the others by name.
-
-        Raises:
-            TerminalError: A URL names no engine.
-        """
-        return dialects(self.others)
 
 
 def schemas(urls: Mapping[str, str]) -> dict[str, str]:
@@ -90,7 +84,7 @@ def datasources_of(
     *,
     target: str | None = None,
     environment: Mapping[str, str] = os.environ,
-    folder: Path | None = None,
+    folders: Iterable[Path] = (),
 ) -> Datasources:
     """The data sources that a user means.
 
@@ -98,13 +92,15 @@ def datasources_of(
         options: ``URL`` of the default one, ``NAME=URL`` of another; later ones count.
         target: A target of the project; None for that of ``SQLFLOW_TARGET``, or the project's own.
         environment: The environment variables.
-        folder: Where the project is looked for, and above; None for the working directory.
+        folders: Where the project is looked for, and above; the first that has one counts. Without any,
+            the working directory.
 
     Raises:
-        TerminalError: There is no such target, or the settings of the project cannot be understood.
+        TerminalError: There is no such target, an option has no name that a data source can have, or
+            the settings of the project cannot be understood.
     """
     chosen = target or environment.get(TARGET_VARIABLE) or None
-    project = _project(folder or Path.cwd())
+    project = next(filter(None, map(_project, folders or (Path.cwd(),))), None)
     of_target, of_environment = _of_target(project, chosen), from_environment(environment)
     named = of_target | of_environment if chosen is None else of_environment | of_target
     named |= dict(map(named_url, options))
@@ -125,9 +121,21 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> dict[str, s
 
 
 def named_url(option: str) -> tuple[str, str]:
-    """The name and the URL that ``URL`` or ``NAME=URL`` means."""
+    """The name and the URL that ``URL`` or ``NAME=URL`` means.
+
+    Raises:
+        TerminalError: What stands before the URL cannot be a name.
+    """
     found = _NAMED.fullmatch(option)
-    return (found["name"].lower(), found["url"]) if found else (DEFAULT_DATASOURCE, option)
+    if found is None:
+        return DEFAULT_DATASOURCE, option
+    name = found["name"].lower()
+    if not _NAME.fullmatch(name):
+        raise TerminalError(
+            f"{found['name']!r} cannot be the name of a data source",
+            hint=_NAME_HINT,
+        )
+    return name, found["url"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +200,7 @@ def _urls(project: _Project, key: str, value: object) -> dict[str, str]:
     for name, given in _table(project, key, value).items():
         entry = {"url": given} if isinstance(given, str) else given
         if not _NAME.fullmatch(name.lower()):
-            raise project.wrong(f"{name!r} cannot be the name of a data source")
+            raise project.wrong(f"{name!r} cannot be the name of a data source", _NAME_HINT)
         if (
             not isinstance(entry, dict)
             or not isinstance(entry.get("url"), str)

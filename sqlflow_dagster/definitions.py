@@ -3,7 +3,8 @@
 ``SQLFLOW_PROGRAMS``: program files, directories or patterns, separated by the path separator (``:``); default
 ``examples/*.sql``. ``SQLFLOW_DATASOURCE``: the database's URL; default a DuckDB file in the checkout.
 ``SQLFLOW_DATASOURCE_PG``: that of the data source that statements call ``pg``; any other name likewise.
-``SQLFLOW_TARGET``: the target in ``pyproject.toml`` whose data sources these are.
+``SQLFLOW_TARGET``: the target in ``pyproject.toml``, of the working directory or the checkout, whose data sources
+these are.
 ``SQLFLOW_EXECUTOR``: ``multiprocess`` (default), ``in_process`` or ``k8s``. ``SQLFLOW_TEMP_TABLES_LIFE``: when
 generated tables are dropped, ``keep`` (default), ``drop_after_run`` or ``ttl=7d``. ``SQLFLOW_PARSER``: what
 decides what is SQL, ``engine``, ``sqlglot`` or ``grpc://host:port``; default the data source, when it runs a
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from sqlflow_dagster.datasources import datasources_of, from_environment
+from sqlflow_dagster.datasources import TARGET_VARIABLE, datasources_of, from_environment
 from sqlflow_dagster.engines.base import absolute_url
 from sqlflow_dagster.executor import ExecutorKind
 from sqlflow_dagster.graph.datasources import variable_of
@@ -48,10 +49,12 @@ def _resolve_environment() -> None:
     os.environ[PROGRAMS_VARIABLE] = os.pathsep.join(
         str(Path(item).absolute()) for item in patterns if item
     )
-    found = datasources_of(folder=_root())
+    found = datasources_of(folders=(Path.cwd(), _root()))
     url = found.default or f"duckdb:///{_root() / 'sqlflow.duckdb'}"
     for name, given in {**found.others, DEFAULT_DATASOURCE: url}.items():
         os.environ[variable_of(name)] = absolute_url(given)
+    # Its data sources are variables now: a step's process need not find the project again.
+    os.environ.pop(TARGET_VARIABLE, None)
     if os.environ.get(STORE_VARIABLE):
         os.environ[STORE_VARIABLE] = absolute(os.environ[STORE_VARIABLE])
     os.environ[EXECUTOR_VARIABLE] = os.environ.get(EXECUTOR_VARIABLE) or ExecutorKind.MULTIPROCESS

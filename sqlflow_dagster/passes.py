@@ -11,7 +11,7 @@ from sqlflow_dagster.graph.analyzed import AnalyzedStatement
 from sqlflow_dagster.graph.annotations import misplaced_annotations
 from sqlflow_dagster.graph.column_checks import column_problems
 from sqlflow_dagster.graph.conflicts import read_across
-from sqlflow_dagster.graph.datasources import DataSources
+from sqlflow_dagster.graph.datasources import ProgramDatasources
 from sqlflow_dagster.graph.dependencies import Waits, dependencies
 from sqlflow_dagster.graph.label_names import with_output_label
 from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, Names
@@ -63,7 +63,7 @@ class Draft:
     dialect: str
     name: str
     names: Names
-    datasources: DataSources
+    datasources: ProgramDatasources
     variables: Mapping[str, str]
     mode: TemporaryTables = TemporaryTables.AUTO
     parser: ExternalParser | None = None

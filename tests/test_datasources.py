@@ -34,7 +34,7 @@ def project(tmp_path: Path) -> Path:
 def found(
     *options: str, folder: Path, target: str | None = None, **variables: str
 ) -> dict[str, str | None]:
-    answer = datasources_of(options, target=target, environment=variables, folder=folder)
+    answer = datasources_of(options, target=target, environment=variables, folders=[folder])
     return {"default": answer.default, **answer.others}
 
 
@@ -43,6 +43,17 @@ def test_options_name_data_sources(tmp_path: Path) -> None:
         "default": "duckdb:///a=b.duckdb",
         "pg": "postgresql://h/d",
     }
+
+
+@pytest.mark.parametrize("option", ["my-pg=postgresql://h/d", "=postgresql://h/d", "1=${URL}"])
+def test_what_cannot_be_a_name_is_told(option: str, tmp_path: Path) -> None:
+    with pytest.raises(TerminalError, match="cannot be the name of a data source"):
+        found(option, folder=tmp_path)
+
+
+@pytest.mark.parametrize("url", ["${URL}", "postgresql:///d?host=h", "${URL}?schema=dev"])
+def test_a_url_with_an_equals_sign_names_nothing(url: str, tmp_path: Path) -> None:
+    assert found(url, folder=tmp_path) == {"default": url}
 
 
 def test_variables_name_data_sources(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.graph.external_programs import DATASOURCE_VARIABLE
 from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
 from sqlflow_dagster.lang.parsers import ENGINE_PARSER, PARSER_VARIABLE, parser_for
 from sqlflow_dagster.model_store.settings import STORE_VARIABLE, ModelSettings
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from sqlflow_dagster.datasources import Datasources
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
 TARGET_VARIABLE = "SQLFLOW_TARGET"
 LIFE_VARIABLE = "SQLFLOW_TEMP_TABLES_LIFE"
 _DATASOURCE_HELP = "The data source, such as duckdb:///data.duckdb."

@@ -16,6 +16,7 @@ import click
 
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity, SqlflowError, StepError
+from sqlflow_dagster.graph.external_programs import DATASOURCE_VARIABLE
 from sqlflow_dagster.lang.parsers import PARSER_VARIABLE, parser_for
 from sqlflow_dagster.model_store.settings import ModelSettings
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from sqlflow_dagster.graph.program import Program
 
-DATASOURCE_VARIABLE = "SQLFLOW_DATASOURCE"
 CELL = "<cell>"
 """What messages call the text of a cell."""
 
@@ -191,7 +191,7 @@ def _compiled(
     """
     from sqlflow_dagster.client.cell_output import say
     from sqlflow_dagster.compiler import compile_program
-    from sqlflow_dagster.datasources import datasources_of, schemas
+    from sqlflow_dagster.datasources import datasources_of, dialects, schemas
     from sqlflow_dagster.engines.base import open_engine
     from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
     from sqlflow_dagster.runtime.context import open_context
@@ -205,7 +205,7 @@ def _compiled(
         dialect=open_engine(datasource).dialect,
         variables=variables,
         parser=parser,
-        datasources=datasources.dialects(),
+        datasources=dialects(datasources.others),
         schemas=schemas({**datasources.others, DEFAULT_DATASOURCE: datasource}),
     )
     for warning in program.diagnostics:

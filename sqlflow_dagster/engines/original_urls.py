@@ -100,7 +100,7 @@ def _options(text: str) -> dict[str, str]:
 
 
 def _seconds(text: str) -> float:
-    found = re.fullmatch(r"([\d.]+)(ms|s|m|h)", text)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text)
     if found is None:
         raise _refused("a time is written as 30s")
     return float(found[1]) * _UNITS[found[2]]

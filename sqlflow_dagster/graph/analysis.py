@@ -20,7 +20,7 @@ from sqlflow_dagster.graph.annotations import (
     refuse_declarations,
 )
 from sqlflow_dagster.graph.clause_effects import clause_effects
-from sqlflow_dagster.graph.datasources import DataSources
+from sqlflow_dagster.graph.datasources import ProgramDatasources
 from sqlflow_dagster.graph.effects import Effects, merged_effects, names_after
 from sqlflow_dagster.graph.functions import Functions
 from sqlflow_dagster.graph.judge import judged
@@ -129,7 +129,7 @@ def analyze(
     *,
     whole: bool = True,
     parser: ExternalParser | None = None,
-    datasources: DataSources | None = None,
+    datasources: ProgramDatasources | None = None,
 ) -> tuple[list[AnalyzedStatement], list[Diagnostic]]:
     """The statements of a program with what they read and write.
 
@@ -169,7 +169,7 @@ def _state_at(
     statement: Span,
     first: _Analysis,
     states: dict[str, _Analysis],
-    datasources: DataSources | None,
+    datasources: ProgramDatasources | None,
 ) -> _Analysis:
     """The state of the data source that a statement is for.
 

@@ -23,7 +23,7 @@ _COMMENT = re.compile(r"--[ \t]*sqlflow:[^\r\n]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataSources:
+class ProgramDatasources:
     """The data sources of a program, as far as a compile has to know them.
 
     Attributes:
@@ -36,7 +36,7 @@ class DataSources:
     of_program: str = DEFAULT_DATASOURCE
     annotated: bool = False
 
-    def of(self, source: Source) -> tuple["DataSources", list[Diagnostic]]:
+    def of(self, source: Source) -> tuple["ProgramDatasources", list[Diagnostic]]:
         """The same for a program with what it says at its top, and what is wrong with that."""
         if ANNOTATION.search(source.text) is None:
             return self, []
@@ -52,7 +52,7 @@ class DataSources:
                     placed = replace(placed, of_program=_value(named))
         return placed, problems
 
-    def at_home(self, schemas: Mapping[str, str]) -> "DataSources":
+    def at_home(self, schemas: Mapping[str, str]) -> "ProgramDatasources":
         """The same where unqualified tables are in these schemas, by data source."""
         names = {
             name: item if name not in schemas else replace(item, home=schemas[name])

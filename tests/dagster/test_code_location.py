@@ -54,6 +54,28 @@ def test_relative_settings_are_resolved_once(
         assert os.environ["SQLFLOW_EXECUTOR"] == "multiprocess"
 
 
+def test_the_target_of_a_project_is_resolved_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home.create(tmp_path / "home", {"chain.sql": PROGRAM})
+    (home.root / "pyproject.toml").write_text(
+        """
+        [tool.sqlflow_dagster.targets.prod]
+        default = "duckdb:///prod.duckdb"
+        archive = "sqlite:///archive.db"
+        """
+    )
+    monkeypatch.setenv("SQLFLOW_PROGRAMS", f"{home.programs}/*.sql")
+    for name in ("SQLFLOW_DATASOURCE", "SQLFLOW_DATASOURCE_ARCHIVE", "SQLFLOW_EXECUTOR"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("SQLFLOW_TARGET", "prod")
+    for directory in (home.root, tmp_path):
+        monkeypatch.chdir(directory)
+        assert len(definitions.defs().resolve_all_asset_keys()) == 2
+        assert os.environ["SQLFLOW_DATASOURCE"] == f"duckdb:///{home.root / 'prod.duckdb'}"
+        assert os.environ["SQLFLOW_DATASOURCE_ARCHIVE"] == f"sqlite:///{home.root / 'archive.db'}"
+
+
 def test_models_are_kept_where_the_environment_says(tmp_path: Path) -> None:
     train = (
         "CREATE TABLE t AS SELECT range AS x, range > 9 AS y FROM range(20);"
