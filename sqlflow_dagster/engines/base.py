@@ -131,6 +131,7 @@ class Engine(Protocol):
         max_identifier_length: The longest table name, in characters.
         default_schema: The schema of an unqualified table; None where the engine has no schemas.
         transactional_ddl: Whether the creation of a table can be undone like any other change.
+        changes_rows: Whether rows of a table can be changed and deleted, and a transaction takes that back.
         typed_columns: Whether a column has its type whatever its values are.
     """
 
@@ -141,6 +142,7 @@ class Engine(Protocol):
     max_identifier_length: int
     default_schema: str | None
     transactional_ddl: bool
+    changes_rows: bool
     typed_columns: bool
 
     def session(self, *, prefix: Sequence[str] = ()) -> AbstractContextManager[Session]:
@@ -164,7 +166,7 @@ SCHEMA_PARAMETER = "schema"
 """What names the schema of unqualified tables in the query of a URL."""
 
 # libpq's own spelling, which hosting services hand out, and SQLAlchemy's for a server of the same kind.
-_ALIASES = {"postgres": "postgresql", "mariadb": "mysql"}
+_ALIASES = {"postgres": "postgresql", "mariadb": "mysql", "spark": "hive"}
 
 engines: Registry[type[Engine]] = Registry(Group.ENGINES, "engine")
 

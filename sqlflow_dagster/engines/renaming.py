@@ -5,6 +5,8 @@ the session that did so still lives, so what a dead one has left is named in an 
 """
 
 import json
+import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import GeneratorType
@@ -20,7 +22,9 @@ from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine, SQLAlchemySessi
 from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.source import Excerpt
 
-_ASIDE = "sqlflow_aside_"
+ASIDE = "sqlflow_aside_"
+LEFT_AFTER = 2 * 24 * 3600
+"""After how many seconds a table aside is taken for one whose session is dead."""
 _FORMER = "sqlflow_former_"
 
 
@@ -84,7 +88,7 @@ class RenamingSession(SQLAlchemySession):
     def _making(self, table: TableName) -> Iterator[TableName]:
         """A block that makes the table aside, which then takes the name."""
         self._check_length(table[-1])
-        aside = (*table[:-1], f"{_ASIDE}{uuid4().hex[:16]}")
+        aside = (*table[:-1], f"{ASIDE}{int(time.time()):x}_{uuid4().hex[:8]}")
         try:
             yield aside
             self._put_in_place(aside, table)
@@ -217,7 +221,13 @@ class RenamingSession(SQLAlchemySession):
 
 def is_of_ours(name: str) -> bool:
     """Whether a table is one that is not in its place yet, or not any more."""
-    return name.lower().startswith((_ASIDE, _FORMER))
+    return name.lower().startswith((ASIDE, _FORMER))
+
+
+def is_left(name: str) -> bool:
+    """Whether a table was made aside so long ago that its session must be dead."""
+    found = re.fullmatch(rf"{ASIDE}([0-9a-f]+)_[0-9a-f]+", name)
+    return found is not None and time.time() - int(found[1], 16) > LEFT_AFTER
 
 
 def excerpt_at(sql: str, place: tuple[int, int] | None) -> Excerpt | None:

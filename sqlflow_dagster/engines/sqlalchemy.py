@@ -47,6 +47,7 @@ class SQLAlchemyEngine(ABC, Generic[S]):
     max_identifier_length: int
     default_schema: str | None = None
     transactional_ddl: bool = True
+    changes_rows: bool = True
     typed_columns: bool = True
     session_type: type[S]
     isolation_level: str | None = "AUTOCOMMIT"

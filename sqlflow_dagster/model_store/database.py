@@ -94,7 +94,12 @@ class DatabaseModelStore:
             TerminalError: The URL names no engine, or there is neither.
         """
         if location:
-            return cls(open_engine(location))
+            engine = open_engine(location)
+        if engine is not None and not engine.changes_rows:
+            raise TerminalError(
+                f"{engine.display_url} has no transactions, and cannot keep models",
+                hint="write --model-store URI, such as a directory or s3://bucket/models",
+            )
         if engine is None:
             raise TerminalError(
                 "models are kept in the data source, and none is given",

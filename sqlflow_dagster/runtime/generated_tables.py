@@ -3,7 +3,7 @@
 Only what is recorded there is ever dropped: a table of a user may have any name.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,6 +15,8 @@ from sqlflow_dagster.engines.own_tables import EXACT_NAMES, change, ensure_table
 from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, ObjectKind, ObjectRef
 
 OWNERS_TABLE = "sqlflow_generated_tables"
+_NOBODY = ""
+"""The program of a table that is forgotten, where its row cannot be deleted."""
 
 _metadata = sa.MetaData()
 _owners = sa.Table(
@@ -78,12 +80,13 @@ class GeneratedTables:
             ensure_table(session, _owners)
 
             def replace() -> None:
-                _forget(session, [table])
+                if self._engine.changes_rows:
+                    self._forget(session, table)
                 session.connection.execute(sa.insert(_owners).values(row))
 
-            change(session, replace)
+            self._change(session, replace)
             others = (item for item in self._recorded(session) if item.table != table)
-            _drop(session, [item.table for item in others if item.expired(now)])
+            self._drop(session, [item.table for item in others if item.expired(now)])
 
     def found(self) -> list[GeneratedTable]:
         """The generated tables that are there, by name, with the number of their rows."""
@@ -98,12 +101,14 @@ class GeneratedTables:
         """Drop generated tables; what is not recorded as one stays."""
         with self._engine.session() as session:
             known = {item.table for item in self._recorded(session)}
-            _drop(session, [table for table in sorted(tables) if table in known])
+            self._drop(session, [table for table in sorted(tables) if table in known])
 
     def _recorded(self, session: Session) -> list[GeneratedTable]:
         if session.relation_kind((OWNERS_TABLE,)) is None:
             return []
-        rows = session.connection.execute(sa.select(_owners).order_by(_owners.c.table_name)).all()
+        query = sa.select(_owners).order_by(_owners.c.table_name, _owners.c.made_at)
+        # Where no row can be deleted, the last one of a table counts.
+        rows = {row.table_name: row for row in session.connection.execute(query)}
         return [
             GeneratedTable(
                 table=ObjectRef(ObjectKind.TABLE, row.table_name, self._datasource),
@@ -113,8 +118,37 @@ class GeneratedTables:
                     None if row.expires_at is None else datetime.fromisoformat(row.expires_at)
                 ),
             )
-            for row in rows
+            for row in rows.values()
+            if row.program != _NOBODY
         ]
+
+    def _drop(self, session: Session, tables: Sequence[ObjectRef]) -> None:
+        for table in tables:
+            self._change(session, partial(self._drop_one, session, table))
+
+    def _drop_one(self, session: Session, table: ObjectRef) -> None:
+        if session.relation_kind(table.parts) == "table":
+            session.drop(table.parts)
+        self._forget(session, table)
+
+    def _change(self, session: Session, statements: Callable[[], None]) -> None:
+        if self._engine.changes_rows:
+            change(session, statements)
+        else:
+            statements()
+
+    def _forget(self, session: Session, table: ObjectRef) -> None:
+        if self._engine.changes_rows:
+            forgotten = sa.delete(_owners).where(_owners.c.table_name == table.name)
+            session.connection.execute(forgotten)
+            return
+        row = {
+            "table_name": table.name,
+            "program": _NOBODY,
+            "made_at": datetime.now(UTC).isoformat(),
+            "expires_at": None,
+        }
+        session.connection.execute(sa.insert(_owners).values(row))
 
 
 def leftovers(
@@ -143,19 +177,3 @@ def leftovers(
 def _counted(item: GeneratedTable, session: Session, engine: Engine) -> GeneratedTable:
     rows = session.count(f"SELECT * FROM {engine.quote(item.table.parts)}")
     return replace(item, rows=rows)
-
-
-def _drop(session: Session, tables: Sequence[ObjectRef]) -> None:
-    for table in tables:
-        change(session, partial(_drop_one, session, table))
-
-
-def _drop_one(session: Session, table: ObjectRef) -> None:
-    if session.relation_kind(table.parts) == "table":
-        session.drop(table.parts)
-    _forget(session, [table])
-
-
-def _forget(session: Session, tables: Sequence[ObjectRef]) -> None:
-    names = [table.name for table in tables]
-    session.connection.execute(sa.delete(_owners).where(_owners.c.table_name.in_(names)))

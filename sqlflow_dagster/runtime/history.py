@@ -68,6 +68,11 @@ class History:
         with self._engine.session() as session:
             ensure_table(session, _runs)
 
+            if not self._engine.changes_rows:
+                # The last row of a step counts.
+                session.connection.execute(sa.insert(_runs).values(row))
+                return
+
             def replace() -> None:
                 session.connection.execute(sa.delete(_runs).where(key))
                 session.connection.execute(sa.insert(_runs).values(row))
@@ -80,7 +85,7 @@ class History:
             if session.relation_kind((HISTORY_TABLE,)) is None:
                 return {}
             rows = session.connection.execute(
-                sa.select(_runs).where(_runs.c.program == program)
+                sa.select(_runs).where(_runs.c.program == program).order_by(_runs.c.finished_at)
             ).all()
         return {
             row.step: FinishedStep(

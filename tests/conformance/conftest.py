@@ -18,7 +18,7 @@ from sqlflow_dagster.lang.expressions import Value
 from sqlflow_dagster.lang.parsers import ExternalParser, open_parser, parsers
 from sqlflow_dagster.lang.remote_parser_server import start_parser_server
 from sqlflow_dagster.model_store.base import ModelStore, model_stores
-from tests.engines import mariadb_server, postgresql_server
+from tests.engines import mariadb_server, postgresql_server, spark_server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,10 @@ class EngineCase:
         escapes: Whether a backslash escapes what follows in a text.
         finds_any_case: Whether a table is found by its name in another case.
         tidies: A statement that no transaction takes.
+        fails: A SELECT whose rows no column of whole numbers that are NOT NULL takes.
+        makes_temporary: The words that begin the statement for a temporary table or view.
+        counts_changes: Whether a statement tells how many rows it has changed.
+        any_table_name: Whether a table may have other characters in its name than letters, digits and underscores.
     """
 
     make_url: Callable[[Path], str]
@@ -40,10 +44,23 @@ class EngineCase:
     escapes: bool = False
     finds_any_case: bool = True
     tidies: str = "VACUUM"
+    fails: str = "SELECT NULL"
+    makes_temporary: str = "CREATE TEMPORARY TABLE"
+    counts_changes: bool = True
+    any_table_name: bool = True
 
 
 ENGINES: dict[str, EngineCase] = {
     "duckdb": EngineCase(make_url=lambda path: f"duckdb:///{path / 'data.duckdb'}"),
+    "hive": EngineCase(
+        make_url=lambda _: spark_server.new_database(),
+        escapes=True,
+        tidies="ANALYZE TABLE t COMPUTE STATISTICS",
+        fails="SELECT CAST('a' AS INTEGER)",
+        makes_temporary="CREATE TEMPORARY VIEW",
+        counts_changes=False,
+        any_table_name=False,
+    ),
     "mysql": EngineCase(
         make_url=lambda _: mariadb_server.new_database(),
         keeps_nan=False,
@@ -61,7 +78,9 @@ WITHOUT_SERVER = frozenset({"bigquery", "snowflake", "trino"})
 """Whose servers cannot be had for tests: those of ``tests/engines`` see to what is sent to them."""
 
 MODEL_STORES: dict[str, dict[str, Callable[[Path], str]]] = {
-    "database": {name: case.make_url for name, case in ENGINES.items()},
+    "database": {
+        name: case.make_url for name, case in ENGINES.items() if engines.get(name).changes_rows
+    },
     "files": {
         "disk": lambda path: str(path / "models"),
         "object store": lambda _: f"memory://{uuid.uuid4().hex}/models",
@@ -143,7 +162,24 @@ def parser(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ExternalP
         yield opened
 
 
-@pytest.fixture(params=sorted({*engines.names()} - WITHOUT_SERVER))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """An engine whose rows stay as they are has no part in the tests of what changes them."""
+    left_out = [item for item in items if item.get_closest_marker("changes_rows") and _stays(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _stays(item: pytest.Item) -> bool:
+    name = item.callspec.params.get("engine_case")  # type: ignore[attr-defined]  # of a pytest.Function
+    return name is not None and not engines.get(name).changes_rows
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.hive if name == "hive" else ())
+        for name in sorted({*engines.names()} - WITHOUT_SERVER)
+    ]
+)
 def engine_case(request: pytest.FixtureRequest) -> EngineCase:
     name: str = request.param
     if name not in ENGINES:

@@ -12,20 +12,20 @@ import pytest
 from sqlflow_dagster.engines.base import open_engine
 from tests.dagster.iris import EXAMPLES, load_iris_tables
 from tests.end_to_end.tables import TABLES
-from tests.engines import mariadb_server, postgresql_server
+from tests.engines import mariadb_server, postgresql_server, spark_server
 
 PROGRAM = EXAMPLES / ("iris.sql" if find_spec("torch") else "no_torch/iris.sql")
 # Engines give rows in orders of their own, and sums of floating-point numbers depend on the order.
 TOLERANCE = 1e-6
 
 
-def tables_of(url: str) -> dict[str, list[dict[str, Any]]]:
+def tables_of(url: str, *options: str) -> dict[str, list[dict[str, Any]]]:
     """The tables of the iris program after a run on this data source, with their rows sorted."""
     engine = open_engine(url)
     load_iris_tables(engine)
     command = (str(Path(sys.executable).parent / "sqlflow"), "run", str(PROGRAM))
     done = subprocess.run(
-        [*command, "--datasource", url],
+        [*command, "--datasource", url, *options],
         check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -56,8 +56,21 @@ URLS: dict[str, Callable[[Path], str]] = {
 def test_it_leaves_the_tables_of_duckdb(
     engine: str, tmp_path: Path, expected: dict[str, list[dict[str, Any]]]
 ) -> None:
-    found = tables_of(URLS[engine](tmp_path))
+    check(tables_of(URLS[engine](tmp_path)), expected)
+
+
+def check(
+    found: dict[str, list[dict[str, Any]]], expected: dict[str, list[dict[str, Any]]]
+) -> None:
     for name, rows in expected.items():
         assert len(rows) == len(found[name]) > 0
         for row, other in zip(rows, found[name], strict=True):
             assert other == pytest.approx(row, abs=TOLERANCE), name
+
+
+@pytest.mark.hive
+def test_it_leaves_the_tables_of_duckdb_in_spark(
+    expected: dict[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    found = tables_of(spark_server.new_database(), "--model-store", str(tmp_path / "models"))
+    check(found, expected)

@@ -22,7 +22,7 @@ class Server:
 
     Args:
         name: What it is called in messages.
-        user: Whom it runs as where the tests run as root, which servers refuse.
+        user: Whom it runs as where the tests run as root, which servers refuse; None for one that does not.
         directory: An empty directory of its own; None for a new one.
         commands: What creates its files in a directory, and what runs it there on a port.
         answers: Raises an OSError or what ``refused`` is while it does not answer on a port.
@@ -33,7 +33,7 @@ class Server:
         self,
         *,
         name: str,
-        user: str,
+        user: str | None,
         commands: Callable[[Path, int], tuple[Sequence[str], Sequence[str]]],
         answers: Callable[[int], object],
         refused: type[Exception],
@@ -45,7 +45,7 @@ class Server:
         self.directory = directory or Path(tempfile.mkdtemp(prefix="db", dir="/tmp"))
         self.port = _free_port()
         self._options: dict[str, Any] = {"cwd": self.directory, "stdout": subprocess.DEVNULL}
-        if os.getuid() == 0:
+        if user is not None and os.getuid() == 0:
             known = {entry.pw_name for entry in pwd.getpwall()}
             found = pwd.getpwnam(user if user in known else "nobody")
             os.chown(self.directory, found.pw_uid, found.pw_gid)
