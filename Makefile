@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+SPARK  := .spark
 # PyTorch has no CPU-only build to pin for Python 3.12 and later.
 TORCH  := $(shell $(PYTHON) -c 'import sys; print("torch" if sys.version_info[:2] == (3, 11) else "")')
 
 export DAGSTER_HOME := $(CURDIR)/.dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser servers demo check test golden bench properties tpc clean
+.PHONY: help setup browser servers demo check test hive golden bench properties tpc clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +58,14 @@ test: setup browser servers  ## The tests with branch coverage
 	$(BIN)/coverage report
 	$(BIN)/coverage xml --quiet
 
+hive: setup $(SPARK)/.installed  ## The tests of Hive on Spark's thrift server: 500 MB, Java, some minutes
+	SPARK_HOME=$(CURDIR)/$(SPARK)/pyspark $(BIN)/pytest -q -m hive tests
+
+$(SPARK)/.installed:
+	@command -v java >/dev/null || { echo 'Spark needs Java 17; install it and call make again' >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(SPARK) pyspark==4.3.0
+	touch $@
+
 golden: setup browser servers  ## Rewrite the expected outputs under tests/; read the difference before you commit it
 	SQLFLOW_UPDATE_GOLDEN=1 $(BIN)/pytest -q tests
 
@@ -70,4 +79,4 @@ tpc: setup  ## The tables of all queries of TPC-H and TPC-DS, recorded in benchm
 	$(BIN)/python benchmarks/tpc_lineage.py
 
 clean:  ## Remove the environment and everything that was made
-	rm -rf $(VENV) .dagster .coverage .coverage.* coverage.xml .pytest_cache .mypy_cache .ruff_cache sqlflow.duckdb*
+	rm -rf $(VENV) $(SPARK) .dagster .coverage .coverage.* coverage.xml .pytest_cache .mypy_cache .ruff_cache sqlflow.duckdb*

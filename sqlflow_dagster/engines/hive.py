@@ -22,7 +22,7 @@ from sqlflow_dagster.engines.hive_rows import WireColumn
 from sqlflow_dagster.engines.hive_url import STAGING, connect_arguments
 from sqlflow_dagster.engines.renaming import ASIDE, RenamingSession, is_left, is_of_ours
 from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine
-from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.errors import StepError, TerminalError
 
 # They give rows, but no SELECT can stand over them.
 _SHOWS = re.compile(

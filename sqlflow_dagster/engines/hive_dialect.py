@@ -37,7 +37,9 @@ class _Definitions(compiler.DDLCompiler):
         name = self.preparer.format_column(column)
         return f"{name} {self.dialect.type_compiler_instance.process(column.type)}"
 
-    def create_table_constraints(self, table: sa.Table, **options: Any) -> str:
+    def create_table_constraints(
+        self, table: sa.Table, _include_foreign_key_constraints: Any = None, **options: Any
+    ) -> str:
         return ""
 
     def post_create_table(self, table: sa.Table) -> str:
@@ -49,7 +51,7 @@ class HiveDialect(default.DefaultDialect):
 
     name = "hive"
     driver = DRIVER
-    preparer = _Names
+    preparer: type[compiler.IdentifierPreparer] = _Names
     type_compiler_cls = _Types
     ddl_compiler = _Definitions
     default_paramstyle = "pyformat"

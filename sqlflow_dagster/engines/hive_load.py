@@ -1,8 +1,8 @@
 """Arrow batches on their way into a table of Hive or Spark.
 
 HiveServer2 has no bulk load. Where the server reads a directory that this process writes, rows go there as one Parquet
-file, which LOAD DATA takes over. Else they travel as one text a statement, which the server takes apart: a statement
-with a literal for each value takes it about twenty times as long to parse.
+file, which LOAD DATA takes over. Else they travel as one text a statement, which the server takes apart: a literal for
+each value takes it many times as long to parse (docs/decisions/0021-impyla.md).
 """
 
 from collections.abc import Iterable, Iterator
