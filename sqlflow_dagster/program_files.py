@@ -21,7 +21,7 @@ from dagster._core.definitions.definitions_load_context import (
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity, StepError, TransientError
-from sqlflow_dagster.graph.conflicts import conflicts_between
+from sqlflow_dagster.graph.conflicts import conflicting_writers
 from sqlflow_dagster.graph.program import Program
 from sqlflow_dagster.lang.parsers import open_parser
 from sqlflow_dagster.lang.remembered_parser import RememberedParser
@@ -276,7 +276,7 @@ def _without_conflicts(files: list[ProgramFile]) -> tuple[ProgramFile, ...]:
     good = [index for index, item in enumerate(files) if item.program is not None]
     programs = [program for item in files if (program := item.program) is not None]
     conflicts: dict[int, list[Diagnostic]] = {}
-    for index, problem in conflicts_between(programs):
+    for index, problem in conflicting_writers(programs):
         conflicts.setdefault(good[index], []).append(problem)
     return tuple(
         set_apart(item, *conflicts[index]) if index in conflicts else item

@@ -9,7 +9,7 @@ from sqlflow_dagster.cli.options import CompileSettings
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.errors import CompileError, Diagnostic, Severity
-from sqlflow_dagster.graph.conflicts import conflicts_between
+from sqlflow_dagster.graph.conflicts import conflicting_writers
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program
 
@@ -44,7 +44,7 @@ def compile_files(paths: Iterable[Path], settings: CompileSettings, dialect: str
         else:
             programs.append(program)
             diagnostics += program.diagnostics
-    diagnostics += [problem for _, problem in conflicts_between(programs)]
+    diagnostics += [problem for _, problem in conflicting_writers(programs)]
     return CompiledFiles(programs=tuple(programs), diagnostics=tuple(diagnostics))
 
 

@@ -1,24 +1,12 @@
-"""What does not go together: two programs that write one table, a statement that reads another data source."""
+"""What does not go together: two programs that write one table, a statement that seems to read another data source."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sqlflow_dagster.codes import Code
-from sqlflow_dagster.errors import Diagnostic
+from sqlflow_dagster.errors import Diagnostic, Severity
 from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, ObjectKind, ObjectRef
 from sqlflow_dagster.graph.program import Program, Step
-
-
-def conflicts_between(programs: Sequence[Program]) -> list[tuple[int, Diagnostic]]:
-    """What keeps programs from being run together.
-
-    Args:
-        programs: In the order in which they own what they write.
-
-    Returns:
-        For each problem, the index of the program that is to be changed and a diagnostic at its statement.
-    """
-    return conflicting_writers(programs) + read_across([program.steps for program in programs])
 
 
 def conflicting_writers(programs: Sequence[Program]) -> list[tuple[int, Diagnostic]]:
@@ -55,28 +43,26 @@ def _conflict(ref: ObjectRef, step: Step, first: Step) -> Diagnostic:
     )
 
 
-def read_across(programs: Sequence[Iterable[Step]]) -> list[tuple[int, Diagnostic]]:
-    """The statements that read what a statement of another data source makes.
+def read_across(steps: Sequence[Step]) -> list[Diagnostic]:
+    """Warnings for the statements that read a table of a name that the program makes on another data source.
+
+    Their own data source may have a table of that name, too; whether it has is told before a run.
 
     Args:
-        programs: The steps of each.
-
-    Returns:
-        For each such statement, the index of its program and a diagnostic.
+        steps: Those of a program.
     """
-    steps = [(index, step) for index, program in enumerate(programs) for step in program]
-    if all(step.datasource == DEFAULT_DATASOURCE for _, step in steps):
+    if all(step.datasource == DEFAULT_DATASOURCE for step in steps):
         return []
     made: dict[ObjectRef, Step] = {}
-    for _, step in steps:
+    for step in steps:
         for write in step.effects.writes:
             if write.ref.kind is ObjectKind.TABLE and write.mode is not Mode.DROP:
                 made.setdefault(write.ref, step)
     elsewhere = {ref.name.lower(): step for ref, step in made.items()}
     return [
-        (index, _read_elsewhere(ref, step, maker))
-        for index, step in steps
-        if not step.effects.loose  # A guess from words is no ground to refuse a program.
+        _read_elsewhere(ref, step, maker)
+        for step in steps
+        if not step.effects.loose  # What is guessed from words is no ground to warn.
         for ref in sorted(step.reads - made.keys())
         if ref.kind is ObjectKind.TABLE and (maker := elsewhere.get(ref.name.lower())) is not None
     ]
@@ -85,8 +71,9 @@ def read_across(programs: Sequence[Iterable[Step]]) -> list[tuple[int, Diagnosti
 def _read_elsewhere(ref: ObjectRef, step: Step, maker: Step) -> Diagnostic:
     return Diagnostic(
         code=Code.READS_ACROSS,
-        message=f"this statement runs on the data source {step.datasource!r}, and the table {ref.name!r} is "
-        f"made on {maker.datasource!r}, at {maker.statement.span}: no statement reads across data sources",
+        message=f"this statement reads the table {ref.name!r} of the data source {step.datasource!r}, and not the "
+        f"one that is made on {maker.datasource!r}, at {maker.statement.span}",
         span=step.statement.span,
-        hint="let both run on one data source; only models are there for all of them",
+        hint="if that one is meant, let both run on one data source: only models are there for all of them",
+        severity=Severity.WARNING,
     )

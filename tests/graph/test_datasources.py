@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from sqlflow_dagster.codes import Code
 from sqlflow_dagster.compiler import compile_program
-from sqlflow_dagster.errors import CompileError
+from sqlflow_dagster.errors import CompileError, Severity
 from sqlflow_dagster.graph.formats import to_json, to_text
 from sqlflow_dagster.graph.lineage_formats import lineage_text
 from sqlflow_dagster.graph.program import Program
@@ -142,14 +143,17 @@ def test_a_model_is_there_for_all_data_sources() -> None:
     assert set(program.steps[3].waits_for) == {1, 2}
 
 
-def test_no_statement_reads_across_data_sources() -> None:
-    (problem,) = problems(
+def test_a_statement_that_seems_to_read_across_data_sources_is_told() -> None:
+    program = compiled(
         "CREATE TABLE orders AS SELECT 1 AS x;\n"
         "-- sqlflow: datasource=pg\n"
         "CREATE TABLE report AS SELECT * FROM orders"
     )
-    assert "runs on the data source 'pg', and the table 'orders' is made on 'default'" in problem
-    assert "[reads-across]" in problem
+    (warning,) = program.diagnostics
+    assert warning.severity is Severity.WARNING
+    assert warning.code is Code.READS_ACROSS
+    assert "the table 'orders' of the data source 'pg', and not the one" in warning.message
+    assert [step.waits_for for step in program.steps] == [frozenset(), frozenset()]
 
 
 @pytest.mark.parametrize(
