@@ -14,6 +14,7 @@ from dagster import AssetExecutionContext
 from dagster._utils.warnings import disable_dagster_warnings
 
 from sqlflow_dagster.asset_graph import AssetGraph, SegmentSpecs, asset_graph
+from sqlflow_dagster.datasources import datasource_name
 from sqlflow_dagster.engines.base import Engine, engines
 from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
 from sqlflow_dagster.graph.program import Output, Step
@@ -95,7 +96,7 @@ def specs_from_sql(
         parser=parser,
         own_classes=own_classes,
         declare_external=declare_external,
-        others=datasources or {},
+        others={datasource_name(name): other for name, other in (datasources or {}).items()},
     ).specs
 
 
@@ -147,7 +148,9 @@ def assets_from_sql(
         ValueError: Both a ``translator`` and a ``key_prefix`` are given, or there is no such life.
     """
     resource = as_resource(datasource)
-    others = {name: as_resource(other) for name, other in (datasources or {}).items()}
+    others = {
+        datasource_name(name): as_resource(other) for name, other in (datasources or {}).items()
+    }
     graph = program_graph(
         path_or_glob,
         engine=resource.declared_engine(),

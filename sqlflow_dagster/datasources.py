@@ -23,7 +23,6 @@ _TABLE = "sqlflow_dagster"
 # A URL, too, may hold an equals sign, but not before what its engine ends with.
 _NAMED = re.compile(r"(?P<name>[^=:/$]*)=(?P<url>.*)", re.DOTALL)
 _NAME = re.compile(r"[a-z]\w*", re.ASCII)
-_NAME_HINT = "a name has letters, digits and underscores, and begins with a letter"
 _TARGET_KEYS = ("target", "targets", "datasources")
 
 
@@ -129,13 +128,22 @@ def named_url(option: str) -> tuple[str, str]:
     found = _NAMED.fullmatch(option)
     if found is None:
         return DEFAULT_DATASOURCE, option
-    name = found["name"].lower()
+    return datasource_name(found["name"]), found["url"]
+
+
+def datasource_name(text: str) -> str:
+    """The name of a data source as statements say it, whose case does not count.
+
+    Raises:
+        TerminalError: It cannot be a name.
+    """
+    name = text.lower()
     if not _NAME.fullmatch(name):
         raise TerminalError(
-            f"{found['name']!r} cannot be the name of a data source",
-            hint=_NAME_HINT,
+            f"{text!r} cannot be the name of a data source",
+            hint="a name has letters, digits and underscores, and begins with a letter",
         )
-    return name, found["url"]
+    return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,8 +207,10 @@ def _urls(project: _Project, key: str, value: object) -> dict[str, str]:
     found = {}
     for name, given in _table(project, key, value).items():
         entry = {"url": given} if isinstance(given, str) else given
-        if not _NAME.fullmatch(name.lower()):
-            raise project.wrong(f"{name!r} cannot be the name of a data source", _NAME_HINT)
+        try:
+            called = datasource_name(name)
+        except TerminalError as error:
+            raise project.wrong(error.message, error.hint) from None
         if (
             not isinstance(entry, dict)
             or not isinstance(entry.get("url"), str)
@@ -214,7 +224,7 @@ def _urls(project: _Project, key: str, value: object) -> dict[str, str]:
         url = _beside(project.file.parent, entry["url"])
         if entry.get("schema"):
             url += f"{'&' if '?' in url else '?'}schema={entry['schema']}"
-        found[name.lower()] = url
+        found[called] = url
     return found
 
 

@@ -6,6 +6,7 @@ import dagster as dg
 
 from sqlflow_dagster.assets_from_sql import executable_assets, program_graph
 from sqlflow_dagster.checks import program_checks
+from sqlflow_dagster.datasources import datasource_name
 from sqlflow_dagster.executor import ExecutorKind, executor, steps_at_once
 from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
 from sqlflow_dagster.jobs import program_jobs
@@ -70,13 +71,15 @@ def definitions_from_sql(
     Raises:
         FileNotFoundError: A path names no file.
         PluginError: No parser has the name.
-        TerminalError: The data source's URL names no engine, or the parser's name is followed by what it does
-            not want.
+        TerminalError: A data source's URL names no engine, it has a name that none can have, or the parser's
+            name is followed by what it does not want.
         ValueError: There is no such executor or life, or both a ``translator`` and a ``key_prefix`` are given.
     """
     kind = None if executor_kind is None else ExecutorKind(executor_kind)
     resource = as_resource(datasource)
-    others = {name: as_resource(other) for name, other in (datasources or {}).items()}
+    others = {
+        datasource_name(name): as_resource(other) for name, other in (datasources or {}).items()
+    }
     graph = program_graph(
         path_or_glob,
         engine=resource.declared_engine(),

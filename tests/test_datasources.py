@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from sqlflow_dagster import definitions_from_sql
 from sqlflow_dagster.datasources import datasources_of, dialects, schemas
 from sqlflow_dagster.errors import TerminalError
 
@@ -49,6 +51,16 @@ def test_options_name_data_sources(tmp_path: Path) -> None:
 def test_what_cannot_be_a_name_is_told(option: str, tmp_path: Path) -> None:
     with pytest.raises(TerminalError, match="cannot be the name of a data source"):
         found(option, folder=tmp_path)
+
+
+def test_a_name_of_python_is_as_one_of_statements(tmp_path: Path) -> None:
+    program = tmp_path / "p.sql"
+    program.write_text("-- sqlflow: datasource=pg\nCREATE TABLE t AS SELECT 1 AS a;")
+    urls = {"PG": f"sqlite:///{tmp_path / 'pg.db'}"}
+    found = definitions_from_sql(str(program), datasource="duckdb:///d", datasources=urls)
+    assert dg.AssetKey(["pg", "t"]) in found.resolve_all_asset_keys()
+    with pytest.raises(TerminalError, match="'p-g' cannot be the name of a data source"):
+        definitions_from_sql(str(program), datasource="duckdb:///d", datasources={"p-g": ""})
 
 
 @pytest.mark.parametrize("url", ["${URL}", "postgresql:///d?host=h", "${URL}?schema=dev"])
