@@ -165,8 +165,13 @@ class Engine(Protocol):
 SCHEMA_PARAMETER = "schema"
 """What names the schema of unqualified tables in the query of a URL."""
 
-# libpq's own spelling, which hosting services hand out, and SQLAlchemy's for a server of the same kind.
-_ALIASES = {"postgres": "postgresql", "mariadb": "mysql", "spark": "hive"}
+# libpq's own spelling, which hosting services hand out, SQLAlchemy's for servers of the same kind, PyODPS's.
+_ALIASES = {
+    "postgres": "postgresql",
+    "mariadb": "mysql",
+    "spark": "hive",
+    "odps": "maxcompute",
+}
 
 engines: Registry[type[Engine]] = Registry(Group.ENGINES, "engine")
 

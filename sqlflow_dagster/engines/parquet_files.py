@@ -1,4 +1,4 @@
-"""Rows as a Parquet file on the way to a service that loads files."""
+"""Rows in types that everybody knows, and in a Parquet file, on the way to a service that loads them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,23 +13,25 @@ from sqlflow_dagster.engines.arrow_rows import checked_batches
 
 @contextmanager
 def parquet_file(rows: pa.RecordBatchReader) -> Iterator[tuple[Path, int]]:
-    """A file with these rows, while the block lasts, and their number.
-
-    Only types are in it that every reader of Parquet knows: no category, no unsigned 64 bits, no
-    nanoseconds.
-    """
-    schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in rows.schema])
+    """A file with these rows, while the block lasts, and their number."""
+    schema = plain_schema(rows.schema)
     with TemporaryDirectory(prefix="sqlflow_") as folder:
         path = Path(folder) / "rows.parquet"
         count = 0
         with parquet.ParquetWriter(path, schema) as writer:
             for batch in checked_batches(rows):
-                writer.write_batch(_cast(batch, schema))
+                writer.write_batch(plain_batch(batch, schema))
                 count += batch.num_rows
         yield path, count
 
 
-def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """The same columns without categories, unsigned 64 bits and nanoseconds."""
+    return pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
+
+
+def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch in the types of another schema."""
     columns = [
         # Digits below a microsecond are cut.
         array.cast(field.type, safe=not pa.types.is_temporal(field.type))

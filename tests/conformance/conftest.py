@@ -74,7 +74,7 @@ ENGINES: dict[str, EngineCase] = {
     ),
 }
 
-WITHOUT_SERVER = frozenset({"bigquery", "snowflake", "trino"})
+WITHOUT_SERVER = frozenset({"bigquery", "maxcompute", "snowflake", "trino"})
 """Whose servers cannot be had for tests: those of ``tests/engines`` see to what is sent to them."""
 
 MODEL_STORES: dict[str, dict[str, Callable[[Path], str]]] = {

@@ -25,7 +25,7 @@ class Error(Exception):
 class Answer:
     """What a statement gives."""
 
-    names: Sequence[str] = ()
+    names: Sequence[Any] = ()
     rows: Sequence[Sequence[Any]] = ()
     changed: int = -1
 
