@@ -29,6 +29,7 @@ _SHOWS = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:EXPLAIN|SHOW|DESC|DESCRIBE|SET|LIST)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_SECRET = re.compile(r"^session\..*(?:secret|password|token|key)", re.IGNORECASE)
 _END = "\n\n"
 """What ends a comment at the end of a query: in Spark a backslash continues it on the next line."""
 _SETTINGS = {
@@ -255,6 +256,8 @@ class HiveEngine(SQLAlchemyEngine[HiveSession]):
     session_type = HiveSession
 
     def __init__(self, url: sa.URL) -> None:
+        # A setting may be the key of a store of files.
+        self.secret_options = tuple(key for key in url.query if _SECRET.search(key))
         super().__init__(url)
         self._arguments = connect_arguments(url)
         staging = url.query.get(STAGING)

@@ -196,15 +196,19 @@ class Connection:
             )
         return answer
 
-    def cancel_elsewhere(self, operation: Any) -> None:
-        """End an operation of this connection, which waits for the answer of another call."""
+    def cancel_elsewhere(self, operation: Any, error: BaseException) -> None:
+        """End an operation of this connection, which an error keeps from asking; what fails is a note of the error."""
         from impala._thrift_gen.TCLIService.ttypes import TCancelOperationReq
+        from thrift.Thrift import TException
 
-        transport, client = self._opened()
         try:
-            client.CancelOperation(TCancelOperationReq(operationHandle=operation))
-        finally:
-            transport.close()
+            transport, client = self._opened()
+            try:
+                client.CancelOperation(TCancelOperationReq(operationHandle=operation))
+            finally:
+                transport.close()
+        except (Error, TException, OSError) as failure:
+            error.add_note(f"the statement was not cancelled: {failure}")
 
     def cursor(self) -> "Cursor":
         """What runs statements."""
@@ -275,9 +279,9 @@ class Cursor:
                 self._wait()
             except (Error, GeneratorExit):
                 raise
-            except BaseException:
+            except BaseException as error:
                 # Ctrl-C: the server would go on without anybody who waits for it.
-                self._connection.cancel_elsewhere(self._operation)
+                self._connection.cancel_elsewhere(self._operation, error)
                 raise
             self._describe()
 

@@ -33,6 +33,7 @@ class EngineCase:
         finds_any_case: Whether a table is found by its name in another case.
         tidies: A statement that no transaction takes.
         fails: A SELECT whose rows no column of whole numbers that are NOT NULL takes.
+        date: A date that a column of dates takes.
         makes_temporary: The words that begin the statement for a temporary table or view.
         counts_changes: Whether a statement tells how many rows it has changed.
         any_table_name: Whether a table may have other characters in its name than letters, digits and underscores.
@@ -45,6 +46,7 @@ class EngineCase:
     finds_any_case: bool = True
     tidies: str = "VACUUM"
     fails: str = "SELECT NULL"
+    date: str = "'2024-02-29'"
     makes_temporary: str = "CREATE TEMPORARY TABLE"
     counts_changes: bool = True
     any_table_name: bool = True
@@ -57,6 +59,7 @@ ENGINES: dict[str, EngineCase] = {
         escapes=True,
         tidies="ANALYZE TABLE t COMPUTE STATISTICS",
         fails="SELECT CAST('a' AS INTEGER)",
+        date="DATE '2024-02-29'",
         makes_temporary="CREATE TEMPORARY VIEW",
         counts_changes=False,
         any_table_name=False,

@@ -140,9 +140,10 @@ def test_understands_a_query_as_written(session: Session, query: str) -> None:
     assert session.create_table_as(("copy",), query) == 1
 
 
-def test_describe_and_read_agree(session: Session) -> None:
+def test_describe_and_read_agree(session: Session, engine_case: "EngineCase") -> None:
     session.execute("CREATE TABLE t (i INTEGER, x REAL, s VARCHAR(10), d DATE)")
-    session.execute("INSERT INTO t VALUES (1, 0.5, 'a', '2024-02-29'), (NULL, NULL, NULL, NULL)")
+    values = f"(1, 0.5, 'a', {engine_case.date}), (NULL, NULL, NULL, NULL)"
+    session.execute(f"INSERT INTO t VALUES {values}")
     columns = session.describe("SELECT * FROM t")
     schema = session.read("SELECT * FROM t").schema
     assert [(column.name, column.arrow_type) for column in columns] == [

@@ -115,7 +115,7 @@ def test_a_wrong_url_is_told(url: str, message: str) -> None:
 
 
 def test_the_engine_shows_no_password_and_speaks_hive() -> None:
-    engine = open_engine("spark://etl:sec-ret@h:10000/lake")
+    engine = open_engine("spark://etl:sec-ret@h:10000/lake?session.fs.s3a.secret.key=sec-ret")
     assert "sec-ret" not in engine.display_url
     assert engine.default_schema == "lake"
     assert dialect_of("spark://h/d") == "hive"
