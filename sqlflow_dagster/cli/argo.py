@@ -36,7 +36,7 @@ def argo() -> None:
     metavar="NAME",
     default="sqlflow-datasource",
     show_default=True,
-    help="The Secret whose entry datasource is the URL of the data source.",
+    help="The Secret whose entry datasource is the URL of the data source, and datasource-pg that of pg.",
 )
 @click.option(
     "--settings",

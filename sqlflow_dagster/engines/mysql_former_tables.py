@@ -60,6 +60,8 @@ class FormerTables:
         Raises:
             TransientError: Another session is making the same table.
         """
+        # One table may be named with its database and without.
+        schema = schema or self._session.connection.scalar(sa.text("SELECT DATABASE()"))
         key = (schema, name)
         if key in self._cleared:
             # What has the name now was made in this transaction.

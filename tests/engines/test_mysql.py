@@ -312,6 +312,22 @@ def test_what_refers_to_a_table_keeps_it_from_being_replaced(session: Session) -
     assert [name for _, name in session.tables()] == ["child", "t"]
 
 
+def test_a_table_of_two_spellings_is_put_back(session: Session) -> None:
+    session.create_table_as(("t",), "SELECT 1 AS n")
+    database = session.connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
+
+    def replace_twice_and_fail() -> None:
+        with session.transaction():
+            for table in (("t",), (database, "t")):
+                with session.replacing(table):
+                    session.execute("CREATE TABLE t AS SELECT 2 AS n")
+            session.execute("SELECT nothing")
+
+    with pytest.raises(TerminalError, match="nothing"):
+        replace_twice_and_fail()
+    assert rows_of(session, "SELECT * FROM t") == [{"n": 1}]
+
+
 def test_a_table_is_read_while_it_is_replaced(engine: Engine) -> None:
     """What the new rows cost in time, no reader waits for."""
 
