@@ -93,6 +93,10 @@ class MaxComputeSession(RenamingSession):
         schema = pa.schema([(column.name, column.arrow_type) for column in columns])
 
         def batches() -> Iterator[pa.RecordBatch]:
+            from odps import options
+
+            # A setting of the thread: else moments would come in the zone of this machine.
+            options.local_timezone = "UTC"
             with self._translated(query):
                 for batch in reader:
                     for start in range(0, batch.num_rows, batch_rows):
@@ -131,14 +135,14 @@ class MaxComputeSession(RenamingSession):
         columns = self._column_list(rows.schema, _WRITTEN)
         self._run(f"CREATE TABLE {self.engine.quote(table)} ({columns})").close()
         name, where = _placed_in(table)
-        schema = _tunnel_schema(plain_schema(rows.schema))
+        schema = plain_schema(rows.schema)
         count = 0
         with (
             self._raw() as connection,
             connection.odps.get_table(name, **where).open_writer(arrow=True) as writer,
         ):
             for batch in checked_batches(rows):
-                writer.write(plain_batch(batch, schema))
+                writer.write(_for_tunnel(plain_batch(batch, schema)))
                 count += batch.num_rows
         return count
 
@@ -225,14 +229,21 @@ def _arrow_type(text: str) -> pa.DataType:
     return pa.decimal128(precision, scale) if precision <= 38 else pa.float64()
 
 
-def _tunnel_schema(schema: pa.Schema) -> pa.Schema:
-    """The types in which the tunnel takes moments."""
-    return pa.schema(
-        [
-            (field.name, pa.timestamp("ns") if pa.types.is_timestamp(field.type) else field.type)
-            for field in schema
-        ]
-    )
+def _for_tunnel(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch with moments in nanoseconds, which is what the tunnel takes."""
+    fields = [
+        pa.field(field.name, pa.timestamp("ns", field.type.tz))
+        if pa.types.is_timestamp(field.type)
+        else field
+        for field in batch.schema
+    ]
+    try:
+        return batch.cast(pa.schema(fields))
+    except pa.ArrowException as error:
+        raise TerminalError(
+            f"a timestamp cannot be written to MaxCompute: {error}",
+            hint="turn what is before 1677 or after 2262 into NULL or text in the SELECT",
+        ) from error
 
 
 def _placed_in(table: TableName) -> tuple[str, dict[str, str]]:

@@ -193,6 +193,10 @@ class TrinoEngine(SQLAlchemyEngine[TrinoSession]):
         arguments: dict[str, Any] = {"timezone": "UTC"}
         if "source" not in self.url.query:
             arguments["source"] = "sqlflow"
+        secrets = {"access_token", "cert"} & self.url.query.keys()
+        if (self.url.password or secrets) and "allow_insecure_auth" not in self.url.query:
+            # Nobody is told a secret without TLS, whatever the port.
+            arguments["http_scheme"] = "https"
         milliseconds = statement_timeout()
         if milliseconds is not None:
             given = json.loads(str(self.url.query.get("session_properties", "{}")))

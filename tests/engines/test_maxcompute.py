@@ -1,5 +1,6 @@
 """What is sent to MaxCompute and made of what it answers: the service is not asked by tests."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -123,6 +124,8 @@ class OdpsConnection(FakeConnection):
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
     fake = FakeDriver(paramstyle="named", make_connection=OdpsConnection)
+    options = SimpleNamespace(local_timezone=None)
+    monkeypatch.setitem(sys.modules, "odps", SimpleNamespace(options=options))
     monkeypatch.setattr(MaxComputeDialect, "import_dbapi", classmethod(lambda _: fake))
     fake.on(r"^SELECT count\(\*\)", Answer(names=["c"], rows=[[3]]))
     return fake
@@ -220,6 +223,7 @@ def test_rows_come_as_arrow_with_the_types_that_were_announced(
         row | {"at": moment.replace(tzinfo=UTC), "on": moment, "tags": '["a"]'}
     ]
     assert driver.statements == ["SELECT …"]
+    assert sys.modules["odps"].options.local_timezone == "UTC"
 
 
 def test_rows_are_uploaded_aside_and_take_the_name(session: Session, driver: FakeDriver) -> None:
@@ -229,13 +233,16 @@ def test_rows_are_uploaded_aside_and_take_the_name(session: Session, driver: Fak
             "n": [1],
             "s": pa.array(["ü"]).dictionary_encode(),
             "at": pa.array([datetime(2024, 1, 2, tzinfo=UTC)], pa.timestamp("us", "UTC")),
+            "on": pa.array([datetime(2024, 1, 2)], pa.timestamp("s")),
         }
     )
     assert session.replace_table(("lab", "t"), rows.to_reader()) == 1
-    types = [pa.int64(), pa.string(), pa.timestamp("ns")]
-    uploaded = [{"n": 1, "s": "ü", "at": pd.Timestamp("2024-01-02")}]
+    types = [pa.int64(), pa.string(), pa.timestamp("ns", "UTC"), pa.timestamp("ns")]
+    moment = pd.Timestamp("2024-01-02")
+    uploaded = [{"n": 1, "s": "ü", "at": moment.tz_localize("UTC"), "on": moment}]
     assert changes(driver.statements) == [
-        "CREATE TABLE `lab`.`sqlflow_aside_…` (`n` BIGINT, `s` STRING, `at` TIMESTAMP)",
+        "CREATE TABLE `lab`.`sqlflow_aside_…` (`n` BIGINT, `s` STRING, "
+        "`at` TIMESTAMP, `on` TIMESTAMP_NTZ)",
         f"UPLOAD lab.sqlflow_aside_… {types} {uploaded}",
         "ALTER TABLE `lab`.`t` RENAME TO `sqlflow_former_t`",
         "ALTER TABLE `lab`.`sqlflow_aside_…` RENAME TO `t`",
@@ -266,6 +273,15 @@ def test_what_no_type_is_there_for_is_refused(session: Session) -> None:
         TerminalError, match=r"'at' of type time64.* cannot be written to maxcompute"
     ):
         session.replace_table(("t",), rows.to_reader())
+
+
+def test_moments_that_the_tunnel_does_not_take_are_told(
+    session: Session, driver: FakeDriver
+) -> None:
+    rows = pa.table({"at": pa.array([datetime(1500, 1, 1)], pa.timestamp("us"))})
+    with pytest.raises(TerminalError, match="a timestamp cannot be written"):
+        session.replace_table(("t",), rows.to_reader())
+    assert driver.tables == {}
 
 
 def test_a_schema_is_not_made(session: Session) -> None:

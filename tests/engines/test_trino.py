@@ -265,6 +265,7 @@ def test_a_url_hides_its_secrets_and_bounds_statements(
         pass
     assert driver.arguments["session_properties"] == {"query_max_run_time": "600000ms"}
     assert driver.arguments["timezone"] == "UTC"
+    assert driver.arguments["http_scheme"] == "https"
 
 
 @pytest.mark.parametrize(
