@@ -177,6 +177,18 @@ def test_what_fails_leaves_the_former_table(
     assert driver.tables == {"T": "table"}
 
 
+def test_rows_are_changed_together_or_not_at_all(session: Session, driver: FakeDriver) -> None:
+    with session.transaction():
+        session.execute("DELETE FROM t")
+    driver.on("^INSERT", ProgrammingError(100072, "NULL result in a non-nullable column"))
+    with pytest.raises(TerminalError, match="NULL result"), session.transaction():
+        session.execute("INSERT INTO t SELECT NULL")
+    assert driver.statements == [
+        *("BEGIN", "DELETE FROM t", "COMMIT"),
+        *("BEGIN", "INSERT INTO t SELECT NULL", "ROLLBACK"),
+    ]
+
+
 def test_a_view_is_renamed_out_of_the_way(session: Session, driver: FakeDriver) -> None:
     driver.tables["V"] = "view"
     session.create_table_as(("v",), "SELECT 1 AS n")

@@ -175,6 +175,26 @@ def test_what_a_users_create_was_to_replace_is_put_back(
     assert driver.tables == {"t": "table"}
 
 
+def test_all_tables_of_a_transaction_are_put_back_together(
+    session: Session, driver: FakeDriver
+) -> None:
+    driver.tables |= {"a": "table", "b": "view"}
+    driver.on("^DELETE", TrinoError("NOT_SUPPORTED", "no deletes here"))
+
+    def replace() -> None:
+        with session.transaction():
+            session.create_table_as(("a",), "SELECT 1 AS n")
+            session.create_table_as(("b",), "SELECT 2 AS n")
+            session.create_table_as(("a",), "SELECT 3 AS n")
+            session.create_table_as(("c",), "SELECT 4 AS n")
+            assert set(driver.tables) == {"a", "b", "c", "sqlflow_former_a", "sqlflow_former_b"}
+            session.execute("DELETE FROM a")
+
+    with pytest.raises(TerminalError, match="no deletes"):
+        replace()
+    assert driver.tables == {"a": "table", "b": "view"}
+
+
 def test_what_a_dead_session_has_left_is_named(session: Session, driver: FakeDriver) -> None:
     driver.tables |= {"t": "table", "sqlflow_former_t": "table"}
     with pytest.raises(TerminalError, match="sqlflow_former_t is there"), session.replacing(("t",)):
