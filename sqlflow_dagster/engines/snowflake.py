@@ -138,8 +138,8 @@ class SnowflakeSession(RenamingSession):
             super()._put_in_place(aside, table)
             return
         new, former = self.engine.quote(aside), self.engine.quote(table)
-        self._run(f"ALTER TABLE {former} SWAP WITH {new}").close()
-        # What is aside now is the former table.
+        # Not SWAP WITH: the rights to the former table would go with it.
+        self._run(f"CREATE OR REPLACE TABLE {former} CLONE {new} COPY GRANTS").close()
         self.drop(aside)
 
     def _create_from(self, table: TableName, rows: pa.RecordBatchReader) -> int:

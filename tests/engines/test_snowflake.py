@@ -142,7 +142,9 @@ def test_a_number_that_is_too_large_is_told(session: Session, driver: FakeDriver
         session.read("SELECT …").read_all()
 
 
-def test_rows_are_copied_aside_and_swapped(session: Session, driver: FakeDriver) -> None:
+def test_rows_are_copied_aside_and_replace_the_former_ones(
+    session: Session, driver: FakeDriver
+) -> None:
     driver.tables["T"] = "table"
     loaded: list[dict[str, Any]] = []
 
@@ -160,13 +162,13 @@ def test_rows_are_copied_aside_and_swapped(session: Session, driver: FakeDriver)
         f'COPY INTO "LAB"."SQLFLOW_ASIDE_…" FROM {stage} FILE_FORMAT = (TYPE = PARQUET '
         "BINARY_AS_TEXT = FALSE USE_LOGICAL_TYPE = TRUE) "
         "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE PURGE = TRUE",
-        'ALTER TABLE "LAB"."T" SWAP WITH "LAB"."SQLFLOW_ASIDE_…"',
+        'CREATE OR REPLACE TABLE "LAB"."T" CLONE "LAB"."SQLFLOW_ASIDE_…" COPY GRANTS',
         'DROP TABLE "LAB"."SQLFLOW_ASIDE_…"',
     ]
     assert loaded == [{"n": 1, "Klasse ß": "a"}, {"n": None, "Klasse ß": "b"}]
 
 
-@pytest.mark.parametrize("failing", ["^COPY", "SWAP WITH"])
+@pytest.mark.parametrize("failing", ["^COPY", "CLONE"])
 def test_what_fails_leaves_the_former_table(
     session: Session, driver: FakeDriver, failing: str
 ) -> None:
