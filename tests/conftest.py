@@ -6,9 +6,14 @@ from collections.abc import Generator
 from importlib.util import find_spec
 
 import pytest
+from hypothesis import settings
 
 SERVER_MISSING = "`make servers` installs it"
 NO_SMALL_DISK = "only root can mount a small disk"
+
+# A busy machine is slow, not wrong.
+settings.register_profile("sqlflow", deadline=None)
+settings.load_profile("sqlflow")
 
 # A shell starts what it runs in the background deaf to Ctrl-C, and so would be every command of a test.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -25,7 +25,9 @@ from sqlflow_dagster.errors import StepError, TerminalError, TransientError
 _LOCKED_FILE = "Could not set lock on file"
 _LOCK_HOLDER = re.compile(r"Conflicting lock is held in (.*) \(PID (\d+)\)")
 _TRANSIENT = re.compile(
-    rf"{_LOCKED_FILE}|TransactionContext Error:.*conflict|HTTP Error:(?!.*\b4\d\d\b)",
+    rf"{_LOCKED_FILE}|TransactionContext Error:.*conflict|HTTP Error:(?!.*\b4\d\d\b)"
+    # A thread whose error stopped the others may lose the race to tell it; the next attempt may win.
+    r"|INTERRUPT Error",
     re.IGNORECASE,
 )
 _HINTS = (

@@ -55,7 +55,7 @@ def test_github(sqlflow: Sqlflow) -> None:
     assert done.code == 1
     assert done.stdout.splitlines()[1:] == [
         "::error file=p.sql,line=2,endLine=2,col=10,endColumn=23,title=unknown-estimator::unknown estimator 'xgboost.gbtre'"
-        "%0Ahint: did you mean 'xgboost.gbtree' or 'xgboost.XGBRanker' or 'xgboost.gblinear'?",
+        "%0Ahint: did you mean 'xgboost.gbtree'?",
         "::error file=p.sql,line=3,endLine=3,col=8,endColumn=9,title=unknown-column::column 'b' is not among the columns "
         "of the SELECT: a, user_id, y",
         "1 file, 2 errors, 1 warning",

@@ -124,8 +124,8 @@ def test_creates_nothing(context: RunContext, tmp_path: Path, engine: Engine) ->
 
 def test_what_is_missing_hides_no_other_problem(context: RunContext) -> None:
     text = (
-        "SELECT z FROM numbers; SELECT z FROM gone; CREATE TABLE a AS SELECT x FROM numbers; "
-        "INSERT INTO a (y) VALUES (1); SELECT z FROM a; SELECT x FROM a TO PREDICT p.z USING gone"
+        "SELECT z FROM numbers; SELECT z FROM gone; CREATE TABLE a AS SELECT * FROM numbers; "
+        "INSERT INTO a (w) VALUES (1); SELECT z FROM a; SELECT x FROM a TO PREDICT p.z USING gone"
     )
     problems = problems_before(compile_program(text, path="p.sql"), context)
     missing = [item for item in problems if item.code is Code.MISSING_INPUT]
@@ -134,7 +134,7 @@ def test_what_is_missing_hides_no_other_problem(context: RunContext) -> None:
         "there is no model 'gone' in the data source",
     ]
     refused = [item.span.text for item in problems if item.span and item not in missing]
-    assert refused == ["z", "INSERT INTO a (y) VALUES (1)", "z"]
+    assert refused == ["z", "INSERT INTO a (w) VALUES (1)", "z"]
 
 
 def test_a_generated_table_that_is_gone_is_rehearsed_before_its_reader(context: RunContext) -> None:
