@@ -30,7 +30,7 @@ from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, Names, ObjectRef, 
 from sqlflow_dagster.graph.procedures import Procedures, block_effects
 from sqlflow_dagster.graph.queries import UNKNOWN_SHAPE, query_shape
 from sqlflow_dagster.graph.resources import ANNOTATION
-from sqlflow_dagster.graph.sequences import TAKEN, Sequences
+from sqlflow_dagster.graph.sequences import Sequences, takes_numbers
 from sqlflow_dagster.graph.sql_effects import sql_effects
 from sqlflow_dagster.lang.clause_parser import ClauseError, parse_clause, parse_show_train
 from sqlflow_dagster.lang.clause_search import clause_after, is_sql, late_clause, needs_a_name
@@ -149,7 +149,7 @@ def analyze(
         parser=parser,
         annotated=ANNOTATION.search(source.text) is not None,
         clauses=_CLAUSE_WORDS.search(source.text) is not None,
-        sequences=Sequences(used=TAKEN.search(source.text) is not None),
+        sequences=Sequences(used=takes_numbers(source.text)),
     )
     states = {names.datasource: state}
     for piece in pieces:

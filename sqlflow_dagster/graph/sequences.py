@@ -9,15 +9,23 @@ from sqlflow_dagster.graph.objects import Names, ObjectKind, ObjectRef
 
 _PART = r'(?:"(?:[^"]|"")+"|`[^`]+`|[^\W\d]\w*)'
 _NAME = rf"{_PART}(?:\.{_PART})*"
-TAKEN = re.compile(
+_TAKEN = re.compile(
     rf"""\b(?:nextval|setval)\s*\(\s*(?:'(?P<text>[^']+)'|(?P<bare>{_NAME}))"""
     rf"|\bNEXT\s+VALUE\s+FOR\s+(?P<standard>{_NAME})"
     rf"|(?<![\w.\"])(?P<owner>{_NAME})\.nextval\b",
     re.IGNORECASE,
 )
 """A number taken from a sequence, in the words of any engine."""
+_WORDS = ("nextval", "setval", "value")
+"""One of them is in every text of the kind; to look for a word is faster than to look for the whole."""
 _SPLIT = re.compile(_PART)
 _DEFINES = re.compile(r"(?:CREATE|ALTER)\b", re.IGNORECASE)
+
+
+def takes_numbers(text: str) -> bool:
+    """Whether a program takes numbers from sequences."""
+    lowered = text.lower()
+    return any(word in lowered for word in _WORDS) and _TAKEN.search(text) is not None
 
 
 @dataclass(slots=True)
@@ -55,7 +63,7 @@ class Sequences:
 
 
 def _named(sql: str, names: Names) -> Iterator[ObjectRef]:
-    for match in TAKEN.finditer(sql):
+    for match in _TAKEN.finditer(sql):
         name = next(text for text in match.groups() if text is not None)
         parts = _SPLIT.findall(name)
         quoted = [part[0] in '"`' for part in parts]
