@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from sqlflow_dagster.engines.wire_rows import (
     MAX_BATCH_BYTES,
+    Bytes,
     Places,
     fixed,
     gather,
@@ -193,12 +194,12 @@ def _batch(
     return pa.record_batch(arrays, schema=schema)
 
 
-def _bytes(data: bytes) -> npt.NDArray[np.uint8]:
+def _bytes(data: Bytes) -> npt.NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8)
 
 
 def _places(
-    data: bytes,
+    data: Bytes,
     position: npt.NDArray[np.int64],
     nulls: npt.NDArray[np.bool_],
     kind: WireType,
@@ -225,7 +226,7 @@ def _places(
 
 
 def _array(
-    data: bytes,
+    data: Bytes,
     places: Places,
     nulls: npt.NDArray[np.bool_],
     field: pa.Field,
@@ -257,7 +258,7 @@ def _array(
 
 
 def _moments(
-    data: bytes,
+    data: Bytes,
     places: Places,
     nulls: npt.NDArray[np.bool_],
     field: pa.Field,
@@ -277,7 +278,7 @@ def _moments(
 
 
 def _times(
-    data: bytes,
+    data: Bytes,
     places: Places,
     nulls: npt.NDArray[np.bool_],
     field: pa.Field,
@@ -290,7 +291,7 @@ def _times(
 
 
 def _clock(
-    data: bytes, starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
+    data: Bytes, starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """The microseconds of hour, minute, second and, where there is room for them, microsecond."""
     content = _bytes(data)

@@ -20,6 +20,7 @@ from pyarrow import csv
 from sqlflow_dagster.engines.arrow_rows import to_array
 from sqlflow_dagster.engines.wire_rows import (
     MAX_BATCH_BYTES,
+    Bytes,
     Places,
     fixed,
     gather,
@@ -146,10 +147,13 @@ def decoded(
         lengths += map(len, messages)
         while len(lengths) >= batch_rows or len(data) >= MAX_BATCH_BYTES:
             end = sum(lengths[:batch_rows])
-            yield _batch(bytes(data[:end]), lengths[:batch_rows], schema, types)
-            del data[:end], lengths[:batch_rows]
+            left = data[end:]
+            del data[end:]
+            yield _batch(data, lengths[:batch_rows], schema, types)
+            data = left
+            del lengths[:batch_rows]
     if lengths:
-        yield _batch(bytes(data), lengths, schema, types)
+        yield _batch(data, lengths, schema, types)
 
 
 def _after_header(message: bytes) -> bytes:
@@ -159,7 +163,7 @@ def _after_header(message: bytes) -> bytes:
 
 
 def _batch(
-    rows: bytes, row_lengths: Sequence[int], schema: pa.Schema, types: Sequence[WireType]
+    rows: Bytes, row_lengths: Sequence[int], schema: pa.Schema, types: Sequence[WireType]
 ) -> pa.RecordBatch:
     data, position = padded(rows, row_lengths)
     position += 2
@@ -179,7 +183,7 @@ def _batch(
 
 
 def _array(
-    data: bytes,
+    data: Bytes,
     places: Places,
     nulls: npt.NDArray[np.bool_] | None,
     field: pa.Field,

@@ -5,11 +5,13 @@ No value becomes a Python object.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+Bytes: TypeAlias = bytes | bytearray
 
 MAX_BATCH_BYTES = 64 << 20
 """Rows with long texts are cut into smaller batches than asked for: Arrow's offsets have 31 bits."""
@@ -23,7 +25,7 @@ class Places:
     sizes: npt.NDArray[np.int64]
 
 
-def padded(rows: bytes, lengths: Sequence[int]) -> tuple[bytes, npt.NDArray[np.int64]]:
+def padded(rows: Bytes, lengths: Sequence[int]) -> tuple[Bytes, npt.NDArray[np.int64]]:
     """The bytes of rows with zeros behind the last one, and where each row begins.
 
     So no value that is looked at begins or ends outside.
@@ -32,7 +34,7 @@ def padded(rows: bytes, lengths: Sequence[int]) -> tuple[bytes, npt.NDArray[np.i
     return rows + bytes(16), np.cumsum(sizes) - sizes
 
 
-def gather(data: bytes, starts: npt.NDArray[np.int64], dtype: str) -> npt.NDArray[Any]:
+def gather(data: Bytes, starts: npt.NDArray[np.int64], dtype: str) -> npt.NDArray[Any]:
     """The values of a fixed size that begin at these places, aligned or not, in this machine's order."""
     size = np.dtype(dtype).itemsize
     step = even_step(starts)
@@ -55,7 +57,7 @@ def even_step(places: npt.NDArray[np.int64]) -> int | None:
     return int(steps[0]) if (steps == steps[0]).all() else None
 
 
-def ragged(data: bytes, places: Places, kind: pa.DataType, valid: pa.Buffer | None) -> pa.Array:
+def ragged(data: Bytes, places: Places, kind: pa.DataType, valid: pa.Buffer | None) -> pa.Array:
     """Values of any length, texts or bytes, as an array; those that are NULL have the size 0."""
     starts, sizes = places.starts, places.sizes
     offsets = np.zeros(len(sizes) + 1, np.int32)
