@@ -16,13 +16,12 @@ from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.features.spec import EncodedTable
 from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.onnx_names import INPUT, OUTPUT
 from sqlflow_dagster.ml.tasks import FloatArray
 
 if TYPE_CHECKING:
     import onnx
 
-INPUT = "features"
-OUTPUT = "answers"
 _TOLERANCE = 1e-5
 _HINT = "export it without --onnx: the bundle holds the whole model"
 

@@ -5,7 +5,7 @@ import onnx
 from onnxmltools.convert import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-from sqlflow_dagster.ml.onnx_export import INPUT
+from sqlflow_dagster.ml.onnx_names import INPUT
 from sqlflow_dagster.ml.trainers.onnx_graph import only_output
 
 

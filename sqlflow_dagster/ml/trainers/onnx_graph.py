@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from sqlflow_dagster.ml.onnx_export import INPUT, OUTPUT
+from sqlflow_dagster.ml.onnx_names import INPUT, OUTPUT
 from sqlflow_dagster.ml.tasks import FloatArray
 
 _OPSET = 20

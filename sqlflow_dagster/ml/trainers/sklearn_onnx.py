@@ -9,7 +9,7 @@ from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from sklearn.base import is_classifier
 
 from sqlflow_dagster.errors import TerminalError
-from sqlflow_dagster.ml.onnx_export import INPUT
+from sqlflow_dagster.ml.onnx_names import INPUT
 from sqlflow_dagster.ml.trainers.onnx_graph import only_output
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}

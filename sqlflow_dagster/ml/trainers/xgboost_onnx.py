@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import xgboost as xgb
 
-from sqlflow_dagster.ml.onnx_export import INPUT
+from sqlflow_dagster.ml.onnx_names import INPUT
 from sqlflow_dagster.ml.trainers.onnx_graph import GraphBuilder, only_output
 
 
