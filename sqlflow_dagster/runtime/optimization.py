@@ -10,7 +10,8 @@ from sqlflow_dagster.graph.static_checks import unknown_columns
 from sqlflow_dagster.lang.statements import OptimizeStatement
 from sqlflow_dagster.ml.optimize.coefficients import coefficient_query, read_rows
 from sqlflow_dagster.ml.optimize.problem import LinearProblem, linear_problem
-from sqlflow_dagster.ml.optimize.solve import Limits, Solution, Status, solve
+from sqlflow_dagster.ml.optimize.solution import Limits, Solution, Status
+from sqlflow_dagster.ml.optimize.solve import solve
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import no_rows, query_columns
 from sqlflow_dagster.runtime.lineage import step_lineage

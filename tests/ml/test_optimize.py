@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.optimize.problem import LinearProblem
-from sqlflow_dagster.ml.optimize.solve import Limits, Status, solve
+from sqlflow_dagster.ml.optimize.solution import Limits, Status
+from sqlflow_dagster.ml.optimize.solve import solve
 
 INFINITY = float("inf")
 SOLVERS = pytest.mark.parametrize("solver", ["highs", "appsi_highs"])

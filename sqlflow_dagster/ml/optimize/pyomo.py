@@ -7,7 +7,7 @@ import numpy as np
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.graph.optimization import GAP
 from sqlflow_dagster.ml.optimize.problem import LinearProblem
-from sqlflow_dagster.ml.optimize.solve import (
+from sqlflow_dagster.ml.optimize.solution import (
     Limits,
     Solution,
     Status,
