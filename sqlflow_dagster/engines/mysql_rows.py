@@ -15,13 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sqlflow_dagster.engines.wire_rows import (
-    MAX_BATCH_BYTES,
     Bytes,
     Places,
     fixed,
     gather,
-    padded,
     ragged,
+    row_batches,
     validity,
 )
 from sqlflow_dagster.errors import TerminalError
@@ -164,24 +163,13 @@ def decoded(
     Raises:
         TerminalError: A value has no place in its Arrow type.
     """
-    data = bytearray()
-    lengths: list[int] = []
-    for row in rows:
-        # Copied at once: small objects that live for a whole batch cost more than their bytes.
-        data += row
-        lengths.append(len(row))
-        if len(lengths) >= batch_rows or len(data) >= MAX_BATCH_BYTES:
-            yield _batch(bytes(data), lengths, schema, types)
-            data.clear()
-            lengths.clear()
-    if lengths:
-        yield _batch(bytes(data), lengths, schema, types)
+    for data, starts in row_batches(([row] for row in rows), batch_rows):
+        yield _batch(data, starts, schema, types)
 
 
 def _batch(
-    rows: bytes, lengths: Sequence[int], schema: pa.Schema, types: Sequence[WireType]
+    data: Bytes, starts: npt.NDArray[np.int64], schema: pa.Schema, types: Sequence[WireType]
 ) -> pa.RecordBatch:
-    data, starts = padded(rows, lengths)
     content = _bytes(data)
     # The bits of NULL begin with the third one of the second byte.
     position = starts + 1 + (len(types) + 9) // 8

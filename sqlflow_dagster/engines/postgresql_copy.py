@@ -19,13 +19,12 @@ from pyarrow import csv
 
 from sqlflow_dagster.engines.arrow_rows import to_array
 from sqlflow_dagster.engines.wire_rows import (
-    MAX_BATCH_BYTES,
     Bytes,
     Places,
     fixed,
     gather,
-    padded,
     ragged,
+    row_batches,
     validity,
 )
 from sqlflow_dagster.errors import TerminalError
@@ -134,26 +133,19 @@ def decoded(
     Raises:
         TerminalError: A value has no place in its Arrow type.
     """
-    data = bytearray()
-    lengths: list[int] = []
+    for data, starts in row_batches(_rows(arrivals), batch_rows):
+        yield _batch(data, starts, schema, types)
+
+
+def _rows(arrivals: Iterable[list[Any]]) -> Iterator[list[Any]]:
+    """The messages without the header and the trailer."""
     first = True
     for messages in arrivals:
         if first:
             messages[0], first = _after_header(bytes(messages[0])), False
         if bytes(messages[-1]) in (TRAILER, b""):
             messages.pop()
-        # Copied at once: rows that stay in the driver's memory would each hold a piece of it.
-        data += b"".join(messages)
-        lengths += map(len, messages)
-        while len(lengths) >= batch_rows or len(data) >= MAX_BATCH_BYTES:
-            end = sum(lengths[:batch_rows])
-            left = data[end:]
-            del data[end:]
-            yield _batch(data, lengths[:batch_rows], schema, types)
-            data = left
-            del lengths[:batch_rows]
-    if lengths:
-        yield _batch(data, lengths, schema, types)
+        yield messages
 
 
 def _after_header(message: bytes) -> bytes:
@@ -163,10 +155,9 @@ def _after_header(message: bytes) -> bytes:
 
 
 def _batch(
-    rows: Bytes, row_lengths: Sequence[int], schema: pa.Schema, types: Sequence[WireType]
+    data: Bytes, starts: npt.NDArray[np.int64], schema: pa.Schema, types: Sequence[WireType]
 ) -> pa.RecordBatch:
-    data, position = padded(rows, row_lengths)
-    position += 2
+    position = starts + 2
     arrays = []
     for field, kind in zip(schema, types, strict=True):
         sizes = gather(data, position, ">i4").astype(np.int64)

@@ -3,7 +3,7 @@
 No value becomes a Python object.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -25,13 +25,37 @@ class Places:
     sizes: npt.NDArray[np.int64]
 
 
-def padded(rows: Bytes, lengths: Sequence[int]) -> tuple[Bytes, npt.NDArray[np.int64]]:
-    """The bytes of rows with zeros behind the last one, and where each row begins.
+def row_batches(
+    arrivals: Iterable[Sequence[Bytes | memoryview]], batch_rows: int
+) -> Iterator[tuple[Bytes, npt.NDArray[np.int64]]]:
+    """Rows as batches: the bytes of each, and where each of its rows begins.
 
-    So no value that is looked at begins or ends outside.
+    Behind the last row are zeros, so that no value that is looked at begins or ends outside.
+
+    Args:
+        arrivals: As many rows at a time as have arrived.
+        batch_rows: The most rows of a batch.
     """
+    data = bytearray()
+    lengths: list[int] = []
+    for rows in arrivals:
+        # Copied at once: objects that live for a whole batch cost more than their bytes.
+        data += b"".join(rows)
+        lengths += map(len, rows)
+        while len(lengths) >= batch_rows or len(data) >= MAX_BATCH_BYTES:
+            taken = lengths[:batch_rows]
+            left = data[sum(taken) :]
+            del data[sum(taken) :], lengths[:batch_rows]
+            yield _padded(data, taken)
+            data = left
+    if lengths:
+        yield _padded(data, lengths)
+
+
+def _padded(rows: bytearray, lengths: Sequence[int]) -> tuple[Bytes, npt.NDArray[np.int64]]:
+    rows += bytes(16)
     sizes = np.array(lengths, np.int64)
-    return rows + bytes(16), np.cumsum(sizes) - sizes
+    return rows, np.cumsum(sizes) - sizes
 
 
 def gather(data: Bytes, starts: npt.NDArray[np.int64], dtype: str) -> npt.NDArray[Any]:
