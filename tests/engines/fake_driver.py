@@ -58,6 +58,16 @@ class FakeDriver:
         """Answer the statements that a pattern is found in; what was told last comes first."""
         self.answers.insert(0, (re.compile(pattern, re.DOTALL), answer))
 
+    def tell_kinds(self, pattern: str) -> None:
+        """Answer the look-up of a table's kind, whose name is the pattern's group, from the tables there are."""
+
+        def kind(found: re.Match[str]) -> Answer:
+            known = self.tables.get(found[1])
+            rows = [["VIEW" if known == "view" else "BASE TABLE"]] if known else []
+            return Answer(names=["table_type"], rows=rows)
+
+        self.on(pattern, kind)
+
     def run(self, sql: str) -> Answer:
         """What a statement gives, after what it does to the tables."""
         self.statements.append(sql)

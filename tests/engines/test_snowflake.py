@@ -62,13 +62,7 @@ class SnowflakeConnection(FakeConnection):
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
     fake = install(monkeypatch, "snowflake", SnowflakeConnection)
-
-    def kind(found: re.Match[str]) -> Answer:
-        known = fake.tables.get(found[1])
-        rows = [["VIEW" if known == "view" else "BASE TABLE"]] if known else []
-        return Answer(names=["table_type"], rows=rows)
-
-    fake.on(r"^SELECT table_type .*'name': '([^']+)'", kind)
+    fake.tell_kinds(r"^SELECT table_type .*'name': '([^']+)'")
     fake.on(r"^SELECT count\(\*\)", Answer(names=["c"], rows=[[3]]))
     return fake
 

@@ -1,6 +1,5 @@
 """What is sent to Trino and made of what it answers: no server of it can be had for tests."""
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -62,13 +61,7 @@ class TrinoConnection(FakeConnection):
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
     fake = install(monkeypatch, "trino", TrinoConnection)
-
-    def kind(found: re.Match[str]) -> Answer:
-        known = fake.tables.get(found[1])
-        rows = [["VIEW" if known == "view" else "BASE TABLE"]] if known else []
-        return Answer(names=["table_type"], rows=rows)
-
-    fake.on(r"^SELECT table_type .* table_name = '(.+)'", kind)
+    fake.tell_kinds(r"^SELECT table_type .* table_name = '(.+)'")
     fake.on(r"^SELECT count\(\*\)", Answer(names=["_col0"], rows=[[3]]))
     return fake
 
