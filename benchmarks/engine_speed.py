@@ -20,6 +20,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from memory import peak
+
 ROOT = Path(__file__).parent.parent
 ROWS = 1_000_000
 COLUMNS = 20
@@ -124,13 +126,6 @@ def session_of(url: str) -> Any:
     from sqlflow_dagster.engines.base import open_engine
 
     return OPEN.enter_context(open_engine(url).session())
-
-
-def peak() -> float:
-    """The most memory that this process has taken, in MB."""
-    # getrusage's maximum would begin with that of the process which started this one.
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def read(url: str) -> Callable[[], None]:

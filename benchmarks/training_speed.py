@@ -10,13 +10,14 @@ With ``--external`` 20 million rows are trained on with ``train.external_memory`
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from memory import peak
 
 ROWS = 1_000_000
 EXTERNAL_ROWS = 20_000_000
@@ -200,11 +201,6 @@ def measured(train: Callable[[], object], predict: Callable[[], object]) -> dict
         "predict": done - trained,
         "memory": peak() - before,
     }
-
-
-def peak() -> float:
-    """The most memory that this process has taken, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":
