@@ -19,7 +19,8 @@ import sqlalchemy as sa
 from sqlflow_dagster.engines.arrow_rows import check_names, checked_batches
 from sqlflow_dagster.engines.base import Column, RelationKind, TableName
 from sqlflow_dagster.engines.locking import Deadline, busy_error, exclusive, retrying
-from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine, SQLAlchemySession
+from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine
+from sqlflow_dagster.engines.sqlalchemy_session import SQLAlchemySession
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
 
 _LOCKED_FILE = "Could not set lock on file"

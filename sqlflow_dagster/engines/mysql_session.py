@@ -27,7 +27,7 @@ from sqlflow_dagster.engines.mysql_load import (
 )
 from sqlflow_dagster.engines.mysql_rows import decoded
 from sqlflow_dagster.engines.mysql_statements import described, prepared, rows_of, started
-from sqlflow_dagster.engines.sqlalchemy import SQLAlchemySession, tidying_up
+from sqlflow_dagster.engines.sqlalchemy_session import SQLAlchemySession, tidying_up
 from sqlflow_dagster.errors import StepError, TerminalError
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from sqlflow_dagster.engines.postgresql_copy import (
     wire_type,
 )
 from sqlflow_dagster.engines.postgresql_rows import HEADER, as_binary, has_binary_form
-from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine, SQLAlchemySession
+from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine
+from sqlflow_dagster.engines.sqlalchemy_session import SQLAlchemySession
 from sqlflow_dagster.engines.statement_timeout import TIMEOUT_VARIABLE, statement_timeout
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
 

@@ -18,7 +18,11 @@ import sqlalchemy as sa
 
 from sqlflow_dagster.engines.arrow_rows import check_names
 from sqlflow_dagster.engines.base import Column, RelationKind, TableName
-from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine, SQLAlchemySession, tidying_up
+from sqlflow_dagster.engines.sqlalchemy_session import (
+    SessionEngine,
+    SQLAlchemySession,
+    tidying_up,
+)
 from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.source import Excerpt
 
@@ -42,7 +46,7 @@ class RenamingSession(SQLAlchemySession):
     renames_within: ClassVar[bool] = False
 
     def __init__(
-        self, engine: SQLAlchemyEngine[Any], connection: sa.Connection, prefix: Sequence[str]
+        self, engine: SessionEngine, connection: sa.Connection, prefix: Sequence[str]
     ) -> None:
         super().__init__(engine, connection, prefix)
         self._cleared: dict[tuple[str, ...], RelationKind | None] = {}

@@ -16,7 +16,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from sqlflow_dagster.engines.base import Column, RelationKind, TableName
-from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine, SQLAlchemySession
+from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine
+from sqlflow_dagster.engines.sqlalchemy_session import SQLAlchemySession
 from sqlflow_dagster.engines.sqlite_types import column_of, kind_expression, to_sqlite_array
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
 from sqlflow_dagster.source import Excerpt
