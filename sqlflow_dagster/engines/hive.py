@@ -14,11 +14,12 @@ import sqlalchemy as sa
 
 from sqlflow_dagster.engines.arrow_rows import check_names, checked_batches, told_apart
 from sqlflow_dagster.engines.base import Column, RelationKind, TableName
-from sqlflow_dagster.engines.hive_client import Cursor, Error
+from sqlflow_dagster.engines.hive_client import Cursor
 from sqlflow_dagster.engines.hive_dialect import DRIVER
 from sqlflow_dagster.engines.hive_errors import is_syntax_error, meaning, text_of
 from sqlflow_dagster.engines.hive_load import column_type, fitted, inserts, parquet_file
 from sqlflow_dagster.engines.hive_rows import WireColumn
+from sqlflow_dagster.engines.hive_transport import Error
 from sqlflow_dagster.engines.hive_url import STAGING, connect_arguments
 from sqlflow_dagster.engines.renaming import ASIDE, RenamingSession, is_left, is_of_ours
 from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine

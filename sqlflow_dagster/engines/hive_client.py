@@ -4,7 +4,6 @@ impyla's own cursors have a session each, in which nothing is left of an earlier
 connection is a session. A statement runs while the client asks for its state, so that it can be cancelled.
 """
 
-import getpass
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from sqlflow_dagster.engines.hive_literals import literal
 from sqlflow_dagster.engines.hive_rows import WireColumn, arrays, wire_column
+from sqlflow_dagster.engines.hive_transport import Error, Server, text_of
 
 paramstyle = "pyformat"
 
@@ -22,139 +22,47 @@ MAX_FETCH_ROWS = 10_000
 _LONGEST_PAUSE = 0.1
 _RUNNING = ("INITIALIZED_STATE", "RUNNING_STATE", "PENDING_STATE", "UKNOWN_STATE")
 
-
-class Error(Exception):
-    """What the server or the way to it says.
-
-    Attributes:
-        statement: That was run; empty where none was.
-        state: Five letters of the SQL standard; empty where the server gives none.
-        lost: Whether there is no connection any more.
-        timed_out: Whether the client has stopped the statement, whose time was over.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        statement: str = "",
-        state: str = "",
-        lost: bool = False,
-        timed_out: bool = False,
-    ) -> None:
-        # A traceback shows it, and the server's own one would hide the rest.
-        super().__init__(message.split("\n\tat ", 1)[0])
-        self.statement = statement
-        self.state = state
-        self.lost = lost
-        self.timed_out = timed_out
-
-
 # PEP 249 has a class for each kind; what an error means is not told by its class here.
 InterfaceError = DatabaseError = DataError = OperationalError = Error
 IntegrityError = InternalError = ProgrammingError = NotSupportedError = Error
 
 
-def connect(**arguments: Any) -> "Connection":
-    """Open a session; the arguments are those of :class:`Connection`."""
-    return Connection(**arguments)
+def connect(*, statement_timeout: float | None = None, **server: Any) -> "Connection":
+    """Open a session.
+
+    Args:
+        statement_timeout: How long a statement may run, in seconds; None for no bound.
+        server: The arguments of :class:`~sqlflow_dagster.engines.hive_transport.Server`.
+    """
+    return Connection(Server(**server), statement_timeout=statement_timeout)
 
 
 class Connection:
     """A session of a server.
 
     Args:
-        host: The server.
-        port: Its port.
-        user: Who the server is told that asks; None for the user of this process.
-        password: For LDAP and for a server's own check.
-        mechanism: impyla's word for how to log in: ``PLAIN``, ``NOSASL``, ``LDAP`` or ``GSSAPI``.
-        kerberos_service: The first part of the server's principal.
-        tls: Whether the connection is encrypted.
-        ca: The file with the authority of the server's certificate; None for those of the system.
-        verify: Whether the certificate is verified.
-        http_path: Where the server is found behind HTTP; None for its own protocol.
-        connect_timeout: How long the server may take to answer at first, in seconds.
+        server: Where it is found, and who asks.
         statement_timeout: How long a statement may run, in seconds; None for no bound.
 
     Raises:
         Error: The server cannot be reached, or does not let the user in.
     """
 
-    def __init__(
-        self,
-        *,
-        host: str,
-        port: int,
-        user: str | None = None,
-        password: str | None = None,
-        mechanism: str = "PLAIN",
-        kerberos_service: str = "hive",
-        tls: bool = False,
-        ca: str | None = None,
-        verify: bool = True,
-        http_path: str | None = None,
-        connect_timeout: float = 10,
-        statement_timeout: float | None = None,
-    ) -> None:
-        self._place = (host, port)
-        self._login = (user or getpass.getuser(), password, mechanism, kerberos_service)
-        self._tls = (tls, ca, verify)
-        self._http_path = http_path
-        self._connect_timeout = connect_timeout
-        self.statement_timeout = statement_timeout
-        self._broken = False
-        self._transport, self.client = self._opened()
+    def __init__(self, server: Server, *, statement_timeout: float | None = None) -> None:
         from impala._thrift_gen.TCLIService.ttypes import TOpenSessionReq, TProtocolVersion
 
+        self._server = server
+        self.statement_timeout = statement_timeout
+        self._broken = False
+        self._transport, self.client = server.open()
         with self._answered():
             request = TOpenSessionReq(
                 # The oldest one whose rows come by column.
                 client_protocol=TProtocolVersion.HIVE_CLI_SERVICE_PROTOCOL_V6,
-                username=self._login[0],
+                username=server.login,
             )
             answer = self.checked(self.client.OpenSession(request))
         self.session = answer.sessionHandle
-
-    def _opened(self) -> tuple[Any, Any]:
-        """A transport and the client of the server behind it."""
-        from impala._thrift_api import (
-            ThriftClient,
-            get_http_transport,
-            get_socket,
-            get_transport,
-        )
-        from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
-        from thrift.transport.TTransport import TTransportException
-
-        (host, port), (tls, ca, verify) = self._place, self._tls
-        user, password, mechanism, service = self._login
-        try:
-            if self._http_path is not None:
-                transport = get_http_transport(
-                    host,
-                    port,
-                    http_path=self._http_path,
-                    use_ssl=tls,
-                    ca_cert=ca,
-                    verify_cert=verify,
-                    auth_mechanism=mechanism,
-                    user=user,
-                    password=password,
-                    kerberos_host=host,
-                    kerberos_service_name=service,
-                )
-                transport.open()
-            else:
-                socket = get_socket(host, port, tls, ca, verify)
-                socket.setTimeout(self._connect_timeout * 1000)
-                transport = get_transport(socket, host, service, mechanism, user, password)
-                transport.open()
-                # Rows that are computed while they are fetched may take long.
-                socket.setTimeout(None)
-        except (TTransportException, OSError, EOFError) as error:
-            raise Error(f"{host}:{port}: {_text(error)}", lost=True) from error
-        return transport, ThriftClient(TBinaryProtocolAccelerated(transport))
 
     @contextmanager
     def _answered(self) -> Iterator[None]:
@@ -167,7 +75,7 @@ class Connection:
             raise
         except (TException, OSError, EOFError) as error:
             self.abandon()
-            raise Error(f"the connection is lost: {_text(error)}", lost=True) from error
+            raise Error(f"the connection is lost: {text_of(error)}", lost=True) from error
         except BaseException:
             # What comes next on the wire is the answer that was not waited for.
             self.abandon()
@@ -202,7 +110,7 @@ class Connection:
         from thrift.Thrift import TException
 
         try:
-            transport, client = self._opened()
+            transport, client = self._server.open()
             try:
                 client.CancelOperation(TCancelOperationReq(operationHandle=operation))
             finally:
@@ -396,7 +304,3 @@ class Cursor:
         except Error as error:
             error.statement = self._statement
             raise
-
-
-def _text(error: BaseException) -> str:
-    return str(getattr(error, "message", None) or error) or type(error).__name__

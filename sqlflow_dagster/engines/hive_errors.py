@@ -2,7 +2,7 @@
 
 import re
 
-from sqlflow_dagster.engines.hive_client import Error
+from sqlflow_dagster.engines.hive_transport import Error
 from sqlflow_dagster.engines.statement_timeout import TIMEOUT_VARIABLE
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
 from sqlflow_dagster.source import Excerpt

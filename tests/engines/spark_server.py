@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sqlflow_dagster.engines.hive_client import Cursor, Error, connect
+from sqlflow_dagster.engines.hive_client import Cursor, connect
+from sqlflow_dagster.engines.hive_transport import Error
 from tests.engines.servers import Server
 
 _numbers = count()

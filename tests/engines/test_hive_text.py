@@ -12,10 +12,10 @@ import pytest
 
 from sqlflow_dagster.engines import hive_errors, renaming
 from sqlflow_dagster.engines.base import dialect_of, open_engine, parse_url
-from sqlflow_dagster.engines.hive_client import Error
 from sqlflow_dagster.engines.hive_literals import literal
 from sqlflow_dagster.engines.hive_load import column_type, inserts, parquet_file
 from sqlflow_dagster.engines.hive_rows import WireColumn, arrays
+from sqlflow_dagster.engines.hive_transport import Error
 from sqlflow_dagster.engines.hive_url import connect_arguments
 from sqlflow_dagster.errors import TerminalError, TransientError
 from sqlflow_dagster.source import Excerpt
