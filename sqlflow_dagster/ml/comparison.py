@@ -111,7 +111,7 @@ class Job:
         if rows is None:
             name, rows = "training", part.training
             # A ranking is judged group by group, so its rows stay together where they can.
-            few = part.rows.num_rows <= _JUDGED_ROWS or rows.groups is not None
+            few = len(part.rows) <= _JUDGED_ROWS or rows.groups is not None
             if part.batches is not None or not few:
                 rows = part.encoder.dataset(drawn_rows(part.rows, _JUDGED_ROWS))
         found = judge(

@@ -118,14 +118,14 @@ def fit_rows(
     return RowEncoder(prepared=prepared, features=features, label=label, target=target)
 
 
-def drawn_rows(rows: pa.Table, count: int) -> pa.Table:
+def drawn_rows(rows: pa.Table | Spool, count: int) -> pa.Table:
     """At most so many rows, in their order, drawn from all; of as many rows always the same.
 
     Every n-th row would be a biased sample of rows that repeat a pattern.
     """
-    if rows.num_rows <= count:
-        return rows
-    drawn = np.random.default_rng(0).choice(rows.num_rows, count, replace=False, shuffle=False)
+    if len(rows) <= count:
+        return rows.table if isinstance(rows, Spool) else rows
+    drawn = np.random.default_rng(0).choice(len(rows), count, replace=False, shuffle=False)
     return rows.take(np.sort(drawn))
 
 

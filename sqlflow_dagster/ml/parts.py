@@ -39,7 +39,7 @@ class Part:
     """
 
     encoder: RowEncoder
-    rows: pa.Table
+    rows: pa.Table | Spool
     training: Dataset
     batches: EncodedBatches | None = None
     validation: Dataset | None = None
@@ -72,7 +72,7 @@ def final_part(
         batches = encoder.batches(training)
         return Part(
             encoder=encoder,
-            rows=training.table,
+            rows=training,
             training=next(iter(batches)),
             batches=batches,
             validation=None if validation is None else encoder.dataset(validation),

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from sqlflow_dagster.errors import TerminalError
@@ -25,6 +27,21 @@ class Spool:
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+    def take(self, places: npt.NDArray[np.int64]) -> pa.Table:
+        """Some rows, with no more than a part of the file in memory at a time.
+
+        Args:
+            places: The numbers of the rows, from 0, ascending.
+        """
+        parts = []
+        start = 0
+        for batch in self.table.to_batches():
+            first, last = np.searchsorted(places, (start, start + len(batch)))
+            parts.append(batch.take(pa.array(places[first:last] - start)))
+            start += len(batch)
+            self.release()
+        return pa.Table.from_batches(parts, self.table.schema)
 
     def release(self) -> None:
         """Give back the memory of what was read; it is read again when it is needed."""

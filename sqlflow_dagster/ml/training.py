@@ -95,7 +95,7 @@ def train_model(
         created_at=datetime.now(UTC),
         seed=seed,
         threads=threads,
-        rows=part.rows.num_rows,
+        rows=len(part.rows),
         validation_rows=0 if part.validation is None else len(part.validation.features),
         data_fingerprint=fingerprint(training),
     )
@@ -183,6 +183,6 @@ def _check_rows(statement: TrainStatement, training: pa.Table, validation: pa.Ta
             raise TerminalError(f"training wants rows, but {name} gives none", span)
 
 
-def _golden(rows: pa.Table, features: FeatureSpec, trained: TrainedModel) -> GoldenRows:
-    rows = drawn_rows(rows.select(list(features.columns)), _GOLDEN_ROWS)
+def _golden(rows: pa.Table | Spool, features: FeatureSpec, trained: TrainedModel) -> GoldenRows:
+    rows = drawn_rows(rows, _GOLDEN_ROWS).select(list(features.columns))
     return GoldenRows(rows=rows, answers=trained.predict(encode(rows, features)))

@@ -9,7 +9,7 @@ import pytest
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml import datasets
-from sqlflow_dagster.ml.datasets import fit_rows
+from sqlflow_dagster.ml.datasets import drawn_rows, fit_rows
 from sqlflow_dagster.ml.manifest import fingerprint
 from sqlflow_dagster.ml.preparation import check_statement, prepare
 from sqlflow_dagster.ml.spool import spooled
@@ -29,6 +29,12 @@ def test_a_spool_holds_the_rows_it_was_given(people: pa.Table) -> None:
         spool.release()
         assert spool.table.equals(people)
         assert fingerprint(spool) == fingerprint(people)
+
+
+@pytest.mark.parametrize("count", [1, 23, 199, 200, 500])
+def test_the_rows_drawn_are_those_of_rows_in_memory(people: pa.Table, count: int) -> None:
+    with spooled(people.to_reader(max_chunksize=30)) as spool:
+        assert drawn_rows(spool, count).equals(drawn_rows(people, count))
 
 
 def test_no_rows_make_an_empty_spool(people: pa.Table) -> None:
