@@ -80,6 +80,7 @@ def test_features_are_measured_on_the_rows_to_learn_from(parse: Parse) -> None:
     LABEL y INTO m"""
     prepared = prepare(parse(clause), columns_of(table))
     part = final_part(prepared, table, None, None)
+    assert isinstance(part.rows, pa.Table)
     assert part.rows.column("day").to_pylist() == list(range(8))
     assert part.encoder.features.columns == ("x", "color")
     number = part.encoder.features.features[0]
@@ -193,6 +194,7 @@ def test_a_fold_is_never_learnt_from(parse: Parse, whole_iris: pa.Table) -> None
     seen: list[int] = []
     for part in folds(prepared, numbered, None, seed=1):
         assert part.validation is not None
+        assert isinstance(part.rows, pa.Table)
         assert len(part.rows) + len(part.validation.labels) == 150
         assert np.bincount(part.validation.labels).min() >= 12
         seen += set(range(150)) - set(part.rows.column("id").to_pylist())
@@ -211,6 +213,7 @@ def test_groups_of_a_ranking_are_not_torn_by_folds(parse: Parse) -> None:
     LABEL rank INTO m"""
     prepared = prepare(parse(clause), columns_of(table))
     for part in folds(prepared, table, None, seed=0):
+        assert isinstance(part.rows, pa.Table)
         learnt = set(part.rows.column("query").to_pylist())
         assert len(part.rows) == 5 * len(learnt) == 40
 
