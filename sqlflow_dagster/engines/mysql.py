@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlflow_dagster.engines.base import TableName
 from sqlflow_dagster.engines.messages import redact
 from sqlflow_dagster.engines.mysql_errors import meaning, number_of, place_of, text_of
+from sqlflow_dagster.engines.mysql_relations import quoted
 from sqlflow_dagster.engines.mysql_session import MySQLSession
 from sqlflow_dagster.engines.mysql_tls import TLS_OPTIONS, tls_context
 from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine
@@ -43,8 +44,7 @@ class MySQLEngine(SQLAlchemyEngine[MySQLSession]):
 
     def quote(self, table: TableName) -> str:
         """A table's name as SQL text of this engine."""
-        # SQLAlchemy doubles percent signs for the driver, which a verbatim statement keeps.
-        return ".".join("`" + part.replace("`", "``") + "`" for part in table)
+        return quoted(table)
 
     def connect_arguments(self) -> dict[str, Any]:
         """Speak UTF-8, over TLS where the URL or the server asks for it."""
@@ -73,11 +73,6 @@ class MySQLEngine(SQLAlchemyEngine[MySQLSession]):
                 else f"max_execution_time = {milliseconds}"
             )
         connection.query(f"SET {', '.join(settings)}")
-
-    def kill(self, connection: Any, what: str) -> None:
-        """End the statement (``QUERY``) or the whole of another connection of the driver."""
-        with self.sqlalchemy_engine.connect() as other:
-            other.exec_driver_sql(f"KILL {what} {connection.thread_id():d}")
 
     def raise_translated(self, error: BaseException, *, about: str = "") -> NoReturn:
         """Raise an error of the driver as one of this package."""

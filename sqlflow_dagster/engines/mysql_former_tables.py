@@ -7,15 +7,11 @@ renames it back.
 """
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
-from sqlflow_dagster.engines.base import RelationKind
+from sqlflow_dagster.engines.mysql_relations import Relation, Relations
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
-
-if TYPE_CHECKING:
-    from sqlflow_dagster.engines.mysql_session import MySQLSession
 
 ASIDE = "sqlflow_aside_"
 FORMER = "sqlflow_former_"
@@ -23,23 +19,6 @@ HIDDEN = f"table_name LIKE '{ASIDE}%' OR table_name LIKE '{FORMER}%'"
 _LOCK = "CONCAT('sqlflow_', MD5(CONCAT({schema}, '.', {name})))"
 _LOCK_OF_ROW = _LOCK.format(schema="table_schema", name="table_name")
 _LOCK_OF_NAME = _LOCK.format(schema="COALESCE(:schema, DATABASE())", name=":name")
-
-
-class Relation(NamedTuple):
-    """A table or a view as the server spells it; ``schema`` is None for that of the session."""
-
-    schema: str | None
-    name: str
-    kind: RelationKind
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The parts of its name."""
-        return (self.name,) if self.schema is None else (self.schema, self.name)
-
-    def named(self, name: str) -> "Relation":
-        """The same under another name."""
-        return self._replace(name=name)
 
 
 def former_name(name: str) -> str:
@@ -50,8 +29,9 @@ def former_name(name: str) -> str:
 class FormerTables:
     """What a transaction has put out of the way."""
 
-    def __init__(self, session: "MySQLSession") -> None:
-        self._session = session
+    def __init__(self, relations: Relations) -> None:
+        self._relations = relations
+        self._connection = relations.connection
         self._cleared: dict[tuple[str | None, str], Relation | None] = {}
 
     def clear(self, schema: str | None, name: str) -> None:
@@ -61,22 +41,20 @@ class FormerTables:
             TransientError: Another session is making the same table.
         """
         # One table may be named with its database and without.
-        schema = schema or self._session.connection.scalar(sa.text("SELECT DATABASE()"))
+        schema = schema or self._connection.scalar(sa.text("SELECT DATABASE()"))
         key = (schema, name)
         if key in self._cleared:
             # What has the name now was made in this transaction.
-            self._session.drop(_parts(schema, name))
+            self._relations.drop_named(schema, name)
             return
         aside = former_name(name)
         self.lock(schema, aside)
         self._cleared[key] = None
-        found = self._session.relation(schema, name)
-        left = self._session.relation(schema, aside)
-        if left is not None:
-            # Of a session that died after it had made the new table.
-            self._session.drop_relation(left)
+        found = self._relations.find(schema, name)
+        # Of a session that died after it had made the new table.
+        self._relations.drop_named(schema, aside)
         if found is not None:
-            self._session.rename((found, aside))
+            self._relations.rename((found, aside))
             self._cleared[key] = found
 
     def put_back(self, error: BaseException) -> None:
@@ -84,9 +62,9 @@ class FormerTables:
         cleared, self._cleared = self._cleared, {}
         for (schema, name), former in reversed(cleared.items()):
             try:
-                self._session.drop(_parts(schema, name))
+                self._relations.drop_named(schema, name)
                 if former is not None:
-                    self._session.rename((former.named(former_name(name)), former.name))
+                    self._relations.rename((former.named(former_name(name)), former.name))
                 self.unlock(schema, former_name(name))
             except (StepError, sa.exc.PendingRollbackError) as failure:
                 error.add_note(f"{name} was not put back: {failure}")
@@ -99,7 +77,7 @@ class FormerTables:
         """
         for (schema, name), former in list(self._cleared.items()):
             if former is not None:
-                self._session.drop_relation(former.named(former_name(name)))
+                self._relations.drop(former.named(former_name(name)))
             self.unlock(schema, former_name(name))
             del self._cleared[schema, name]
 
@@ -110,14 +88,14 @@ class FormerTables:
             "SELECT table_name, table_type FROM information_schema.tables WHERE table_name = :name "
             f"AND table_schema = COALESCE(:schema, DATABASE()) AND IS_FREE_LOCK({_LOCK_OF_ROW})"
         )
-        connection = self._session.connection
+        connection = self._connection
         if connection.execute(query, {"schema": schema, "name": aside}).first() is None:
             return False
         self.lock(schema, aside)
         try:
-            left = self._session.relation(schema, aside)
+            left = self._relations.find(schema, aside)
             if left is not None:
-                self._session.rename((left, name))
+                self._relations.rename((left, name))
         finally:
             self.unlock(schema, aside)
         return left is not None
@@ -130,10 +108,8 @@ class FormerTables:
             f"AND (table_name LIKE '{ASIDE}%' OR table_name = :former) "
             f"AND IS_FREE_LOCK({_LOCK_OF_ROW})"
         ).bindparams(schema=schema, former=former_name(name))
-        for left in self._session.connection.execute(query).scalars().all():
-            found = self._session.relation(schema, left)
-            if found is not None:
-                self._session.drop_relation(found)
+        for left in self._connection.execute(query).scalars().all():
+            self._relations.drop_named(schema, left)
 
     def lock(self, schema: str | None, name: str) -> None:
         """Wait for a name that other sessions of this package are to leave alone.
@@ -142,7 +118,7 @@ class FormerTables:
             TransientError: Another session had it for longer than ``lock_wait_timeout``.
         """
         query = sa.text(f"SELECT GET_LOCK({_LOCK_OF_NAME}, @@lock_wait_timeout)")
-        got = self._session.connection.execute(query, {"schema": schema, "name": name}).scalar()
+        got = self._connection.execute(query, {"schema": schema, "name": name}).scalar()
         if got is None:
             raise TerminalError(
                 "no database is selected", hint="name one in the URL, or write database.table"
@@ -155,8 +131,4 @@ class FormerTables:
     def unlock(self, schema: str | None, name: str) -> None:
         """Let other sessions have a name."""
         query = sa.text(f"SELECT RELEASE_LOCK({_LOCK_OF_NAME})")
-        self._session.connection.execute(query, {"schema": schema, "name": name})
-
-
-def _parts(schema: str | None, name: str) -> tuple[str, ...]:
-    return (name,) if schema is None else (schema, name)
+        self._connection.execute(query, {"schema": schema, "name": name})

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from sqlflow_dagster.engines.mysql_errors import (
     SYNTAX_ERRORS,
     number_of,
 )
-from sqlflow_dagster.engines.mysql_former_tables import ASIDE, HIDDEN, FormerTables, Relation
+from sqlflow_dagster.engines.mysql_former_tables import ASIDE, HIDDEN, FormerTables
 from sqlflow_dagster.engines.mysql_load import (
     as_lines,
     column_type,
@@ -25,13 +25,11 @@ from sqlflow_dagster.engines.mysql_load import (
     python_rows,
     send,
 )
+from sqlflow_dagster.engines.mysql_relations import Relation, Relations
 from sqlflow_dagster.engines.mysql_rows import decoded
 from sqlflow_dagster.engines.mysql_statements import described, prepared, rows_of, started
-from sqlflow_dagster.engines.sqlalchemy_session import SQLAlchemySession, tidying_up
+from sqlflow_dagster.engines.sqlalchemy_session import SessionEngine, SQLAlchemySession, tidying_up
 from sqlflow_dagster.errors import StepError, TerminalError
-
-if TYPE_CHECKING:
-    from sqlflow_dagster.engines.mysql import MySQLEngine
 
 
 class MySQLSession(SQLAlchemySession):
@@ -39,13 +37,13 @@ class MySQLSession(SQLAlchemySession):
 
     # Not BEGIN: a CREATE commits, and what follows it is to be one transaction again.
     begin_statement = "SET autocommit = 0"
-    engine: "MySQLEngine"
 
     def __init__(
-        self, engine: "MySQLEngine", connection: sa.Connection, prefix: Sequence[str]
+        self, engine: SessionEngine, connection: sa.Connection, prefix: Sequence[str]
     ) -> None:
         super().__init__(engine, connection, prefix)
-        self._former = FormerTables(self)
+        self._relations = Relations(connection, run=lambda sql: self._run(sql).close())
+        self._former = FormerTables(self._relations)
 
     def execute(self, sql: str) -> int | None:
         """Run one statement verbatim and commit it; the number of rows changed, where known."""
@@ -99,7 +97,7 @@ class MySQLSession(SQLAlchemySession):
         """Let the server end a statement whose rows nobody wants any more."""
         import pymysql
 
-        self.engine.kill(connection, "QUERY")
+        self._kill(connection, "QUERY")
         try:
             for _ in rows_of(connection, result):
                 pass
@@ -126,9 +124,9 @@ class MySQLSession(SQLAlchemySession):
 
     def _relation(self, table: TableName) -> Relation | None:
         schema, name = self._key(table)
-        found = self.relation(schema, name)
+        found = self._relations.find(schema, name)
         if found is None and self._former.restored(schema, name):
-            return self.relation(schema, name)
+            return self._relations.find(schema, name)
         return found
 
     def _key(self, table: TableName) -> tuple[str | None, str]:
@@ -139,20 +137,6 @@ class MySQLSession(SQLAlchemySession):
                 hint="a table of MySQL is named [database.]table",
             )
         return (qualifier[0] if qualifier else None), name
-
-    def relation(self, schema: str | None, name: str) -> Relation | None:
-        """The table or view of a name; a TEMPORARY table comes first."""
-        query = sa.text(
-            "SELECT table_name, table_type, @@lower_case_table_names AS any_case "
-            "FROM information_schema.tables WHERE table_name = :name "
-            "AND table_schema = COALESCE(:schema, DATABASE())"
-        )
-        rows = self.connection.execute(query, {"schema": schema, "name": name}).all()
-        for found, kind, any_case in rows:
-            # The catalogue compares without case, the server perhaps not.
-            if found == name or (any_case and found.lower() == name.lower()):
-                return Relation(schema, found, "view" if "VIEW" in kind else "table")
-        return None
 
     def tables(self) -> list[tuple[str, ...]]:
         """The tables and views of a user, each as (database, table)."""
@@ -167,20 +151,7 @@ class MySQLSession(SQLAlchemySession):
         """Drop a table or a view; nothing happens where nothing has the name."""
         found = self._relation(table)
         if found is not None:
-            self.drop_relation(found)
-
-    def drop_relation(self, relation: Relation) -> None:
-        """Drop what :meth:`relation` found."""
-        name = self.engine.quote(relation.parts)
-        self._run(f"DROP {relation.kind.upper()} {name}").close()
-
-    def rename(self, *changes: tuple[Relation, str]) -> None:
-        """Give tables and views other names, all at once or none."""
-        texts = [
-            f"{self.engine.quote(relation.parts)} TO {self.engine.quote(relation.named(name).parts)}"
-            for relation, name in changes
-        ]
-        self._run(f"RENAME TABLE {', '.join(texts)}").close()
+            self._relations.drop(found)
 
     # -- whole or not at all
 
@@ -230,7 +201,7 @@ class MySQLSession(SQLAlchemySession):
             yield aside.parts
             if self._depth:
                 self._former.clear(schema, name)
-                self.rename((aside, name))
+                self._relations.rename((aside, name))
             else:
                 self._swap(aside, self._relation(table), name)
         except BaseException as error:
@@ -244,7 +215,7 @@ class MySQLSession(SQLAlchemySession):
 
     def _swap(self, aside: Relation, former: Relation | None, name: str) -> None:
         if former is None:
-            self.rename((aside, name))
+            self._relations.rename((aside, name))
             return
         between = aside.named(f"{aside.name}_")
         exchange = (
@@ -252,14 +223,14 @@ class MySQLSession(SQLAlchemySession):
             (aside, former.name),
             (former.named(between.name), aside.name),
         )
-        self.rename(*exchange)
+        self._relations.rename(*exchange)
         left = former.named(aside.name)
         try:
-            self.drop_relation(left)
+            self._relations.drop(left)
         except StepError as error:
             # Something depends on the former table.
             with tidying_up(error):
-                self.rename(
+                self._relations.rename(
                     (former, between.name),
                     (left, former.name),
                     (aside.named(between.name), aside.name),
@@ -359,10 +330,15 @@ class MySQLSession(SQLAlchemySession):
         except BaseException as error:
             # Ctrl-C: the server would go on with the statement without anybody who waits for it.
             with tidying_up(error):
-                self.engine.kill(connection, "CONNECTION")
+                self._kill(connection, "CONNECTION")
             if not self.connection.invalidated:
                 self.connection.invalidate(error)
             raise
+
+    def _kill(self, connection: Any, what: str) -> None:
+        """End the statement (``QUERY``) or the whole of a connection of the driver, from another one."""
+        with self.engine.sqlalchemy_engine.connect() as other:
+            other.exec_driver_sql(f"KILL {what} {connection.thread_id():d}")
 
     def _check_length(self, name: str, kind: str) -> None:
         limit = self.engine.max_identifier_length
