@@ -65,13 +65,15 @@ _HINTS = {
     1698: "correct the user or the password of the data source",
     1836: "name a server that takes changes",
     1969: _TIME,
-    2026: "correct the options of TLS in the URL, or what the server allows",
+    2026: "turn TLS on at the server, or do without it: ssl_disabled=true in the URL",
     3024: _TIME,
     3730: "drop what refers to it first, or write the rows to another table",
 }
 _FOR_GOOD = re.compile(
     r"name or service not known|nodename nor servname|certificate|getaddrinfo", re.IGNORECASE
 )
+_UNKNOWN_AUTHORITY = re.compile(r"certificate verify failed: (?!Hostname|IP address)")
+_OTHER_HOST = re.compile(r"certificate verify failed: (?:Hostname|IP address) mismatch")
 _NO_SPACE = re.compile(r"errno: 28\b|No space left on device", re.IGNORECASE)
 _SYNTAX = re.compile(r".*for the right syntax to use near '(?P<near>.*)' at line \d+", re.DOTALL)
 _NAMED = re.compile(
@@ -124,5 +126,19 @@ def meaning(error: BaseException, message: str, display_url: str) -> StepError:
     if number in _TRANSIENT and not _FOR_GOOD.search(message):
         return TransientError(message, hint=_TRANSIENT[number])
     if _FOR_GOOD.search(message):
-        return TerminalError(message, hint="correct the URL, or what the server allows")
+        return TerminalError(message, hint=_refusal_hint(message))
     return TerminalError(message, hint=_HINTS.get(number))
+
+
+def _refusal_hint(message: str) -> str:
+    """What helps against a refusal that another attempt would meet again."""
+    if _OTHER_HOST.search(message):
+        return (
+            "name the server as its certificate does, or do without that check: "
+            "ssl_verify_identity=false"
+        )
+    if _UNKNOWN_AUTHORITY.search(message):
+        return (
+            "name the authority that has signed the server's certificate: ssl_ca=ca.pem in the URL"
+        )
+    return "correct the URL, or what the server allows"

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlflow_dagster.errors import TerminalError
@@ -38,6 +39,7 @@ def tls_context(query: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
     if _flag(query, "ssl_disabled", default=False):
         return {"ssl_disabled": True}
     options = {name: str(query[name]) for name in TLS_OPTIONS if name in query}
+    _check_there(options)
     authority, directory = options.get("ssl_ca"), options.get("ssl_capath")
     identity = _flag(
         query, "ssl_verify_identity", default=_flag(query, "ssl_check_hostname", default=None)
@@ -61,6 +63,16 @@ def tls_context(query: Mapping[str, str | Sequence[str]]) -> dict[str, Any]:
             hint="correct ssl_ca, ssl_cert or ssl_key in the URL",
         ) from error
     return {"ssl": context}
+
+
+def _check_there(options: Mapping[str, str]) -> None:
+    """OpenSSL would not name the file that is missing, and do without a directory."""
+    for name in ("ssl_ca", "ssl_capath", "ssl_cert", "ssl_key"):
+        if name in options and not Path(options[name]).exists():
+            raise TerminalError(
+                f"{name} of the data source is not there: {options[name]}",
+                hint="correct it in the URL; it is a path of this machine",
+            )
 
 
 def _flag(

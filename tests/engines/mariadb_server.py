@@ -1,12 +1,13 @@
 """A MariaDB server of the tests' own, started when the first test asks for a database."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 
 import pymysql
 
+from tests.engines.certificates import new_certificate
 from tests.engines.servers import Server, binary
 
 _SYSTEM = frozenset({"information_schema", "mysql", "performance_schema", "sys"})
@@ -27,9 +28,9 @@ def new_database() -> str:
     return f"mysql://sqlflow@127.0.0.1:{server.port}/{name}"
 
 
-def own_server(directory: Path | None = None) -> tuple[Server, str]:
+def own_server(directory: Path | None = None, *, tls: bool = False) -> tuple[Server, str]:
     """A server for one test, which may kill it, and the URL of its database."""
-    server = _new_server(directory)
+    server = _new_server(directory, tls=tls)
     with _connection(server.port) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE DATABASE test")
     return server, f"mysql://sqlflow@127.0.0.1:{server.port}/test"
@@ -37,25 +38,25 @@ def own_server(directory: Path | None = None) -> tuple[Server, str]:
 
 @cache
 def _server() -> Server:
-    return _new_server(None)
+    return _new_server(None, tls=False)
 
 
 def _connection(port: int) -> "pymysql.Connection[pymysql.cursors.Cursor]":
     return pymysql.connect(host="127.0.0.1", port=port, user="sqlflow")
 
 
-def _new_server(directory: Path | None) -> Server:
+def _new_server(directory: Path | None, *, tls: bool) -> Server:
     return Server(
         name="MariaDB",
         user="mysql",
         directory=directory,
-        commands=_commands,
+        commands=partial(_commands, tls=tls),
         answers=lambda port: _connection(port).close(),
         refused=pymysql.OperationalError,
     )
 
 
-def _commands(directory: Path, port: int) -> tuple[Sequence[str], Sequence[str]]:
+def _commands(directory: Path, port: int, *, tls: bool) -> tuple[Sequence[str], Sequence[str]]:
     install, server = (
         binary(name, "MariaDB", [Path("/usr/sbin") / name])
         for name in ("mariadb-install-db", "mariadbd")
@@ -94,4 +95,7 @@ def _commands(directory: Path, port: int) -> tuple[Sequence[str], Sequence[str]]
         "--performance-schema=OFF",
         "--character-set-server=utf8mb4",
     ]
+    if tls:
+        certificate, key = new_certificate(directory)
+        run += [f"--ssl-cert={certificate}", f"--ssl-key={key}"]
     return create, run

@@ -2,12 +2,13 @@
 
 from collections import deque
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 
 import psycopg
 
+from tests.engines.certificates import new_certificate
 from tests.engines.servers import Server, binary
 
 # A test has few databases at a time, and each takes 7 MB.
@@ -29,33 +30,33 @@ def new_database(*, lasting: bool = False) -> str:
     return f"{server}/{name}"
 
 
-def own_server(directory: Path | None = None) -> tuple[Server, str]:
+def own_server(directory: Path | None = None, *, tls: bool = False) -> tuple[Server, str]:
     """A server for one test, which may kill it, and the URL of its database."""
-    server = _new_server(directory)
+    server = _new_server(directory, tls=tls)
     return server, f"{_url(server.port)}/postgres"
 
 
 @cache
 def _server() -> Server:
-    return _new_server(None)
+    return _new_server(None, tls=False)
 
 
 def _url(port: int) -> str:
     return f"postgresql://sqlflow@127.0.0.1:{port}"
 
 
-def _new_server(directory: Path | None) -> Server:
+def _new_server(directory: Path | None, *, tls: bool) -> Server:
     return Server(
         name="PostgreSQL",
         user="postgres",
         directory=directory,
-        commands=_commands,
+        commands=partial(_commands, tls=tls),
         answers=lambda port: psycopg.connect(f"{_url(port)}/postgres").close(),
         refused=psycopg.OperationalError,
     )
 
 
-def _commands(directory: Path, port: int) -> tuple[Sequence[str], Sequence[str]]:
+def _commands(directory: Path, port: int, *, tls: bool) -> tuple[Sequence[str], Sequence[str]]:
     initdb, postgres = (
         binary(name, "PostgreSQL", sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))
         for name in ("initdb", "postgres")
@@ -73,6 +74,9 @@ def _commands(directory: Path, port: int) -> tuple[Sequence[str], Sequence[str]]
         "wal_level": "minimal",
         "max_wal_senders": "0",
     }
+    if tls:
+        certificate, key = new_certificate(directory)
+        settings |= {"ssl": "on", "ssl_cert_file": str(certificate), "ssl_key_file": str(key)}
     create = [initdb, "-D", data, "-U", "sqlflow", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
     arguments = [item for pair in settings.items() for item in ("-c", "=".join(pair))]
     return create, [postgres, "-D", data, "-p", str(port), "-k", str(directory), *arguments]

@@ -52,7 +52,11 @@ class Server:
             self._options |= {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": []}
         create, self._command = commands(self.directory, self.port)
         with self._log() as log:
-            subprocess.run(create, check=True, stderr=log, **self._options)
+            created = subprocess.run(
+                create, check=False, **self._options | {"stdout": log, "stderr": log}
+            )
+        if created.returncode:
+            pytest.fail(f"{name} cannot be set up, {created.returncode}: {self._said()}")
         self.start()
         atexit.register(self._remove)
 
@@ -72,8 +76,7 @@ class Server:
                 self._answers(self.port)
             except (self._refused, OSError):
                 if self._process.poll() is not None or time.monotonic() > end:
-                    text = (self.directory / "log").read_text(errors="replace")
-                    pytest.fail(f"{self._name} does not start: {text}")
+                    pytest.fail(f"{self._name} does not start: {self._said()}")
                 time.sleep(0.05)
             else:
                 return
@@ -97,6 +100,9 @@ class Server:
 
     def _log(self) -> Any:
         return (self.directory / "log").open("ab")
+
+    def _said(self) -> str:
+        return (self.directory / "log").read_text(errors="replace")
 
     def _remove(self) -> None:
         if self._process.poll() is None:

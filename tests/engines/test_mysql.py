@@ -386,42 +386,6 @@ def test_the_url_of_the_original(url: str) -> None:
         assert rows_of(session, "SELECT 1 AS n") == [{"n": 1}]
 
 
-def test_a_server_without_tls_is_refused_where_tls_is_asked_for(url: str) -> None:
-    with pytest.raises(TerminalError, match="SSL is required") as caught:
-        open_engine(f"{url}?ssl_verify_cert=true").session().__enter__()
-    assert "TLS" in str(caught.value.hint)
-    with pytest.raises(TerminalError, match="certificate or key"):
-        open_engine(f"{url}?ssl_ca=/nowhere/ca.pem").session().__enter__()
-
-
-def test_a_server_that_is_away_may_come_back() -> None:
-    with pytest.raises(TransientError, match="refused") as caught:
-        open_engine("mysql://u@127.0.0.1:1/d").session().__enter__()
-    assert "see that the server runs" in str(caught.value.hint)
-
-
-def test_a_database_that_is_missing_is_missing_tomorrow(url: str) -> None:
-    with pytest.raises(TerminalError, match="Unknown database 'absent'") as caught:
-        open_engine(url.rpartition("/")[0] + "/absent").session().__enter__()
-    assert "create the database" in str(caught.value.hint)
-
-
-def test_a_password_is_never_shown(url: str) -> None:
-    secret = "Pa55/w:rd@geheim🌷"
-    whole = sa.make_url(url).set(password=secret).update_query_dict({"ssl_key_password": "Schl"})
-    engine = open_engine(whole.render_as_string(hide_password=False))
-    with pytest.raises(StepError) as caught:
-        engine.session().__enter__()
-    error: BaseException | None = caught.value
-    shown = [engine.display_url]
-    while error is not None:
-        shown += [str(error), repr(error)]
-        error = error.__cause__
-    for text in shown:
-        assert "geheim" not in text
-        assert "Schl" not in text
-
-
 def test_a_statement_may_be_given_a_bound(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TIMEOUT_VARIABLE, "0.05")
     with open_engine(url).session() as session:

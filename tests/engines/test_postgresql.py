@@ -311,39 +311,6 @@ def test_every_spelling_of_the_url(url: str, scheme: str) -> None:
     assert rows.to_pylist() == [{"application_name": "mine"}]
 
 
-def test_a_server_without_tls_is_refused_where_tls_is_asked_for(url: str) -> None:
-    with pytest.raises(TerminalError, match="does not support SSL"):
-        open_engine(f"{url}?sslmode=require").session().__enter__()
-
-
-def test_a_server_that_is_away_may_come_back() -> None:
-    with pytest.raises(TransientError, match="port 1") as caught:
-        open_engine("postgresql://u@127.0.0.1:1/d").session().__enter__()
-    assert "see that the server runs" in str(caught.value.hint)
-
-
-def test_a_database_that_is_missing_is_missing_tomorrow(url: str) -> None:
-    with pytest.raises(TerminalError, match='database "absent" does not exist'):
-        open_engine(url.rpartition("/")[0] + "/absent").session().__enter__()
-
-
-def test_a_password_is_never_shown(url: str) -> None:
-    secret = "Pa55/w:rd@geheim"
-    parsed = sa.make_url(url).set(password=secret, database="absent")
-    whole = parsed.update_query_dict({"sslpassword": "Schlüssel"})
-    engine = open_engine(whole.render_as_string(hide_password=False))
-    with pytest.raises(StepError) as caught:
-        engine.session().__enter__()
-    error: BaseException | None = caught.value
-    shown = [engine.display_url]
-    while error is not None:
-        shown += [str(error), repr(error)]
-        error = error.__cause__
-    for text in shown:
-        assert "geheim" not in text
-        assert "Schl" not in text
-
-
 def test_a_command_shows_no_password(url: str, tmp_path: Path) -> None:
     program = tmp_path / "p.sql"
     program.write_text("CREATE TABLE t AS SELECT 1 AS n;")
