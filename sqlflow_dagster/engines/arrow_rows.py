@@ -11,9 +11,12 @@ from sqlflow_dagster.errors import TerminalError
 
 _TYPES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType], Any]], ...] = (
     (pa.types.is_boolean, lambda _: sa.Boolean()),
-    (pa.types.is_uint64, lambda _: sa.Numeric(20, 0)),
-    (pa.types.is_integer, lambda _: sa.BigInteger()),
-    (pa.types.is_floating, lambda _: sa.Float(53)),
+    (pa.types.is_int8, lambda _: sa.SmallInteger()),
+    (pa.types.is_int16, lambda _: sa.SmallInteger()),
+    (pa.types.is_int32, lambda _: sa.Integer()),
+    (pa.types.is_int64, lambda _: sa.BigInteger()),
+    (pa.types.is_float32, lambda _: sa.REAL()),
+    (pa.types.is_float64, lambda _: sa.Float(53)),
     (pa.types.is_decimal, lambda kind: sa.Numeric(kind.precision, kind.scale)),
     (pa.types.is_date, lambda _: sa.Date()),
     (pa.types.is_timestamp, lambda kind: sa.DateTime(timezone=kind.tz is not None)),
@@ -26,6 +29,23 @@ _TYPES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType], Any]]
     (pa.types.is_large_binary, lambda _: sa.LargeBinary()),
     (pa.types.is_fixed_size_binary, lambda _: sa.LargeBinary()),
 )
+_WITHOUT_OWN_COLUMN = {
+    pa.uint8(): pa.int16(),
+    pa.uint16(): pa.int32(),
+    pa.uint32(): pa.int64(),
+    pa.uint64(): pa.decimal128(20, 0),
+    pa.float16(): pa.float32(),
+}
+
+
+def standard_type(kind: pa.DataType) -> pa.DataType:
+    """The narrowest type with a column in standard SQL that takes every value of a type.
+
+    Categories are their values, whole numbers have a sign.
+    """
+    if pa.types.is_dictionary(kind):
+        return standard_type(kind.value_type)
+    return _WITHOUT_OWN_COLUMN.get(kind, kind)
 
 
 def sql_type(field: pa.Field) -> sa.types.TypeEngine[Any]:
@@ -34,7 +54,7 @@ def sql_type(field: pa.Field) -> sa.types.TypeEngine[Any]:
     Raises:
         TerminalError: Only nested types and durations have none.
     """
-    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    kind = standard_type(field.type)
     for is_kind, make in _TYPES:
         if is_kind(kind):
             made: sa.types.TypeEngine[Any] = make(kind)

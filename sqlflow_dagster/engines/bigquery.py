@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from sqlflow_dagster.engines.arrow_rows import told_apart
+from sqlflow_dagster.engines.arrow_rows import standard_type, told_apart
 from sqlflow_dagster.engines.base import Column, RelationKind, TableName
 from sqlflow_dagster.engines.parquet_files import parquet_file
 from sqlflow_dagster.engines.renaming import RenamingSession, as_announced, is_of_ours
@@ -34,9 +34,8 @@ _TYPES = {
 }
 _WRITTEN = {
     "boolean": "BOOL",
-    "uint64": "NUMERIC",
-    "integer": "INT64",
-    "float": "FLOAT64",
+    **dict.fromkeys(("int8", "int16", "int32", "int64"), "INT64"),
+    **dict.fromkeys(("float32", "float64"), "FLOAT64"),
     "decimal": "BIGNUMERIC",
     "date": "DATE",
     "time": "TIME",
@@ -317,6 +316,6 @@ def _arrow_type(item: Any) -> pa.DataType:
 
 def _written(field: pa.Field, text: str) -> str:
     """NUMERIC for a decimal that it has the digits for."""
-    kind = field.type
+    kind = standard_type(field.type)
     fits = pa.types.is_decimal(kind) and kind.scale <= 9 and kind.precision - kind.scale <= 29
     return "NUMERIC" if fits else text

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sqlflow_dagster.engines.arrow_rows import sql_type
+from sqlflow_dagster.engines.arrow_rows import sql_type, standard_type
 from sqlflow_dagster.engines.hive_literals import text_literal
 from sqlflow_dagster.errors import TerminalError
 
@@ -43,12 +43,15 @@ def column_type(field: pa.Field) -> ColumnType:
     Raises:
         TerminalError: Only nested types, durations and decimals of more than 38 digits have none.
     """
-    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    kind = standard_type(field.type)
     for is_kind, sql, arrow in (
         (pa.types.is_boolean, "BOOLEAN", pa.bool_()),
-        (pa.types.is_uint64, "DECIMAL(20, 0)", pa.decimal128(20, 0)),
-        (pa.types.is_integer, "BIGINT", pa.int64()),
-        (pa.types.is_floating, "DOUBLE", pa.float64()),
+        (pa.types.is_int8, "TINYINT", pa.int8()),
+        (pa.types.is_int16, "SMALLINT", pa.int16()),
+        (pa.types.is_int32, "INT", pa.int32()),
+        (pa.types.is_int64, "BIGINT", pa.int64()),
+        (pa.types.is_float32, "FLOAT", pa.float32()),
+        (pa.types.is_float64, "DOUBLE", pa.float64()),
         (pa.types.is_date, "DATE", pa.date32()),
         (pa.types.is_timestamp, "TIMESTAMP", pa.timestamp("us")),
     ):
@@ -120,7 +123,7 @@ def _sent(column: pa.Array, place: str) -> tuple[pa.Array, str]:
         return _hexadecimal(column), f"unhex({place})"
     if pa.types.is_floating(kind):
         text = pc.replace_substring(pc.cast(column, pa.string()), "nan", "NaN")
-        return pc.replace_substring(text, "inf", "Infinity"), f"CAST({place} AS DOUBLE)"
+        return pc.replace_substring(text, "inf", "Infinity"), f"CAST({place} AS {_name(kind)})"
     text = pc.cast(column, pa.string())
     if pa.types.is_boolean(kind):
         # Hive takes every text for true.

@@ -36,9 +36,12 @@ _TYPES = {
 _DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 _WRITTEN = {
     "boolean": "BOOLEAN",
-    "uint64": "DECIMAL(20, 0)",
-    "integer": "BIGINT",
-    "float": "DOUBLE",
+    "int8": "TINYINT",
+    "int16": "SMALLINT",
+    "int32": "INT",
+    "int64": "BIGINT",
+    "float32": "FLOAT",
+    "float64": "DOUBLE",
     "decimal": "DECIMAL({}, {})",
     "date": "DATE",
     "timestamp": "TIMESTAMP_NTZ",

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 from pyarrow import parquet
 
-from sqlflow_dagster.engines.arrow_rows import checked_batches
+from sqlflow_dagster.engines.arrow_rows import checked_batches, standard_type
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def parquet_file(rows: pa.RecordBatchReader) -> Iterator[tuple[Path, int]]:
 
 
 def plain_schema(schema: pa.Schema) -> pa.Schema:
-    """The same columns without categories, unsigned 64 bits and nanoseconds."""
+    """The same columns without categories, numbers without a sign and nanoseconds."""
     return pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
 
 
@@ -41,14 +41,9 @@ def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(kind):
-        return _plain(kind.value_type)
+    kind = standard_type(kind)
     if pa.types.is_null(kind):
         return pa.string()
-    if pa.types.is_uint64(kind):
-        return pa.decimal128(20, 0)
-    if pa.types.is_floating(kind):
-        return pa.float64()
     if pa.types.is_timestamp(kind):
         return pa.timestamp("us", kind.tz and "UTC")
     if pa.types.is_time(kind):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sqlflow_dagster.engines.arrow_rows import standard_type
 from sqlflow_dagster.engines.postgresql_copy import EPOCH_DAYS, EPOCH_MICROSECONDS, SIGNATURE
 from sqlflow_dagster.engines.wire_rows import even_step
 from sqlflow_dagster.errors import TerminalError
@@ -43,16 +44,23 @@ class _Form:
     epoch: int = 0
 
 
+# The server knows no whole numbers of 8 bits.
+_NUMBERS = {
+    pa.bool_(): _Form(casts=(pa.uint8(),), dtype="u1"),
+    pa.int8(): _Form(casts=(pa.int16(),), dtype=">i2"),
+    pa.int16(): _Form(casts=(pa.int16(),), dtype=">i2"),
+    pa.int32(): _Form(casts=(pa.int32(),), dtype=">i4"),
+    pa.int64(): _Form(casts=(pa.int64(),), dtype=">i8"),
+    pa.float32(): _Form(casts=(pa.float32(),), dtype=">f4"),
+    pa.float64(): _Form(casts=(pa.float64(),), dtype=">f8"),
+}
+
+
 def _form(kind: pa.DataType) -> _Form | None:
     """How values of a type are written; None where only the server's own text parser knows."""
-    if pa.types.is_dictionary(kind):
-        return _form(kind.value_type)
-    if pa.types.is_boolean(kind):
-        return _Form(casts=(pa.uint8(),), dtype="u1")
-    if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):
-        return _Form(casts=(pa.int64(),), dtype=">i8")
-    if pa.types.is_floating(kind):
-        return _Form(casts=(pa.float64(),), dtype=">f8")
+    kind = standard_type(kind)
+    if kind in _NUMBERS:
+        return _NUMBERS[kind]
     if pa.types.is_date(kind):
         return _Form(casts=(pa.date32(), pa.int32()), dtype=">i4", epoch=EPOCH_DAYS)
     if pa.types.is_timestamp(kind):

@@ -16,7 +16,7 @@ from uuid import uuid4
 import pyarrow as pa
 import sqlalchemy as sa
 
-from sqlflow_dagster.engines.arrow_rows import check_names
+from sqlflow_dagster.engines.arrow_rows import check_names, standard_type
 from sqlflow_dagster.engines.base import Column, RelationKind, TableName
 from sqlflow_dagster.engines.sqlalchemy_session import (
     SessionEngine,
@@ -182,7 +182,8 @@ class RenamingSession(SQLAlchemySession):
                 )
             text = types[kind]
             if kind == "decimal":
-                text = text.format(field.type.precision, field.type.scale)
+                number = standard_type(field.type)
+                text = text.format(number.precision, number.scale)
             texts.append(text)
         return texts
 
@@ -251,9 +252,12 @@ def excerpt_at(sql: str, place: tuple[int, int] | None) -> Excerpt | None:
 
 _KINDS = (
     ("boolean", pa.types.is_boolean),
-    ("uint64", pa.types.is_uint64),
-    ("integer", pa.types.is_integer),
-    ("float", pa.types.is_floating),
+    ("int8", pa.types.is_int8),
+    ("int16", pa.types.is_int16),
+    ("int32", pa.types.is_int32),
+    ("int64", pa.types.is_int64),
+    ("float32", pa.types.is_float32),
+    ("float64", pa.types.is_float64),
     ("decimal", pa.types.is_decimal),
     ("date", pa.types.is_date),
     ("time", pa.types.is_time),
@@ -269,7 +273,7 @@ _KINDS = (
 
 def kind_of(field: pa.Field) -> str:
     """What an Arrow field is called in the table of types of an engine; empty for what no engine takes."""
-    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    kind = standard_type(field.type)
     if pa.types.is_timestamp(kind):
         return "timestamp" if kind.tz is None else "moment"
     return next((name for name, is_kind in _KINDS if is_kind(kind)), "")

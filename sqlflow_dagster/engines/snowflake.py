@@ -39,9 +39,8 @@ _TYPES: dict[int, tuple[str, pa.DataType]] = {
 _NUMBER = 0
 _WRITTEN = {
     "boolean": "BOOLEAN",
-    "uint64": "NUMBER(20, 0)",
-    "integer": "NUMBER(19, 0)",
-    "float": "FLOAT",
+    **dict.fromkeys(("int8", "int16", "int32", "int64"), "NUMBER(19, 0)"),
+    **dict.fromkeys(("float32", "float64"), "FLOAT"),
     "decimal": "NUMBER({}, {})",
     "date": "DATE",
     "time": "TIME(6)",

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from sqlflow_dagster.engines.arrow_rows import checked_batches, to_array, told_apart
+from sqlflow_dagster.engines.arrow_rows import checked_batches, standard_type, to_array, told_apart
 from sqlflow_dagster.engines.base import Column, RelationKind, TableName
 from sqlflow_dagster.engines.renaming import RenamingSession, is_of_ours
 from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine
@@ -37,9 +37,12 @@ _TIME = re.compile(r"(time|timestamp)(?:\(\d+\))?( with time zone)?")
 _ARRAY = re.compile(r"array\((.+)\)")
 _WRITTEN = {
     "boolean": "BOOLEAN",
-    "uint64": "DECIMAL(20, 0)",
-    "integer": "BIGINT",
-    "float": "DOUBLE",
+    "int8": "TINYINT",
+    "int16": "SMALLINT",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "float32": "REAL",
+    "float64": "DOUBLE",
     "decimal": "DECIMAL({}, {})",
     "date": "DATE",
     "time": "TIME(6)",
@@ -48,6 +51,8 @@ _WRITTEN = {
     "text": "VARCHAR",
     "bytes": "VARBINARY",
 }
+_NARROW = {pa.int8(): "TINYINT", pa.int16(): "SMALLINT", pa.float32(): "REAL"}
+"""The types of columns that literals are too wide for."""
 _FLOATS = {"nan": "nan()", "inf": "infinity()", "-inf": "-infinity()"}
 _LINE = re.compile(r"^line \d+:\d+: ")
 _TRANSIENT = frozenset(
@@ -283,11 +288,11 @@ def literal(value: Any) -> str:
 
 def _inserted(batch: pa.RecordBatch) -> Iterator[str]:
     """The rows of a batch as the VALUES of statements that are not too long."""
-    columns = [_python_values(column) for column in batch.columns]
+    columns = [_literals(column) for column in batch.columns]
     rows: list[str] = []
     size = 0
     for row in zip(*columns, strict=True):
-        text = f"({', '.join(map(literal, row))})"
+        text = f"({', '.join(row)})"
         if rows and size + len(text) > INSERT_CHARACTERS:
             yield ", ".join(rows)
             rows, size = [], 0
@@ -297,9 +302,11 @@ def _inserted(batch: pa.RecordBatch) -> Iterator[str]:
         yield ", ".join(rows)
 
 
-def _python_values(column: pa.Array) -> Iterable[Any]:
+def _literals(column: pa.Array) -> Iterator[str]:
+    column = column.cast(standard_type(column.type))
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Python's datetime counts microseconds.
         column = pc.cast(column, pa.timestamp("us", column.type.tz), safe=False)
-    values: list[Any] = column.to_pylist()
-    return values
+    texts = map(literal, column.to_pylist())
+    narrow = _NARROW.get(column.type)
+    return texts if narrow is None else (f"CAST({text} AS {narrow})" for text in texts)

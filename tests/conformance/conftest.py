@@ -5,9 +5,9 @@ factory here fails them.
 """
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,7 @@ class EngineCase:
         makes_temporary: The words that begin the statement for a temporary table or view.
         counts_changes: Whether a statement tells how many rows it has changed.
         any_table_name: Whether a table may have other characters in its name than letters, digits and underscores.
+        widened: The types of numbers for which it has no column, and those of the columns they are written to.
     """
 
     make_url: Callable[[Path], str]
@@ -50,7 +51,19 @@ class EngineCase:
     makes_temporary: str = "CREATE TEMPORARY TABLE"
     counts_changes: bool = True
     any_table_name: bool = True
+    widened: Mapping[str, str] = field(default_factory=dict)
 
+
+_SIGNED = {
+    "uint8": "int16",
+    "uint16": "int32",
+    "uint32": "int64",
+    "uint64": "decimal128(20, 0)",
+}
+_OF_64_BITS = {
+    **dict.fromkeys(["int8", "int16", "int32", "uint8", "uint16", "uint32"], "int64"),
+    "float": "double",
+}
 
 ENGINES: dict[str, EngineCase] = {
     "duckdb": EngineCase(make_url=lambda path: f"duckdb:///{path / 'data.duckdb'}"),
@@ -63,6 +76,7 @@ ENGINES: dict[str, EngineCase] = {
         makes_temporary="CREATE TEMPORARY VIEW",
         counts_changes=False,
         any_table_name=False,
+        widened=_SIGNED,
     ),
     "mysql": EngineCase(
         make_url=lambda _: mariadb_server.new_database(),
@@ -71,9 +85,14 @@ ENGINES: dict[str, EngineCase] = {
         finds_any_case=False,
         tidies="OPTIMIZE TABLE t",
     ),
-    "postgresql": EngineCase(make_url=lambda _: postgresql_server.new_database()),
+    "postgresql": EngineCase(
+        make_url=lambda _: postgresql_server.new_database(), widened={**_SIGNED, "int8": "int16"}
+    ),
     "sqlite": EngineCase(
-        make_url=lambda path: f"sqlite:///{path / 'data.db'}", keeps_nan=False, keeps_types=False
+        make_url=lambda path: f"sqlite:///{path / 'data.db'}",
+        keeps_nan=False,
+        keeps_types=False,
+        widened={**_SIGNED, **_OF_64_BITS},
     ),
 }
 

@@ -324,6 +324,35 @@ def test_values_come_back(session: Session, engine_case: "EngineCase") -> None:
     assert read.to_pylist() == written.to_pylist()
 
 
+NUMBERS = {
+    "int8": pa.array([-(2**7), None, 2**7 - 1], pa.int8()),
+    "int16": pa.array([-(2**15), None, 2**15 - 1], pa.int16()),
+    "int32": pa.array([-(2**31), None, 2**31 - 1], pa.int32()),
+    "int64": pa.array([-(2**63), None, 2**63 - 1], pa.int64()),
+    "uint8": pa.array([0, None, 2**8 - 1], pa.uint8()),
+    "uint16": pa.array([0, None, 2**16 - 1], pa.uint16()),
+    "uint32": pa.array([0, None, 2**32 - 1], pa.uint32()),
+    "uint64": pa.array([0, None, 2**53], pa.uint64()),
+    "float": pa.array([0.1, None, -3.4028234663852886e38], pa.float32()),
+    "double": pa.array([0.1, None, -1.7976931348623157e308], pa.float64()),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_keep_their_width(
+    session: Session, engine: Engine, engine_case: "EngineCase", name: str
+) -> None:
+    """They are written to the narrowest column that takes them all, and what is read of it is written to its like."""
+    session.replace_table(("t",), reader(pa.table({"n": NUMBERS[name]})))
+    read = session.read("SELECT n FROM t").read_all()
+    assert str(read.schema.field("n").type) == engine_case.widened.get(name, name)
+    assert read.column("n").to_pylist() == NUMBERS[name].to_pylist()
+    session.replace_table(("copy",), reader(read))
+    if engine.typed_columns:
+        assert session.columns(("copy",)) == session.columns(("t",))
+    assert session.read("SELECT n FROM copy").read_all() == read
+
+
 def test_values_survive_a_copy(session: Session, engine_case: "EngineCase") -> None:
     written = pa.table({"d": [date(2024, 2, 29), None], "m": [Decimal("1.25"), None]})
     session.replace_table(("t",), reader(written))

@@ -231,17 +231,26 @@ def test_rows_are_uploaded_aside_and_take_the_name(session: Session, driver: Fak
     rows = pa.table(
         {
             "n": [1],
+            "i": pa.array([2], pa.uint8()),
+            "x": pa.array([0.5], pa.float32()),
             "s": pa.array(["ü"]).dictionary_encode(),
             "at": pa.array([datetime(2024, 1, 2, tzinfo=UTC)], pa.timestamp("us", "UTC")),
             "on": pa.array([datetime(2024, 1, 2)], pa.timestamp("s")),
         }
     )
     assert session.replace_table(("lab", "t"), rows.to_reader()) == 1
-    types = [pa.int64(), pa.string(), pa.timestamp("ns", "UTC"), pa.timestamp("ns")]
+    types = [
+        pa.int64(),
+        pa.int16(),
+        pa.float32(),
+        pa.string(),
+        pa.timestamp("ns", "UTC"),
+        pa.timestamp("ns"),
+    ]
     moment = pd.Timestamp("2024-01-02")
-    uploaded = [{"n": 1, "s": "ü", "at": moment.tz_localize("UTC"), "on": moment}]
+    uploaded = [{"n": 1, "i": 2, "x": 0.5, "s": "ü", "at": moment.tz_localize("UTC"), "on": moment}]
     assert changes(driver.statements) == [
-        "CREATE TABLE `lab`.`sqlflow_aside_…` (`n` BIGINT, `s` STRING, "
+        "CREATE TABLE `lab`.`sqlflow_aside_…` (`n` BIGINT, `i` SMALLINT, `x` FLOAT, `s` STRING, "
         "`at` TIMESTAMP, `on` TIMESTAMP_NTZ)",
         f"UPLOAD lab.sqlflow_aside_… {types} {uploaded}",
         "ALTER TABLE `lab`.`t` RENAME TO `sqlflow_former_t`",

@@ -125,7 +125,8 @@ def test_what_was_read_is_written_as_it_was(session: Session) -> None:
     session.execute(
         "CREATE TABLE t AS SELECT true AS b, 1.25::numeric(8,2) AS m, 'NaN'::float8 AS x, ''::text AS s, "
         "'a\"b\n\\.,'::text AS q, '\\x00'::bytea AS y, timestamptz '2024-02-29 12:00+01' AS z, "
-        'time \'01:02\' AS c, \'{1,NULL}\'::int[] AS i, \'{"a\\\\\\"b","","NULL"}\'::text[] AS w'
+        'time \'01:02\' AS c, \'{1,NULL}\'::int[] AS i, \'{"a\\\\\\"b","","NULL"}\'::text[] AS w, '
+        "1::smallint AS n, 0.1::real AS f"
     )
     session.execute("INSERT INTO t DEFAULT VALUES")
     before = session.read("SELECT * FROM t").read_all()
@@ -139,6 +140,7 @@ def test_what_was_read_is_written_as_it_was(session: Session) -> None:
     assert kinds["m"] == "numeric(8,2)"
     assert kinds["z"] == "timestamp with time zone"
     assert kinds["w"] == "text[]"
+    assert [kinds[name] for name in "inf"] == ["integer[]", "smallint", "real"]
 
 
 def test_simple_types_are_written_in_binary(session: Session) -> None:

@@ -128,6 +128,28 @@ def test_rows_are_inserted_aside_and_take_the_name(session: Session, driver: Fak
     assert driver.tables == {"t": "table"}
 
 
+def test_literals_are_as_narrow_as_their_columns(session: Session, driver: FakeDriver) -> None:
+    """The server takes no wider ones."""
+    rows = pa.table(
+        {
+            "t": pa.array([-1, None], pa.int8()),
+            "s": pa.array([255, 0], pa.uint8()),
+            "i": pa.array([7, 8], pa.int32()),
+            "u": pa.array([2**64 - 1, 0], pa.uint64()),
+            "f": pa.array([0.5, float("nan")], pa.float32()),
+        }
+    )
+    session.replace_table(("t",), rows.to_reader())
+    assert changes(driver.statements)[:2] == [
+        'CREATE TABLE "sqlflow_aside_…" ("t" TINYINT, "s" SMALLINT, "i" INTEGER, '
+        '"u" DECIMAL(20, 0), "f" REAL)',
+        'INSERT INTO "sqlflow_aside_…" VALUES '
+        "(CAST(-1 AS TINYINT), CAST(255 AS SMALLINT), 7, DECIMAL '18446744073709551615', "
+        "CAST(DOUBLE '0.5' AS REAL)), "
+        "(CAST(NULL AS TINYINT), CAST(0 AS SMALLINT), 8, DECIMAL '0', CAST(nan() AS REAL))",
+    ]
+
+
 def test_long_inserts_are_cut(session: Session, driver: FakeDriver) -> None:
     session.replace_table(("t",), pa.table({"s": ["x" * 300_000] * 3}).to_reader())
     inserts = [sql for sql in driver.statements if sql.startswith("INSERT")]
