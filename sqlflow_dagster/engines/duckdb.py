@@ -48,6 +48,10 @@ _HINTS = (
         re.compile(r"Cannot open file \S+: No such file or directory"),
         r"create the directory of the file first",
     ),
+    (
+        re.compile(r"No space left on device"),
+        r"make room on the disk of the file",
+    ),
 )
 _LITTLE_MEMORY = 1024**3
 _ROW_GROUP = 122_880

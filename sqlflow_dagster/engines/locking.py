@@ -12,7 +12,7 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import get_ident
@@ -126,7 +126,9 @@ def exclusive(database: Path, deadline: Deadline) -> Iterator[None]:
     _acquire(lock, database, owner_file, deadline)
     try:
         _holding_threads[database] = get_ident()
-        owner_file.write_text(f"{os.getpid()} {socket.gethostname()}", encoding="utf-8")
+        # On a full disk those who wait are not told who has the file, which can still be read.
+        with suppress(OSError):
+            owner_file.write_text(f"{os.getpid()} {socket.gethostname()}", encoding="utf-8")
         yield
     finally:
         _holding_threads.pop(database, None)

@@ -230,6 +230,13 @@ class SQLiteEngine(SQLAlchemyEngine[SQLiteSession]):
                 f"{self.file}: {message}",
                 hint="its directory must exist and be writable; create it, or correct the path",
             )
+        if code == sqlite3.SQLITE_FULL:
+            return TerminalError(
+                f"{self.file}: {message}",
+                hint="make room on its disk; what is sorted lies on that of SQLITE_TMPDIR or /tmp",
+            )
+        if code == sqlite3.SQLITE_IOERR:
+            return TerminalError(message, hint="see that the disk of the file works and has room")
         if found := _UNKNOWN_SCHEMA.search(message):
             return TerminalError(
                 message,

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,11 +196,11 @@ def test_somebody_else_has_the_table_locked(place: Place, way: str) -> None:
         assert [name[-1] for name in session.tables()] == ["t"]
 
 
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
+@contextmanager
+def small_disk(megabytes: int) -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="db", dir="/tmp"))
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256m,mode=755", "tmpfs", directory],
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", directory],
         check=False,
         capture_output=True,
         text=True,
@@ -207,24 +208,53 @@ def small_disk() -> Iterator[Path]:
     if mounted.returncode:
         directory.rmdir()
         pytest.skip(f"{NO_SMALL_DISK}: {mounted.stderr}")
-    yield directory
-    subprocess.run(["umount", "--lazy", directory], check=True)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "--lazy", directory], check=True)
+        directory.rmdir()
+
+
+@contextmanager
+def filled(disk: Path, *, room: int) -> Iterator[None]:
+    """A block in which so many bytes are free on a disk."""
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(shutil.disk_usage(disk).free - room))
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+# Ten megabytes, which nothing compresses.
+ROWS = pa.table({"n": range(10_000), "s": [os.urandom(500).hex() for _ in range(10_000)]})
+
+
+@pytest.fixture
+def disk_of_a_server() -> Iterator[Path]:
+    with small_disk(256) as directory:
+        yield directory
+
+
+@pytest.fixture
+def disk_of_a_file() -> Iterator[Path]:
+    with small_disk(40) as directory:
+        yield directory
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_room_on_the_disk(kind: str, small_disk: Path) -> None:
-    server, url = KINDS[kind].start(small_disk)
+def test_no_room_on_the_disk(kind: str, disk_of_a_server: Path) -> None:
+    server, url = KINDS[kind].start(disk_of_a_server)
     engine = open_engine(url)
-    text = os.urandom(500).hex()
-    rows = pa.table({"n": range(20_000), "s": [text] * 20_000})
     with engine.session() as session:
         session.create_table_as(("t",), "SELECT 1 AS n")
     for room in (0, 4 << 20):
-        ballast = small_disk / "ballast"
-        ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free - room))
-        with engine.session() as session, pytest.raises(StepError) as caught:
-            session.replace_table(("t",), rows.to_reader())
-        ballast.unlink()
+        with (
+            filled(disk_of_a_server, room=room),
+            engine.session() as session,
+            pytest.raises(StepError) as caught,
+        ):
+            session.replace_table(("t",), ROWS.to_reader())
         if server.runs:
             assert isinstance(caught.value, TerminalError)
             assert caught.value.hint == "make room on the server"
@@ -233,9 +263,65 @@ def test_no_room_on_the_disk(kind: str, small_disk: Path) -> None:
             assert (kind, room > 0) == ("mysql", True)
             check_worth_a_retry(caught.value)
             server.start()
-        with engine.session() as session:
-            assert session.count("SELECT * FROM t WHERE n = 1") == 1
-            assert [name[-1] for name in session.tables()] == ["t"]
+        check_untouched(engine)
     with engine.session() as session:
-        assert session.replace_table(("t",), rows.to_reader()) == 20_000
+        assert session.replace_table(("t",), ROWS.to_reader()) == 10_000
     server.kill()
+
+
+FILES = {
+    "duckdb": (
+        "duckdb:///{}/data.duckdb",
+        "SELECT range AS n, gen_random_uuid()::VARCHAR AS s FROM range(300_000)",
+    ),
+    "sqlite": (
+        "sqlite:///{}/data.db",
+        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 20000) "
+        "SELECT n, hex(randomblob(500)) AS s FROM numbers",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_no_room_on_the_disk_of_a_file(kind: str, disk_of_a_file: Path) -> None:
+    url, query = FILES[kind]
+    engine = open_engine(url.format(disk_of_a_file))
+    with engine.session() as session:
+        session.create_table_as(("t",), "SELECT 1 AS n")
+
+    def by_a_statement(session: Session) -> None:
+        with session.replacing(("t",)):
+            session.execute(f"CREATE TABLE t AS {query}")
+
+    ways: list[Callable[[Session], object]] = [
+        lambda session: session.replace_table(("t",), ROWS.to_reader()),
+        lambda session: session.create_table_as(("t",), query),
+        by_a_statement,
+    ]
+    for write in ways:
+        for room in (0, 1 << 20):
+            with (
+                filled(disk_of_a_file, room=room),
+                pytest.raises(TerminalError) as caught,
+                engine.session() as session,
+            ):
+                write(session)
+            assert "room" in str(caught.value.hint)
+            assert "data." in caught.value.message
+            check_untouched(engine)
+    with engine.session() as session:
+        assert session.replace_table(("t",), ROWS.to_reader()) == 10_000
+
+
+def test_a_duckdb_file_on_a_full_disk_is_read(disk_of_a_file: Path) -> None:
+    engine = open_engine(FILES["duckdb"][0].format(disk_of_a_file))
+    with engine.session() as session:
+        session.create_table_as(("t",), "SELECT 1 AS n")
+    with filled(disk_of_a_file, room=0):
+        check_untouched(engine)
+
+
+def check_untouched(engine: Engine) -> None:
+    with engine.session() as session:
+        assert session.count("SELECT * FROM t WHERE n = 1") == 1
+        assert [name[-1] for name in session.tables()] == ["t"]
