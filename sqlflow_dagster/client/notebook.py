@@ -7,7 +7,7 @@ notebook uses this module.
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -45,12 +45,15 @@ class CellOptions:
     """What stands behind ``%%sqlflow``.
 
     Attributes:
-        datasource: The URL of the data source; None for the one of the cell before.
+        datasources: ``URL`` of the default data source, ``NAME=URL`` of another; those of the cells before count
+            as well, unless ``target`` is given.
+        target: The data sources of a target of the project; None for the target of the cell before.
         parser: What decides what is SQL; None for that of the cell before.
         variables: The values of ``${NAME}`` templates.
     """
 
-    datasource: str | None
+    datasources: tuple[str, ...]
+    target: str | None
     parser: str | None
     variables: dict[str, str]
 
@@ -63,18 +66,19 @@ def load_ipython_extension(shell: "InteractiveShell") -> None:
 
 
 class Cells:
-    """The ``%%sqlflow`` cells of a notebook; they share a data source and a parser."""
+    """The ``%%sqlflow`` cells of a notebook; they share data sources and a parser."""
 
     def __init__(self) -> None:
-        self._datasource: str | None = None
+        self._datasources: tuple[str, ...] = ()
+        self._target: str | None = None
         self._parser: str | None = None
 
     def run(self, line: str, cell: str | None = None) -> object:
-        """Run the statements of a cell, or with one % only set the data source.
+        """Run the statements of a cell, or with one % only set the data sources.
 
         Args:
-            line: ``--datasource URL`` and ``--parser NAME|URL``, remembered for the cells that follow, and
-                ``--variable NAME=VALUE``.
+            line: ``--datasource [NAME=]URL``, ``--target NAME`` and ``--parser NAME|URL``, remembered for the cells
+                that follow, and ``--variable NAME=VALUE``.
             cell: One or more statements; None for a line magic.
 
         Returns:
@@ -87,43 +91,52 @@ class Cells:
             options = _options(line)
             if options is None:
                 return None
-            datasource = self._chosen(options)
+            datasource, others = self._chosen(options)
             self._parser = options.parser or self._parser
             if cell is None:
                 return None
-            program = _compiled(cell, datasource, self._parser_for(datasource), options.variables)
-            return _run(program, datasource)
+            named = self._parser or os.environ.get(PARSER_VARIABLE)
+            parser = parser_for(named, datasource, others.values())
+            program = _compiled(cell, datasource, others, parser, options.variables)
+            return _run(program, datasource, others)
 
-    def _chosen(self, options: CellOptions) -> str:
-        """The data source of a cell, known to name an engine."""
-        from sqlflow_dagster.datasources import datasources_of
+    def _chosen(self, options: CellOptions) -> tuple[str, Mapping[str, str]]:
+        """The URLs of the default data source of a cell and of the others; they are known to name engines."""
+        from sqlflow_dagster.datasources import datasources_of, dialects
         from sqlflow_dagster.engines.base import open_engine
 
-        chosen = options.datasource or self._datasource or datasources_of().default
-        if chosen is None:
+        named, target = (*self._datasources, *options.datasources), self._target
+        if options.target is not None:
+            # What an earlier cell named would be in force in place of what the target says.
+            named, target = options.datasources, options.target
+        chosen = datasources_of(named, target=target)
+        if chosen.default is None:
             raise CellError(
                 "error: no data source is given\n"
                 f"hint: write %%sqlflow --datasource duckdb:///data.duckdb, or set {DATASOURCE_VARIABLE}"
             )
-        open_engine(chosen)
-        self._datasource = chosen
-        return chosen
-
-    def _parser_for(self, datasource: str) -> str | None:
-        """What decides what is SQL in a cell over a data source."""
-        from sqlflow_dagster.datasources import datasources_of
-
-        return parser_for(
-            self._parser or os.environ.get(PARSER_VARIABLE),
-            datasource,
-            datasources_of().others.values(),
-        )
+        open_engine(chosen.default)
+        dialects(chosen.others)
+        self._datasources, self._target = named, target
+        return chosen.default, chosen.others
 
 
 _COMMAND = click.Command(
     "%%sqlflow",
     params=[
-        click.Option(["--datasource"], metavar="URL", help="Remembered for the cells that follow."),
+        click.Option(
+            ["--datasource", "datasources"],
+            metavar="[NAME=]URL",
+            multiple=True,
+            help="The data source; with a NAME, one that statements name. May be given several times. "
+            "Remembered for the cells that follow.",
+        ),
+        click.Option(
+            ["--target"],
+            metavar="NAME",
+            help="The data sources of this target in pyproject.toml, in place of those that earlier cells "
+            "named. Remembered for the cells that follow.",
+        ),
         click.Option(
             ["--parser"],
             metavar="NAME|URL",
@@ -137,7 +150,7 @@ _COMMAND = click.Command(
             help="The value of ${NAME}; may be given several times.",
         ),
     ],
-    help="Run the statements of a cell; %sqlflow with one % only sets the data source and the parser.",
+    help="Run the statements of a cell; %sqlflow with one % only sets the data sources and the parser.",
 )
 
 
@@ -152,7 +165,8 @@ def _options(line: str) -> CellOptions | None:
     except ValueError as error:
         raise CellError(f"error: %%sqlflow {line}: {error}") from None
     return CellOptions(
-        datasource=found["datasource"],
+        datasources=found["datasources"],
+        target=found["target"],
         parser=found["parser"],
         variables=_variables(found["variables"]),
     )
@@ -180,7 +194,11 @@ def _shown_quietly() -> Iterator[None]:
 
 
 def _compiled(
-    cell: str, datasource: str, parser: str | None, variables: dict[str, str]
+    cell: str,
+    datasource: str,
+    others: Mapping[str, str],
+    parser: str | None,
+    variables: dict[str, str],
 ) -> "Program":
     """The program of a cell, whose tables and columns are there.
 
@@ -191,29 +209,26 @@ def _compiled(
     """
     from sqlflow_dagster.client.cell_output import say
     from sqlflow_dagster.compiler import compile_program
-    from sqlflow_dagster.datasources import datasources_of, dialects, schemas
-    from sqlflow_dagster.engines.base import open_engine
+    from sqlflow_dagster.datasources import dialects, schemas
+    from sqlflow_dagster.engines.base import dialect_of
     from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE
     from sqlflow_dagster.runtime.context import open_context
     from sqlflow_dagster.runtime.preflight import problems_before
 
-    datasources = datasources_of()
     # A notebook counts the line of %%sqlflow as the first.
     program = compile_program(
         f"\n{cell}",
         path=CELL,
-        dialect=open_engine(datasource).dialect,
+        dialect=dialect_of(datasource),
         variables=variables,
         parser=parser,
-        datasources=dialects(datasources.others),
-        schemas=schemas({**datasources.others, DEFAULT_DATASOURCE: datasource}),
+        datasources=dialects(others),
+        schemas=schemas({**others, DEFAULT_DATASOURCE: datasource}),
     )
     for warning in program.diagnostics:
         say(warning.render())
     models = ModelSettings.from_environment()
-    context = open_context(
-        datasource, models=models, datasources=datasources.others, program=program.name
-    )
+    context = open_context(datasource, models=models, datasources=others, program=program.name)
     problems = problems_before(program, context)
     if any(item.severity is Severity.ERROR for item in problems):
         raise CompileError(problems)
@@ -222,10 +237,9 @@ def _compiled(
     return program
 
 
-def _run(program: "Program", datasource: str) -> object:
+def _run(program: "Program", datasource: str, others: Mapping[str, str]) -> object:
     """Run the statements of a cell, one after the other; the rows of the last one."""
     from sqlflow_dagster.client.cell_output import CellOutput
-    from sqlflow_dagster.datasources import datasources_of
     from sqlflow_dagster.runtime.local import run_program
 
     output = CellOutput(program)
@@ -234,7 +248,7 @@ def _run(program: "Program", datasource: str) -> object:
             program,
             datasource=datasource,
             models=ModelSettings.from_environment(),
-            datasources=datasources_of().others,
+            datasources=others,
             observer=output,
             steps=frozenset({step.index}),
             concurrent=1,

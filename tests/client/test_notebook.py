@@ -148,6 +148,33 @@ def test_a_parser_is_remembered_for_the_cells_that_follow(
         Cells().run("--datasource duckdb:///data.duckdb", "SELEC 1")
 
 
+def test_cells_name_data_sources_and_targets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "pyproject.toml").write_text(
+        "[tool.sqlflow_dagster.targets.prod]\n"
+        'default = "duckdb:///data.duckdb"\n'
+        'archive = "sqlite:///prod.db"\n'
+    )
+    cell = "-- sqlflow: datasource=archive\nCREATE TABLE t AS SELECT 1 AS x;"
+    cells = Cells()
+    with pytest.raises(CellError, match="unknown engine 'sqlight'"):
+        cells.run("--datasource duckdb:///data.duckdb --datasource archive=sqlight:///dev.db")
+    cells.run("--datasource duckdb:///data.duckdb")
+    cells.run("--datasource archive=sqlite:///dev.db", cell)
+    assert tables_of(folder, "dev.db") == [("main", "t")]
+    with pytest.raises(CellError, match="there is no target 'prd'\nhint: did you mean 'prod'"):
+        cells.run("--target prd", cell)
+    # What an earlier cell named is not what a target says.
+    cells.run("--target prod")
+    cells.run("", cell)
+    assert tables_of(folder, "prod.db") == [("main", "t")]
+
+
+def tables_of(folder: Path, file: str) -> list[tuple[str, ...]]:
+    with open_engine(f"sqlite:///{folder / file}").session() as session:
+        return session.tables()
+
+
 def test_notebook_stops_at_a_failed_cell(folder: Path) -> None:
     failing = "%%sqlflow --datasource duckdb:///data.duckdb\nSELECT nothing FROM iris.raw"
 
