@@ -131,6 +131,8 @@ class Model:
             )
             model = cls(manifest=bundle.manifest, trained=trained, golden=bundle.golden)
             _check_golden(model)
+            # A label's type may not take its classes, which else only a prediction would tell.
+            decode(bundle.golden.answers, bundle.manifest.label)
         except StepError:
             raise
         except PluginError as error:

@@ -82,6 +82,12 @@ def test_golden_rows_come_from_the_whole_table(model: Model, members: Members) -
     assert len(json.loads(members["golden/answers.json"])) == 20
 
 
+def with_label(members: Members, **parts: Any) -> bytes:
+    """A bundle that says something else of its label."""
+    model = json.loads(members["manifest.json"])["model"]
+    return resealed(members, model={**model, "label": {**model["label"], **parts}})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -123,6 +129,12 @@ def test_golden_rows_come_from_the_whole_table(model: Model, members: Members) -
             lambda m: resealed({**m, "model/model.ubj": b"{}"}), "no XGBoost model", id="no booster"
         ),
         pytest.param(lambda m: resealed(m, model={}), "no model bundle", id="empty manifest"),
+        *(
+            pytest.param(
+                lambda m, dtype=dtype: with_label(m, dtype=dtype), "contradicts itself", id=dtype
+            )
+            for dtype in ("int7", "timestamp[us]", "decimal128(99, 0)")
+        ),
         pytest.param(lambda m: zipped(m)[:-30], "no model bundle", id="cut off"),
         pytest.param(lambda m: b"pickle", "no model bundle", id="no zip"),
         pytest.param(

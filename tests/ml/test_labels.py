@@ -1,5 +1,7 @@
 """Labels to class indexes and amounts, and back."""
 
+import json
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,8 @@ import pyarrow as pa
 import pytest
 
 from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.lang.expressions import Literal
+from sqlflow_dagster.lang.statements import Attribute
 from sqlflow_dagster.ml.features.labels import (
     MAX_CLASSES,
     decode,
@@ -14,6 +18,7 @@ from sqlflow_dagster.ml.features.labels import (
     fit_label,
     no_label,
 )
+from sqlflow_dagster.ml.features.spec import LabelSpec
 from sqlflow_dagster.ml.tasks import Task
 
 
@@ -22,8 +27,23 @@ from sqlflow_dagster.ml.tasks import Task
     [
         pytest.param(["b", "a", "b"], ("a", "b"), pa.string(), id="text"),
         pytest.param([9, 5, 9], (5, 9), pa.int64(), id="integers"),
-        pytest.param(pa.array([9, 5, 9], pa.int8()), (5, 9), pa.int64(), id="small integers"),
+        pytest.param(pa.array([9, 5, 9], pa.int8()), (5, 9), pa.int8(), id="small integers"),
+        pytest.param(
+            pa.array([2**64 - 2**11, 0, 2**64 - 2**11], pa.uint64()),
+            (0.0, 2.0**64 - 2**11),
+            pa.uint64(),
+            id="large integers without a sign",
+        ),
         pytest.param([2.0, 1.0, 2.0], (1.0, 2.0), pa.float64(), id="whole doubles"),
+        pytest.param(
+            pa.array([2.0, 1.0, 2.0], pa.float32()), (1.0, 2.0), pa.float32(), id="whole floats"
+        ),
+        pytest.param(
+            pa.array([Decimal(2), Decimal(1), Decimal(2)], pa.decimal128(5, 2)),
+            (1.0, 2.0),
+            pa.decimal128(5, 2),
+            id="whole decimals",
+        ),
         pytest.param([True, False, True], (False, True), pa.bool_(), id="booleans"),
         pytest.param(
             pa.array(["b", "a", "b"]).dictionary_encode(), ("a", "b"), pa.string(), id="dictionary"
@@ -38,16 +58,47 @@ def test_classes_come_back_as_they_were(
     assert (spec.classes, spec.counts) == (classes, (1, 2))
     indexes = encode_label(table, "y", spec)
     assert indexes.tolist() == [1, 0, 1]
-    decoded = decode(np.eye(2)[indexes], spec)
+    stored = LabelSpec.from_json(json.loads(json.dumps(spec.to_json())))
+    decoded = decode(np.eye(2)[indexes], stored)
     assert decoded.type == type_
     assert decoded.to_pylist() == table.column("y").to_pylist()
 
 
-def test_amounts_are_doubles() -> None:
-    table = pa.table({"y": pa.array([1, 3])})
-    spec = fit_label(table.column("y"), "y", task=Task.REGRESSION)
+@pytest.mark.parametrize(
+    ("dtype", "predicted"),
+    [
+        (pa.int32(), pa.float64()),
+        (pa.decimal128(5, 2), pa.float64()),
+        (pa.float64(), pa.float64()),
+        (pa.float32(), pa.float32()),
+        (pa.list_(pa.float32(), 1), pa.list_(pa.float32())),
+        (pa.list_(pa.int16(), 1), pa.list_(pa.float64())),
+    ],
+    ids=str,
+)
+def test_amounts_keep_their_fractions(dtype: pa.DataType, predicted: pa.DataType) -> None:
+    is_list = pa.types.is_list(predicted)
+    column = pa.array([[1], [3]] if is_list else [1, 3], dtype)
+    spec = fit_label(pa.chunked_array([column]), "y", task=Task.REGRESSION)
     assert (spec.means, spec.stds) == ((2.0,), (1.0,))
-    assert decode(np.array([1.5]), spec).to_pylist() == [1.5]
+    decoded = decode(np.array([[1.5]] if is_list else [1.5]), spec)
+    assert decoded.type == predicted
+    assert decoded.to_pylist() == ([[1.5]] if is_list else [1.5])
+
+
+def test_more_classes_than_the_labels_type_has_are_whole_numbers_of_64_bits() -> None:
+    declared = Attribute(name="model.n_classes", expression=Literal(value=200))
+    column = pa.chunked_array([pa.array([0, 1], pa.int8())])
+    spec = fit_label(column, "y", task=Task.CLASSIFICATION, class_count=declared)
+    decoded = decode(np.eye(200)[[199]], spec)
+    assert (decoded.type, decoded.to_pylist()) == (pa.int64(), [199])
+
+
+def test_a_label_of_an_older_model_is_of_64_bits() -> None:
+    spec = fit_label(pa.chunked_array([pa.array([5, 9], pa.int8())]), "y", task=Task.CLASSIFICATION)
+    stored = spec.to_json()
+    del stored["dtype"]
+    assert decode(np.eye(2), LabelSpec.from_json(stored)).type == pa.int64()
 
 
 @pytest.mark.parametrize(

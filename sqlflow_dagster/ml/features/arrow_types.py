@@ -1,5 +1,6 @@
 """Arrow columns of any engine brought to the few types that features and labels know."""
 
+import re
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -13,6 +14,9 @@ from sqlflow_dagster.source import Span
 MOMENT_PARTS: tuple[str, ...] = ("days", "month", "weekday", "hour")
 """What a date or a timestamp gives: days since 1970-01-01, month 1 to 12, weekday from Monday = 1
 to Sunday = 7, and for a timestamp the hour 0 to 23. A time zone is converted to UTC first."""
+
+
+_DECIMAL = re.compile(r"decimal128\((\d+), (-?\d+)\)")
 
 
 def plain_type(type_: pa.DataType) -> pa.DataType:
@@ -100,6 +104,26 @@ def label_type(type_: pa.DataType) -> LabelType | None:
     if wanted in (pa.large_list(pa.float64()), pa.large_list(pa.int64())):
         return "numbers"
     return "bool" if pa.types.is_boolean(wanted) else None
+
+
+def number_type(type_: pa.DataType) -> pa.DataType | None:
+    """The type of the numbers in a column, or in its lists; None where there are none."""
+    if isinstance(type_, pa.BaseExtensionType):
+        return number_type(type_.storage_type)
+    if pa.types.is_dictionary(type_) or is_array(type_):
+        return number_type(type_.value_type)
+    is_number = pa.types.is_integer(type_) or pa.types.is_floating(type_)
+    return type_ if is_number or pa.types.is_decimal128(type_) else None
+
+
+def type_of(dtype: str) -> pa.DataType:
+    """The type of which ``dtype`` is the text.
+
+    Raises:
+        ValueError: It is the text of no number.
+    """
+    found = _DECIMAL.fullmatch(dtype)
+    return pa.decimal128(int(found[1]), int(found[2])) if found else pa.type_for_alias(dtype)
 
 
 def can_be_category(type_: pa.DataType) -> bool:

@@ -12,7 +12,14 @@ import pyarrow.compute as pc
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import Attribute
 from sqlflow_dagster.ml.attributes import value_span
-from sqlflow_dagster.ml.features.arrow_types import column_index, label_type, plain, type_text
+from sqlflow_dagster.ml.features.arrow_types import (
+    column_index,
+    label_type,
+    number_type,
+    plain,
+    type_of,
+    type_text,
+)
 from sqlflow_dagster.ml.features.spec import Class, LabelSpec
 from sqlflow_dagster.ml.tasks import FloatArray, LabelType, Task
 from sqlflow_dagster.source import Span
@@ -87,6 +94,9 @@ def fit_label(
     )
     array = _complete(plain(column), name, span)
     if not task.predicts_classes:
+        # Of whole numbers and decimals, a prediction has more digits.
+        if task is Task.REGRESSION and number_type(column.type) == pa.float32():
+            spec = replace(spec, dtype="float")
         return measured(spec, _amounts(array, spec, name, span))
     items = _items(array, spec, name, span)[0] if spec.is_list else array
     if items.type == pa.float64():
@@ -113,7 +123,8 @@ def fit_label(
         )
     found = tuple(counts.get(item, 0) for item in classes)
     means = tuple(item / len(array) for item in found) if task is Task.MULTILABEL else spec.means
-    return replace(spec, classes=tuple(classes), counts=found, means=means)
+    dtype = _dtype_of(classes, number_type(column.type))
+    return replace(spec, dtype=dtype, classes=tuple(classes), counts=found, means=means)
 
 
 def measured(spec: LabelSpec, labels: npt.NDArray[Any]) -> LabelSpec:
@@ -184,9 +195,9 @@ def decode(prediction: FloatArray, spec: LabelSpec) -> pa.Array:
         spec: What is predicted.
 
     Returns:
-        The likeliest class in the label's own type; a double; the number of a cluster; -1 for an
-        outlier and 1 for another row; or, of classes and amounts that are lists, a list where the
-        label was one, else a text.
+        The likeliest class in the label's own type; an amount as a double, or as a float where the
+        label was one; the number of a cluster; -1 for an outlier and 1 for another row; or, of classes
+        and amounts that are lists, a list where the label was one, else a text.
     """
     match spec.task:
         case Task.CLASSIFICATION:
@@ -200,16 +211,30 @@ def decode(prediction: FloatArray, spec: LabelSpec) -> pa.Array:
         case Task.OUTLIER_DETECTION:
             return pa.array(np.where(prediction < 0, -1, 1))
         case Task.REGRESSION | Task.RANKING | Task.DECOMPOSITION:
+            amounts = pa.array(prediction.reshape(-1)).cast(type_of(spec.dtype or "double"))
             if prediction.ndim == 1:
-                return pa.array(prediction.astype(np.float64))
+                return amounts
             ends = np.arange(len(prediction) + 1) * prediction.shape[1]
-            return _lists(ends, pa.array(prediction.astype(np.float64).reshape(-1)), spec)
+            return _lists(ends, amounts, spec)
         case _:
             assert_never(spec.task)
 
 
 def _classes(spec: LabelSpec) -> pa.Array:
-    return pa.array(spec.classes, _ARROW[spec.type])
+    if spec.dtype is None:
+        return pa.array(spec.classes, _ARROW[spec.type])
+    return pa.array(spec.classes).cast(type_of(spec.dtype))
+
+
+def _dtype_of(classes: Sequence[Class], type_: pa.DataType | None) -> str | None:
+    """The label's type, unless one of the classes is too large for it: there may be more than it has."""
+    if type_ is None:
+        return None
+    try:
+        pa.array(classes).cast(type_)
+    except pa.ArrowInvalid:
+        return None
+    return str(type_)
 
 
 def _lists(ends: npt.NDArray[np.int64], items: pa.Array, spec: LabelSpec) -> pa.Array:

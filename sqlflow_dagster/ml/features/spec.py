@@ -142,8 +142,9 @@ class LabelSpec:
     Attributes:
         name: The label's column, as the training SELECT spelt it; of a model that learns without a
             label, what its predictions are called.
-        type: Of the label. A regression predicts ``double``, whatever its label was.
+        type: Of the label.
         task: Of the model.
+        dtype: The Arrow type of a predicted number, or of one in a list; None for the widest of its kind.
         classes: The label's values in index order, sorted; empty where nothing is classified.
         counts: How many training rows each class had.
         means: Of an amount, or of each amount of a vector, over the training rows; of several classes
@@ -155,6 +156,7 @@ class LabelSpec:
     name: str
     type: LabelType
     task: Task
+    dtype: str | None = None
     classes: tuple[Class, ...] = ()
     counts: tuple[int, ...] = ()
     means: tuple[float, ...] = (0.0,)
