@@ -4,8 +4,11 @@ Both launch one job, which runs what the model is made from, the model, and what
 """
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -14,17 +17,35 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 
 from sqlflow_dagster.asset_graph import AssetGraph, SegmentSpecs
 from sqlflow_dagster.engines.base import Engine, Session
+from sqlflow_dagster.engines.table_statistics import column_names, table_statistics, watermark
 from sqlflow_dagster.errors import TransientError
 from sqlflow_dagster.graph.objects import ObjectRef
 from sqlflow_dagster.graph.program import Step
-from sqlflow_dagster.graph.retraining import Retraining, retraining, retraining_scope
+from sqlflow_dagster.graph.retraining import (
+    Retraining,
+    retraining,
+    retraining_scope,
+    without_watermark,
+)
 from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.new_rows import Decision, Launch, Memory, Outcome, decide
+from sqlflow_dagster.new_rows import (
+    Decision,
+    Found,
+    Launch,
+    Mark,
+    Marks,
+    Memory,
+    Outcome,
+    changes,
+    decide,
+)
 from sqlflow_dagster.resources import DatasourceResource
 from sqlflow_dagster.translator import program_group
 
+T = TypeVar("T")
+
 RUN_TAG = "sqlflow/retraining"
-_ROW_COUNT = "dagster/row_count"
+_ROW_COUNT, _LAST_UPDATED = "dagster/row_count", "dagster/last_updated_timestamp"
 _INTERVAL = 60
 
 
@@ -36,6 +57,7 @@ class RetrainedModel:
         name: Of its job; its schedule and its sensor are called after it.
         model: The model's name.
         key: The model's asset key.
+        statement: Its training.
         when: When it is trained again.
         selection: The asset keys of what is run.
         watched: The tables whose growth counts, with the keys of those that no program makes.
@@ -44,6 +66,7 @@ class RetrainedModel:
     name: str
     model: str
     key: dg.AssetKey
+    statement: TrainStatement
     when: Retraining
     selection: tuple[dg.AssetKey, ...]
     watched: Mapping[ObjectRef, dg.AssetKey | None]
@@ -91,9 +114,9 @@ def _retrained(graph: AssetGraph) -> Iterator[RetrainedModel]:
     for item in graph.segments:
         for index in item.segment.steps:
             step = item.program.steps[index]
-            when = (
-                retraining(step.statement) if isinstance(step.statement, TrainStatement) else None
-            )
+            if not isinstance(step.statement, TrainStatement):
+                continue
+            when = retraining(step.statement)
             if when is None:
                 continue
             scope = retraining_scope(item.program, item.segment)
@@ -105,6 +128,7 @@ def _retrained(graph: AssetGraph) -> Iterator[RetrainedModel]:
                 name=name,
                 model=item.segment.name,
                 key=item.specs[0].key,
+                statement=step.statement,
                 when=when,
                 selection=tuple(spec.key for other in chosen for spec in other.specs),
                 watched={
@@ -178,30 +202,57 @@ def _tick(
     context: dg.SensorEvaluationContext,
 ) -> dg.SensorResult | dg.SkipReason:
     instance = context.instance
-    memory = Memory.from_json(context.cursor)
-    # Before the rows are counted: that might wait for the run, which uses the database.
-    launched = _launched_runs(instance, memory.launch)
+    before = Memory.from_json(context.cursor)
+    # Before the tables are looked at: that might wait for the run, which uses the database.
+    launched = _launched_runs(instance, before.launch)
     unfinished = [run.run_id for run in launched if not run.is_finished]
     running = unfinished[0] if unfinished else _training_run(instance, item.key)
     if running is not None:
         return dg.SkipReason(f"{item.model} is being trained by run {running}")
+    outcome = _outcome(launched)
+    memory = before.settled(training=_newest_training(instance, item.key), outcome=outcome)
     try:
-        found = _counts(datasources, item.watched)
+        if _is_idle(memory, item.when) and _changes(datasources, item) == changes(memory.seen):
+            return dg.SkipReason("no table has changed since its rows were counted")
+        found = _look_at(datasources, item.watched, partial(_found, item.when, memory.trained))
+        if problem := _problem(item, found, datasources):
+            return dg.SkipReason(problem)
     except TransientError as error:
         return dg.SkipReason(f"the rows could not be counted: {error}")
-    missing = [ref.called for ref, rows in found.items() if rows is None]
-    if missing:
-        return dg.SkipReason(f"there is no table {', '.join(missing)}")
-    counts = {ref: rows for ref, rows in found.items() if rows is not None}
     decision = decide(
         memory,
-        counts={ref.called: rows for ref, rows in counts.items()},
-        training=_newest_training(instance, item.key),
-        outcome=_outcome(launched),
+        found={ref.called: table for ref, table in found.items() if table is not None},
+        outcome=outcome,
         min_new_rows=min_new_rows,
         new_key=uuid.uuid4().hex,
     )
-    return _result(decision, _changed_tables(instance, item.watched, counts))
+    changed = _changed_tables(instance, item.watched, decision.memory.seen, memory.seen)
+    return _result(decision, changed)
+
+
+def _is_idle(memory: Memory, when: Retraining) -> bool:
+    """Whether nothing follows as long as no table changes."""
+    # Else the program has another watermark now than it had then.
+    told_by = {mark.column.lower() for mark in memory.seen.values() if mark.column is not None}
+    same = told_by == ({when.watermark.lower()} if when.watermark is not None else set())
+    return same and memory.steady and memory.launch is None and memory.training is not None
+
+
+def _problem(
+    item: RetrainedModel,
+    found: Mapping[ObjectRef, Found | None],
+    datasources: Mapping[str, DatasourceResource],
+) -> str | None:
+    """Why new rows cannot be told."""
+    missing = [ref.called for ref, table in found.items() if table is None]
+    if missing:
+        return f"there is no table {', '.join(missing)}"
+    if item.when.watermark is None or any(table and table.mark.column for table in found.values()):
+        return None
+    columns = _look_at(
+        datasources, item.watched, lambda ref, _, session: column_names(session, ref.parts)
+    )
+    return str(without_watermark(item.statement, columns))
 
 
 def _result(decision: Decision, changed: Sequence[dg.AssetMaterialization]) -> dg.SensorResult:
@@ -248,42 +299,77 @@ def _outcome(runs: Sequence[dg.DagsterRun]) -> Outcome:
     return Outcome.FAILED if statuses else Outcome.UNKNOWN
 
 
-def _counts(
+def _look_at(
     datasources: Mapping[str, DatasourceResource],
-    tables: Mapping[ObjectRef, dg.AssetKey | None],
-) -> dict[ObjectRef, int | None]:
-    """The number of rows of each table; None where there is no such table."""
-    found: dict[ObjectRef, int | None] = {}
+    tables: Iterable[ObjectRef],
+    look: Callable[[ObjectRef, Engine, Session], T],
+) -> dict[ObjectRef, T]:
+    """What a look at each table gives; one session is open at a time."""
+    found: dict[ObjectRef, T] = {}
     for name in sorted({ref.datasource for ref in tables}):
         with datasources[name].process_config_and_initialize_cm() as resolved:
             engine: Engine = resolved.engine()
             with engine.session() as session:
                 here = [ref for ref in tables if ref.datasource == name]
-                found |= {ref: _count(ref, engine, session) for ref in here}
+                found |= {ref: look(ref, engine, session) for ref in here}
     return found
 
 
-def _count(ref: ObjectRef, engine: Engine, session: Session) -> int | None:
+def _found(
+    when: Retraining, trained: Marks, ref: ObjectRef, engine: Engine, session: Session
+) -> Found | None:
+    """A table now; None where there is no such table."""
+    # What changes it after this is counted now or seen by the next tick.
+    changed_at = session.last_change(ref.parts)
     if session.relation_kind(ref.parts) is None:
         return None
-    return session.count(f"SELECT * FROM {engine.quote(ref.parts)}")
+    column = None
+    if when.watermark is not None:
+        column = watermark(session.columns(ref.parts) or (), when.watermark)
+    before = trained.get(ref.called)
+    above = before.highest if before is not None and before.column == column else None
+    now = table_statistics(session, engine, ref.parts, column=column, above=above)
+    mark = Mark(rows=now.rows, column=column, highest=now.highest, changed_at=changed_at)
+    return Found(mark=mark, above=now.above)
+
+
+def _changes(
+    datasources: Mapping[str, DatasourceResource], item: RetrainedModel
+) -> dict[str, datetime | None]:
+    """When each table was changed last."""
+    times = _look_at(
+        datasources, item.watched, lambda ref, _, session: session.last_change(ref.parts)
+    )
+    return {ref.called: time for ref, time in times.items()}
 
 
 def _changed_tables(
     instance: dg.DagsterInstance,
     tables: Mapping[ObjectRef, dg.AssetKey | None],
-    counts: Mapping[ObjectRef, int],
+    now: Marks,
+    before: Marks,
 ) -> list[dg.AssetMaterialization]:
-    """A materialization of each external table whose number of rows is not the one reported last.
+    """A materialization of each external table that is not as it was reported last.
 
     Not an observation: that would not set off the automation conditions of what reads the table.
     """
     changed = []
     for ref, key in tables.items():
-        if key is not None and _reported_rows(instance, key) != counts[ref]:
-            metadata = {_ROW_COUNT: counts[ref]}
-            changed.append(dg.AssetMaterialization(asset_key=key, metadata=metadata))
+        mark = now[ref.called]
+        if key is None:
+            continue
+        if _reported_rows(instance, key) != mark.rows or mark.differs(before.get(ref.called)):
+            changed.append(dg.AssetMaterialization(asset_key=key, metadata=_metadata(mark)))
     return changed
+
+
+def _metadata(mark: Mark) -> dict[str, dg.MetadataValue | int | str]:
+    metadata: dict[str, dg.MetadataValue | int | str] = {_ROW_COUNT: mark.rows}
+    if mark.changed_at is not None:
+        metadata[_LAST_UPDATED] = dg.MetadataValue.timestamp(mark.changed_at)
+    if mark.column is not None and mark.highest is not None:
+        metadata[f"highest {mark.column}"] = str(mark.highest)
+    return metadata
 
 
 def _reported_rows(instance: dg.DagsterInstance, key: dg.AssetKey) -> object:

@@ -7,6 +7,7 @@ for one statement or a few; none is held while a model trains.
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -84,6 +85,16 @@ class Session(Protocol):
 
     def columns(self, table: TableName) -> tuple[Column, ...] | None:
         """The columns of a table or view; None where nothing has the name."""
+
+    def last_change(self, table: TableName) -> datetime | None:
+        """When rows were put into a table or changed there last, in UTC.
+
+        While it stays the same, the table has no new rows; rows that were taken out need not count. Two changes
+        within a second may have one time.
+
+        Returns:
+            None where that is not known for certain, and for what is no table.
+        """
 
     def tables(self) -> list[tuple[str, ...]]:
         """The tables and views of a user, each as (schema, table)."""

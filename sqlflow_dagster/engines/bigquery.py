@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -117,10 +118,22 @@ class BigQuerySession(RenamingSession):
 
     def relation_kind(self, table: TableName) -> RelationKind | None:
         """Whether a name is a table or a view; None where nothing has it."""
+        found = self._found(table)
+        return None if found is None else "view" if "VIEW" in found.table_type else "table"
+
+    def last_change(self, table: TableName) -> datetime | None:
+        """When a table was changed last; None while rows that were streamed into it are on their way."""
+        found = self._found(table)
+        if found is None or found.table_type != "TABLE" or found.streaming_buffer is not None:
+            return None
+        changed: datetime = found.modified
+        return changed.astimezone(UTC)
+
+    def _found(self, table: TableName) -> Any:
+        """What the service knows of a table or view; None where nothing has the name."""
         with self._raw() as connection:
             client = connection._client
-            found = _if_there(client.get_table, self._reference(client, table))
-        return None if found is None else "view" if "VIEW" in found.table_type else "table"
+            return _if_there(client.get_table, self._reference(client, table))
 
     def _reference(self, client: Any, table: TableName) -> str:
         if len(table) > 3:

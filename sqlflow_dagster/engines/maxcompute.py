@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -110,12 +111,19 @@ class MaxComputeSession(RenamingSession):
 
     def relation_kind(self, table: TableName) -> RelationKind | None:
         """Whether a name is a table or a view; None where nothing has it."""
-        name, where = _placed_in(table)
         with self._raw() as connection:
-            if not connection.odps.exist_table(name, **where):
+            found = _if_there(connection.odps, table)
+            return None if found is None else "view" if found.is_virtual_view else "table"
+
+    def last_change(self, table: TableName) -> datetime | None:
+        """When a table was changed last."""
+        with self._raw() as connection:
+            found = _if_there(connection.odps, table)
+            if found is None or found.is_virtual_view:
                 return None
-            found = connection.odps.get_table(name, **where)
-            return "view" if found.is_virtual_view else "table"
+            # The client gives it in the zone of this machine, without saying so.
+            changed: datetime = found.last_data_modified_time
+            return changed.astimezone(UTC)
 
     def tables(self) -> list[tuple[str, ...]]:
         """The tables and views of the project, each as (project, table)."""
@@ -213,6 +221,11 @@ def _done(connection: Any, sql: str) -> Any:
         instance.stop()
         raise
     return instance
+
+
+def _if_there(odps: Any, table: TableName) -> Any:
+    name, where = _placed_in(table)
+    return odps.get_table(name, **where) if odps.exist_table(name, **where) else None
 
 
 def _columns(schema: Any) -> tuple[Column, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from types import GeneratorType
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -137,6 +138,11 @@ class MySQLSession(SQLAlchemySession):
                 hint="a table of MySQL is named [database.]table",
             )
         return (qualifier[0] if qualifier else None), name
+
+    def last_change(self, table: TableName) -> datetime | None:
+        """When rows were put into a table or changed there last, if the server has it in memory since."""
+        found = self._relation(table)
+        return None if found is None else self._relations.last_change(found)
 
     def tables(self) -> list[tuple[str, ...]]:
         """The tables and views of a user, each as (database, table)."""

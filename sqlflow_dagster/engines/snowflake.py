@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -109,6 +110,18 @@ class SnowflakeSession(RenamingSession):
 
     def relation_kind(self, table: TableName) -> RelationKind | None:
         """Whether a name is a table or a view; None where nothing has it."""
+        kind = self._of_catalogue("table_type", table)
+        return None if kind is None else "view" if "VIEW" in kind else "table"
+
+    def last_change(self, table: TableName) -> datetime | None:
+        """When a table was changed last, be it by Snowflake's own upkeep."""
+        if self.relation_kind(table) != "table":
+            return None
+        changed: datetime = self._of_catalogue("last_altered", table)
+        return changed.astimezone(UTC)
+
+    def _of_catalogue(self, column: str, table: TableName) -> Any:
+        """What a column of the catalogue says of a table or view; None where nothing has the name."""
         *qualifier, name = map(stored_name, table)
         if len(qualifier) > 2:
             raise TerminalError(
@@ -117,11 +130,10 @@ class SnowflakeSession(RenamingSession):
             )
         database = f"{self.engine.quote(table[:1])}." if len(qualifier) == 2 else ""
         query = sa.text(
-            f"SELECT table_type FROM {database}information_schema.tables WHERE table_name = :name "
+            f"SELECT {column} FROM {database}information_schema.tables WHERE table_name = :name "
             "AND table_schema = COALESCE(:schema, CURRENT_SCHEMA())"
         ).bindparams(name=name, schema=qualifier[-1] if qualifier else None)
-        kind = self.connection.execute(query).scalar()
-        return None if kind is None else "view" if "VIEW" in kind else "table"
+        return self.connection.execute(query).scalar()
 
     def tables(self) -> list[tuple[str, ...]]:
         """The tables and views of a user in the database, each as (schema, table)."""

@@ -8,6 +8,7 @@ the driver untouched: no parameter style is applied to it.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from typing import Any, NoReturn, Protocol
 
 import pyarrow as pa
@@ -139,6 +140,10 @@ class SQLAlchemySession(ABC):
         if self.relation_kind(table) is None:
             return None
         return self.describe(f"SELECT * FROM {self.engine.quote(table)}")
+
+    def last_change(self, table: TableName) -> datetime | None:
+        """When rows were put into a table or changed there last: most engines cannot tell."""
+        return None
 
     @abstractmethod
     def tables(self) -> list[tuple[str, ...]]:

@@ -1,9 +1,10 @@
 """When a model is to be trained again without being asked, and what else is made again with it.
 
-``WITH retrain.schedule = "0 3 * * *"`` names times, ``WITH retrain.min_new_rows = 1000`` waits for data.
+``WITH retrain.schedule = "0 3 * * *"`` names times, ``WITH retrain.min_new_rows = 1000`` waits for data, of which
+``retrain.watermark = "created_at"`` tells what is new.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -17,8 +18,15 @@ from sqlflow_dagster.lang.statements import Attribute, TrainStatement, attribute
 
 PREFIX = "retrain."
 SCHEDULE, TIMEZONE, MIN_NEW_ROWS = "retrain.schedule", "retrain.timezone", "retrain.min_new_rows"
-_KNOWN = (MIN_NEW_ROWS, SCHEDULE, TIMEZONE)
+WATERMARK = "retrain.watermark"
+_KNOWN = (MIN_NEW_ROWS, SCHEDULE, TIMEZONE, WATERMARK)
+_NEEDED = {
+    TIMEZONE: (SCHEDULE, "is the time zone of"),
+    WATERMARK: (MIN_NEW_ROWS, "tells the new rows of"),
+}
+"""The attributes that say more of another one."""
 _EXAMPLES = {
+    WATERMARK: f'write it as {WATERMARK} = "created_at"',
     SCHEDULE: f'write it as {SCHEDULE} = "{EXAMPLE}"',
     TIMEZONE: f'write it as {TIMEZONE} = "Europe/Berlin"',
 }
@@ -33,11 +41,14 @@ class Retraining:
         timezone: The time zone of the schedule; None for UTC.
         min_new_rows: By how many rows a table that the model is made from must have grown since the last
             training; None where new rows start none.
+        watermark: The column by whose values new rows are told: they are above all there were; None where only
+            the number of rows counts.
     """
 
     schedule: str | None = None
     timezone: str | None = None
     min_new_rows: int | None = None
+    watermark: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +75,17 @@ def retraining(statement: TrainStatement) -> Retraining | None:
         return None
     problems = [problem for item in own if (problem := _problem(item)) is not None]
     given = {item.name.lower(): item.value for item in own}
-    zone = attribute(statement, TIMEZONE)
-    if zone is not None and SCHEDULE not in given:
-        problems.append(
-            Diagnostic(
-                code=Code.INVALID_ATTRIBUTE,
-                message=f"{TIMEZONE} is the time zone of {SCHEDULE}, which is not given",
-                span=zone.span,
-                hint=f"give {SCHEDULE} too, or leave {TIMEZONE} out",
+    for name, (other, relation) in _NEEDED.items():
+        item = attribute(statement, name)
+        if item is not None and other not in given:
+            problems.append(
+                Diagnostic(
+                    code=Code.INVALID_ATTRIBUTE,
+                    message=f"{name} {relation} {other}, which is not given",
+                    span=item.span,
+                    hint=f"give {other} too, or leave {name} out",
+                )
             )
-        )
     if problems:
         raise CompileError(problems)
     # The checks above know the types of the values.
@@ -81,6 +93,7 @@ def retraining(statement: TrainStatement) -> Retraining | None:
         schedule=given.get(SCHEDULE),  # type: ignore[arg-type]
         timezone=given.get(TIMEZONE),  # type: ignore[arg-type]
         min_new_rows=given.get(MIN_NEW_ROWS),  # type: ignore[arg-type]
+        watermark=given.get(WATERMARK),  # type: ignore[arg-type]
     )
 
 
@@ -131,6 +144,27 @@ def unwatched(program: Program) -> list[Diagnostic]:
     return problems
 
 
+def without_watermark(
+    statement: TrainStatement, columns: Mapping[ObjectRef, Sequence[str]]
+) -> Diagnostic:
+    """The diagnostic for a watermark that none of the watched tables has.
+
+    Args:
+        statement: The training.
+        columns: The columns of the watched tables.
+    """
+    item = attribute(statement, WATERMARK)
+    assert item is not None
+    tables = "; ".join(f"{ref} has {', '.join(names)}" for ref, names in sorted(columns.items()))
+    return Diagnostic(
+        code=Code.UNKNOWN_COLUMN,
+        message=f"no table that model {statement.into} is made from has a column {item.value!r} of times, "
+        f"numbers or text: {tables}",
+        span=item.expression.span or item.span,
+        hint=did_you_mean(str(item.value), {name for names in columns.values() for name in names}),
+    )
+
+
 def _problem(item: Attribute) -> Diagnostic | None:
     """What is wrong with one attribute."""
     name, value = item.name.lower(), item.value
@@ -148,11 +182,13 @@ def _problem(item: Attribute) -> Diagnostic | None:
             return None
         message = f"{name} wants a number of rows from 1, but its value is {value!r}"
         return Diagnostic(code=Code.INVALID_ATTRIBUTE, message=message, span=span)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value:
         message = f"{name} wants a text, but its value is {value!r}"
         return Diagnostic(
             code=Code.INVALID_ATTRIBUTE, message=message, span=span, hint=_EXAMPLES[name]
         )
+    if name == WATERMARK:
+        return None
     if name == TIMEZONE:
         if _is_timezone(value):
             return None

@@ -12,6 +12,7 @@ from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.lang.statements import TemporaryTableStatement
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.rehearsal import rehearse
+from sqlflow_dagster.runtime.watermarks import missing_watermarks
 from sqlflow_dagster.source import Span
 
 _BEFORE_NAME = r"\b(?:FROM|JOIN|INTO|TABLE|USING|EVALUATE|EXPLAIN|TRAIN)"
@@ -62,7 +63,8 @@ def problems_before(
     if steps is not None:
         steps |= computed_again
     refused = rehearse(program, context, steps, made=made.union(missing))
-    return _diagnostics(missing, program, context) + refused
+    wrong = missing_watermarks(program, context, steps)
+    return _diagnostics(missing, program, context) + refused + wrong
 
 
 def _missing(

@@ -5,17 +5,19 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
 from sqlflow_dagster.engines.base import Engine, Session, open_engine
+from sqlflow_dagster.engines.table_statistics import table_statistics, watermark
 from sqlflow_dagster.errors import TerminalError
+from sqlflow_dagster.new_rows import Mark, Memory
 
 if TYPE_CHECKING:
     from tests.conformance.conftest import EngineCase
@@ -572,3 +574,78 @@ def test_many_threads_write(engine: Engine) -> None:
         assert list(pool.map(work, range(8))) == [1] * 8
     with engine.session() as session:
         assert len(session.tables()) == 8
+
+
+# -- what sensors ask
+
+
+WATERMARKS: dict[str, tuple[Any, Any, Any]] = {
+    "whole numbers": (3, 2**60, 2**60 + 1),
+    "decimals": (Decimal("-7.00"), Decimal("1.25"), Decimal("1.26")),
+    "floats": (-1.0, 0.1, 0.3),
+    "dates": (date(1999, 1, 1), date(2024, 2, 28), date(2024, 2, 29)),
+    "times": (
+        datetime(1999, 1, 1),
+        datetime(2024, 2, 29, 12, 0, 0, 1),
+        datetime(2024, 2, 29, 12, 0, 0, 2),
+    ),
+    "moments": (
+        datetime(1999, 1, 1, tzinfo=UTC),
+        datetime(2024, 2, 29, 12, tzinfo=UTC),
+        datetime(2024, 2, 29, 13, tzinfo=UTC),
+    ),
+    "text": ("a", "it's", "ju"),
+}
+"""A value, a higher one and the highest."""
+
+
+def remembered(value: Any) -> Any:
+    """The same value out of the memory of a sensor."""
+    memory = Memory(trained={"t": Mark(rows=1, column="c", highest=value)})
+    return Memory.from_json(memory.to_json()).trained["t"].highest
+
+
+@pytest.mark.parametrize(("low", "high", "new"), WATERMARKS.values(), ids=WATERMARKS)
+def test_rows_above_a_watermark_are_counted(
+    engine: Engine, session: Session, low: Any, high: Any, new: Any
+) -> None:
+    session.replace_table(("t",), reader(pa.table({"at": [high, None, low]})))
+    assert watermark(session.columns(("t",)) or (), "AT") == "at"
+    first = table_statistics(session, engine, ("t",), column="at")
+    assert (first.rows, first.above) == (3, 2)
+    session.replace_table(("t",), reader(pa.table({"at": [high, None, low, new]})))
+    highest = remembered(first.highest)
+    now = table_statistics(session, engine, ("t",), column="at", above=highest)
+    assert (now.rows, now.above) == (4, 1)
+    highest = remembered(now.highest)
+    assert table_statistics(session, engine, ("t",), column="at", above=highest).above == 0
+
+
+def test_a_table_without_values_has_no_highest_one(engine: Engine, session: Session) -> None:
+    empty = pa.table({"at": pa.array([], pa.timestamp("us"))})
+    session.replace_table(("t",), reader(empty))
+    found = table_statistics(session, engine, ("t",), column="at")
+    assert (found.rows, found.highest, found.above) == (0, None, 0)
+    session.replace_table(("t",), reader(pa.table({"at": pa.array([None], pa.date32())})))
+    found = table_statistics(session, engine, ("t",), column="at")
+    assert (found.rows, found.highest, found.above) == (1, None, 0)
+
+
+def test_a_watermark_may_have_any_name(engine: Engine, session: Session) -> None:
+    session.replace_table(("t",), reader(pa.table({name: [1, 2] for name in NAMES})))
+    for name in NAMES:
+        found = table_statistics(session, engine, ("t",), column=name, above=1)
+        assert (found.highest, found.above) == (2, 1)
+
+
+def test_what_has_no_order_is_no_watermark(session: Session) -> None:
+    session.replace_table(("t",), reader(pa.table({"flag": [b"1", b"0"]})))
+    columns = session.columns(("t",)) or ()
+    assert watermark(columns, "flag") is None
+    assert watermark(columns, "missing") is None
+
+
+def test_only_a_table_has_been_changed(session: Session) -> None:
+    session.execute("CREATE VIEW v AS SELECT 1 AS n")
+    assert session.last_change(("v",)) is None
+    assert session.last_change(("missing",)) is None

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
+from sqlflow_dagster.engines.base import open_engine
 from sqlflow_dagster.project import definitions_from_sql
 from sqlflow_dagster.sensors import RUN_TAG
 from tests.dagster.home import Home
+from tests.engines import mariadb_server
 
 PROGRAM = """
 CREATE TABLE train AS SELECT * FROM shop.raw WHERE id % 5 <> 0;
@@ -103,6 +106,10 @@ class Daemon:
 
     def insert(self, rows: int) -> None:
         self.sql(f"INSERT INTO shop.raw SELECT i, i, 2 * i FROM range({rows}) AS t(i)")
+
+    def insert_from(self, first: int, rows: int) -> None:
+        """Rows whose ids go on from the first one."""
+        self.sql(f"INSERT INTO shop.raw SELECT {first} + i, i, 2 * i FROM range({rows}) AS t(i)")
 
     def rows(self, table: str) -> int:
         with self.home.engine.session() as session:
@@ -270,6 +277,115 @@ def test_a_run_that_got_lost_is_asked_for_again_under_its_key(trained: Daemon) -
 def test_a_table_that_is_gone_starts_nothing(trained: Daemon) -> None:
     trained.sql("DROP TABLE shop.raw")
     assert trained.tick().skip_message == "there is no table shop.raw"
+
+
+@pytest.fixture
+def marked(trained: Daemon) -> Daemon:
+    """A program that has run, and then was told the watermark of its table; a tick has seen that."""
+    text = PROGRAM.replace("retrain.min", 'retrain.watermark = "ID", retrain.min')
+    (trained.home.programs / "shop.sql").write_text(text)
+    assert trained.tick_and_run() == []
+    return trained
+
+
+def test_a_watermark_tells_new_rows_where_old_ones_go(marked: Daemon) -> None:
+    marked.sql("DELETE FROM shop.raw WHERE id < 50")
+    marked.insert_from(100, 19)
+    assert marked.tick_and_run() == []
+    marked.insert_from(119, 1)
+    assert marked.tick_and_run() == [True]
+    assert marked.tick_and_run() == []
+    marked.sql("DELETE FROM shop.raw WHERE id < 100")
+    marked.insert_from(120, 20)
+    (request,) = marked.requests()
+    told = "shop.raw has 20 rows with id above 119, the highest at the last training"
+    assert request.tags["sqlflow/because"] == told
+
+
+def test_rows_below_the_watermark_are_not_new(marked: Daemon) -> None:
+    marked.insert_from(0, 90)
+    marked.sql("INSERT INTO shop.raw SELECT NULL, 1, 1 FROM range(90)")
+    assert marked.tick_and_run() == []
+    marked.sql("UPDATE shop.raw SET id = id + 1000 WHERE id < 10")
+    assert marked.tick_and_run() == [True]
+
+
+def test_a_table_that_was_empty_has_new_rows_only(marked: Daemon) -> None:
+    marked.sql("DELETE FROM shop.raw")
+    assert marked.run("shop") is False
+    marked.instance.report_runless_asset_event(dg.AssetMaterialization(["model", "m"]))
+    assert marked.tick_and_run() == []
+    marked.insert_from(0, 20)
+    (request,) = marked.requests()
+    told = "shop.raw has 20 rows with id, none at the last training"
+    assert request.tags["sqlflow/because"] == told
+
+
+def test_a_table_without_the_watermark_counts_by_its_rows(marked: Daemon) -> None:
+    program = marked.home.programs / "shop.sql"
+    other = "WHERE id % 5 <> 0 AND (SELECT count(*) FROM shop.other) > 0"
+    program.write_text(program.read_text().replace("WHERE id % 5 <> 0", other))
+    assert marked.tick_and_run() == []
+    marked.sql("INSERT INTO shop.other SELECT 1 FROM range(20)")
+    assert marked.tick_and_run() == [True]
+
+
+def test_a_watermark_that_no_table_has_is_told_at_its_place(marked: Daemon) -> None:
+    program = marked.home.programs / "shop.sql"
+    program.write_text(program.read_text().replace('"ID"', '"idd"'))
+    marked.insert_from(100, 20)
+    result = marked.tick()
+    assert result.run_requests == []
+    told = result.skip_message or ""
+    assert f"{program}:13:" in told
+    assert "no table that model m is made from has a column 'idd'" in told
+    assert "shop.raw has id, x, y" in told
+    assert "did you mean 'id'?" in told
+
+
+def test_the_watermark_is_reported_with_the_rows(marked: Daemon) -> None:
+    marked.sql("UPDATE shop.raw SET id = 500 WHERE id = 99")
+    (event,) = marked.changes()
+    found = {name: item.value for name, item in event.metadata.items()}
+    assert found == {"dagster/row_count": 100, "highest id": "500"}
+    assert marked.changes() == []
+
+
+def test_a_table_that_has_not_changed_is_not_counted(tmp_path: Path) -> None:
+    """On an engine that tells when a table was changed last."""
+    url = mariadb_server.new_database()
+    with open_engine(url).session() as session:
+        session.execute("CREATE TABLE raw (x DOUBLE, y DOUBLE)")
+        session.execute("INSERT INTO raw VALUES (1, 2)")
+    attributes = "WITH retrain.min_new_rows = 1 LABEL y INTO m"
+    program = f"SELECT * FROM raw TO TRAIN xgboost.gbtree {attributes}"
+    (tmp_path / "p.sql").write_text(program)
+    sensor = definitions_from_sql(tmp_path, datasource=url).resolve_sensor_def(
+        "p__retrain_m_sensor"
+    )
+    cursor = None
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization(["model", "m"]))
+
+        def tick() -> SensorExecutionData:
+            nonlocal cursor
+            with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+                result = sensor.evaluate_tick(context)
+            cursor = result.cursor or cursor
+            return result
+
+        (event,) = tick().asset_events
+        assert isinstance(event, dg.AssetMaterialization)
+        told = event.metadata["dagster/last_updated_timestamp"]
+        assert isinstance(told, dg.TimestampMetadataValue)
+        assert told.value == pytest.approx(time.time(), abs=30)
+        counted = "raw has 1 rows, 1 at the last training"
+        assert tick().skip_message == counted
+        assert tick().skip_message == "no table has changed since its rows were counted"
+        time.sleep(1.1)  # The server's times are whole seconds.
+        with open_engine(url).session() as session:
+            session.execute("INSERT INTO raw VALUES (1, 2)")
+        assert len(tick().run_requests or ()) == 1
 
 
 EVALUATE = """

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -89,7 +89,11 @@ class Client:
         kind = self.driver.tables.get(name.rsplit(".", maxsplit=1)[-1])
         if kind is None:
             raise GoogleError(404, f"Not found: Table {name}")
-        return SimpleNamespace(table_type=kind.upper())
+        return SimpleNamespace(
+            table_type=kind.upper(),
+            modified=datetime(2024, 2, 29, 12, tzinfo=UTC),
+            streaming_buffer="rows" if name.endswith("streamed") else None,
+        )
 
     def get_dataset(self, name: str) -> Any:
         raise GoogleError(404, f"Not found: Dataset {name}")
@@ -222,6 +226,13 @@ def test_a_view_is_not_put_out_of_the_way(session: Session, driver: FakeDriver) 
     with pytest.raises(TerminalError, match="v is a view"):
         session.create_table_as(("v",), "SELECT 1 AS n")
     assert driver.tables == {"v": "view"}
+
+
+def test_the_service_tells_the_last_change_of_a_table(session: Session, driver: FakeDriver) -> None:
+    driver.tables |= {"t": "table", "v": "view", "streamed": "table"}
+    assert session.last_change(("t",)) == datetime(2024, 2, 29, 12, tzinfo=UTC)
+    for name in ("v", "streamed", "missing"):
+        assert session.last_change((name,)) is None
 
 
 def test_text_is_handed_on_verbatim_and_changed_rows_are_counted(

@@ -80,6 +80,10 @@ class Instance:
         return Reader(self._answer)
 
 
+MODIFIED = datetime(2024, 2, 29, 12)
+"""As the client gives a time: in the zone of this machine."""
+
+
 class Odps:
     """The client of the service."""
 
@@ -108,7 +112,9 @@ class Odps:
                 )
             )
 
-        return SimpleNamespace(is_virtual_view=is_view, open_writer=open_writer)
+        return SimpleNamespace(
+            is_virtual_view=is_view, open_writer=open_writer, last_data_modified_time=MODIFIED
+        )
 
     def list_tables(self) -> list[Any]:
         return [SimpleNamespace(name=name) for name in self.driver.tables]
@@ -291,6 +297,15 @@ def test_moments_that_the_tunnel_does_not_take_are_told(
     with pytest.raises(TerminalError, match="a timestamp cannot be written"):
         session.replace_table(("t",), rows.to_reader())
     assert driver.tables == {}
+
+
+def test_the_service_tells_the_last_change_of_a_table(session: Session, driver: FakeDriver) -> None:
+    driver.tables |= {"t": "table", "v": "view"}
+    changed = session.last_change(("lab", "t"))
+    assert changed is not None
+    assert (changed.tzinfo, changed) == (UTC, MODIFIED.astimezone())
+    assert session.last_change(("v",)) is None
+    assert session.last_change(("missing",)) is None
 
 
 def test_a_schema_is_not_made(session: Session) -> None:

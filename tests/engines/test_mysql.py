@@ -2,7 +2,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from decimal import Decimal
 from pathlib import Path
@@ -269,6 +269,22 @@ def test_an_error_is_at_its_place_in_the_statement(
     found = caught.value.at(Source(text=sql).span(0, len(sql))).span
     assert found is not None
     assert found.text == place
+
+
+def test_the_time_of_the_last_change_is_that_of_rows(session: Session) -> None:
+    session.execute("CREATE TABLE t (n INT)")
+    assert session.last_change(("t",)) is None
+    session.execute("INSERT INTO t VALUES (1)")
+    changed = session.last_change(("t",))
+    assert changed is not None
+    assert abs(changed - datetime.now(UTC)) < timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("rest", ["ENGINE = MyISAM", "PARTITION BY HASH (n) PARTITIONS 2"])
+def test_tables_whose_last_change_is_not_certain_have_none(session: Session, rest: str) -> None:
+    session.execute(f"CREATE TABLE t (n INT) {rest}")
+    session.execute("INSERT INTO t VALUES (1)")
+    assert session.last_change(("t",)) is None
 
 
 def test_names_that_are_too_long_are_refused(session: Session) -> None:

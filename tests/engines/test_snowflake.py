@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from sqlflow_dagster.engines.base import Session, open_engine
+from sqlflow_dagster.engines.table_statistics import TableStatistics, table_statistics
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
 from tests.engines.fake_driver import (
     Answer,
@@ -100,6 +101,32 @@ def test_a_select_is_described_by_the_server_and_not_run(
         ("tags", "ARRAY", pa.string()),
     ]
     assert driver.statements == ["DESCRIBE ONLY SELECT …"]
+
+
+def test_the_catalogue_tells_the_last_change_of_a_table(
+    session: Session, driver: FakeDriver
+) -> None:
+    driver.tables |= {"T": "table", "V": "view"}
+    moment = datetime(2024, 2, 29, 13, tzinfo=timezone(timedelta(hours=1)))
+    driver.on("^SELECT last_altered", Answer(names=["last_altered"], rows=[[moment]]))
+    assert session.last_change(("t",)) == datetime(2024, 2, 29, 12, tzinfo=UTC)
+    assert session.last_change(("v",)) is None
+    assert session.last_change(("missing",)) is None
+
+
+def test_rows_above_a_watermark_are_counted_by_one_statement(
+    session: Session, driver: FakeDriver
+) -> None:
+    above = datetime(2024, 2, 29, 12)
+    driver.on("^SELECT count.*max", Answer(names=["a", "b", "c"], rows=[[9, above, 4]]))
+    found = table_statistics(session, open_engine(URL), ("t",), column="at", above=above)
+    assert found == TableStatistics(rows=9, highest=above, above=4)
+    # Nanoseconds are cut by the driver: the highest value itself is not above what is remembered of it.
+    after = repr(above + timedelta(microseconds=1))
+    assert driver.statements == [
+        'SELECT count(*), max("AT"), count(CASE WHEN "AT" >= %(first)s THEN 1 END) FROM "T" -- '
+        f"{{'first': {after}}}"
+    ]
 
 
 def test_rows_come_as_arrow_with_the_types_that_were_announced(

@@ -9,3 +9,6 @@ SELECT * FROM t TO TRAIN xgboost.gbtree WITH retrain.timezone=UTC LABEL y INTO g
 SELECT * FROM t TO TRAIN xgboost.gbtree WITH retrain.min_new_rows=0 LABEL y INTO h;
 SELECT * FROM t TO TRAIN xgboost.gbtree WITH retrain.min_rows=10 LABEL y INTO i;
 SELECT * FROM t TO PREDICT p.y WITH retrain.schedule="0 3 * * *" USING a;
+SELECT * FROM t TO TRAIN xgboost.gbtree WITH retrain.watermark="created_at" LABEL y INTO j;
+SELECT * FROM t TO TRAIN xgboost.gbtree WITH retrain.min_new_rows=1, retrain.watermark=3 LABEL y INTO k;
+SELECT * FROM t TO TRAIN xgboost.gbtree WITH retrain.min_new_rows=1, retrain.watermark="" LABEL y INTO l;
