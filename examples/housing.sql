@@ -40,7 +40,7 @@ WITH summary.plot_type = "dot"
 INTO housing.explanation;
 
 -- A SELECT of its own is printed: what the districts cost.
-SELECT district, count(*) AS houses, round(avg(price), 1) AS mean_prediction
+SELECT district, count(*) AS houses, round(avg(price)) AS mean_prediction
 FROM housing.predict
 GROUP BY district
 ORDER BY mean_prediction DESC;

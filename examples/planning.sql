@@ -4,7 +4,7 @@
 
 -- A workshop carves soldiers and trains. What does a week earn at most?
 CREATE TABLE woodcarving (
-    product TEXT, price INT, materials_cost INT, other_cost INT, finishing INT, carpentry INT, max_num INT
+    product VARCHAR(20), price INT, materials_cost INT, other_cost INT, finishing INT, carpentry INT, max_num INT
 );
 INSERT INTO woodcarving VALUES
     ('soldier', 27, 10, 14, 2, 1, 40),
