@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ _HINTS = (
 )
 _LITTLE_MEMORY = 1024**3
 _ROW_GROUP = 122_880
+_GROUPS_AT_ONCE = 8
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 _INCOMING_ROWS = "sqlflow_incoming_rows"
 
@@ -171,22 +173,42 @@ class DuckDBSession(SQLAlchemySession):
 
     def _create_from(self, table: TableName, rows: pa.RecordBatchReader) -> int:
         check_names(rows.schema)
+        name = self.engine.quote(table)
+        self._create_empty(name, rows.schema)
+        groups = _in_row_groups(checked_batches(rows))
+        # DuckDB keeps the memory of all batches that one statement reads until it is done.
+        return sum(
+            self._append(name, rows.schema, chain([first], islice(groups, _GROUPS_AT_ONCE - 1)))
+            for first in groups
+        )
+
+    def _create_empty(self, name: str, schema: pa.Schema) -> None:
+        # Rows that are appended, in the same transaction, to a CREATE TABLE AS that gave none are not
+        # seen before the file is opened anew (DuckDB 1.5.6), so the columns are written out.
+        with self._raw() as connection:
+            connection.register(_INCOMING_ROWS, schema.empty_table())
+            found = connection.execute(f"DESCRIBE SELECT * FROM {_INCOMING_ROWS}").fetchall()
+            connection.unregister(_INCOMING_ROWS)
+            columns = ", ".join(
+                f"{self.engine.quote((column,))} {kind}" for column, kind, *_ in found
+            )
+            connection.execute(f"CREATE TABLE {name} ({columns})")
+
+    def _append(self, name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
         failure: list[BaseException] = []
 
         def watched() -> Iterator[pa.RecordBatch]:
             try:
-                yield from _in_row_groups(checked_batches(rows))
+                yield from batches
             except BaseException as error:
                 failure.append(error)
                 raise
 
-        reader = pa.RecordBatchReader.from_batches(rows.schema, watched())
+        reader = pa.RecordBatchReader.from_batches(schema, watched())
         try:
             with self._raw() as connection:
                 connection.register(_INCOMING_ROWS, reader)
-                connection.execute(
-                    f"CREATE TABLE {self.engine.quote(table)} AS SELECT * FROM {_INCOMING_ROWS}"
-                )
+                connection.execute(f"INSERT INTO {name} SELECT * FROM {_INCOMING_ROWS}")
                 count: int = connection.fetchone()[0]
                 connection.unregister(_INCOMING_ROWS)
         except StepError:

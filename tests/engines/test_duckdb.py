@@ -2,6 +2,7 @@ import os
 import re
 import socket
 import traceback
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -9,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import sqlalchemy as sa
 
@@ -343,6 +345,35 @@ def test_rows_that_come_in_many_small_batches_fill_row_groups(engine: Engine) ->
             "FROM pragma_storage_info('t') ORDER BY ALL"
         ).read_all()
         assert len(groups) == 3
+        assert session.read("FROM t").read_all().equals(rows)
+
+
+def test_a_table_is_made_of_any_number_of_rows_in_little_memory(engine: Engine) -> None:
+    before, alive = pa.total_allocated_bytes(), 0
+
+    def batches(count: int) -> Iterator[pa.RecordBatch]:
+        nonlocal alive
+        for _ in range(count):
+            numbers = pc.random(122_880)
+            alive = max(alive, pa.total_allocated_bytes() - before)
+            yield pa.record_batch({"x": numbers})
+
+    most = {}
+    schema = pa.schema({"x": pa.float64()})
+    with engine.session() as session:
+        for count in (16, 48):
+            rows = pa.RecordBatchReader.from_batches(schema, batches(count))
+            assert session.replace_table(("t",), rows) == count * 122_880
+            most[count], alive = alive, 0
+        assert session.count("FROM t") == 48 * 122_880
+    assert most[48] == pytest.approx(most[16], rel=0.25)
+
+
+def test_a_new_table_is_seen_in_its_transaction(engine: Engine) -> None:
+    rows = pa.table({'a "b"': range(300_000)})
+    with engine.session() as session, session.transaction():
+        assert session.replace_table(("t",), rows.to_reader()) == 300_000
+        assert session.count("FROM t") == 300_000
         assert session.read("FROM t").read_all().equals(rows)
 
 
