@@ -56,7 +56,7 @@ _HINTS = (
 )
 _LITTLE_MEMORY = 1024**3
 _ROW_GROUP = 122_880
-_GROUPS_AT_ONCE = 8
+_GROUPS_AT_ONCE = 4
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 _INCOMING_ROWS = "sqlflow_incoming_rows"
 
