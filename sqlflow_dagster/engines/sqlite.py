@@ -64,7 +64,7 @@ class SQLiteSession(SQLAlchemySession):
             names = list(result.keys())
         if explains:
             return tuple(column_of(name, "", frozenset({"text"})) for name in names)
-        declared = self._declared_types(query)
+        declared = [kind.upper() for _, kind in self._declared(query)]
         aliases = [f"c{index}" for index in range(len(names))]
         kinds = ", ".join(
             f"group_concat(DISTINCT {kind_expression(alias, kind)})"
@@ -80,13 +80,32 @@ class SQLiteSession(SQLAlchemySession):
             for name, kind, seen in zip(names, declared, found, strict=True)
         )
 
-    def _declared_types(self, query: str) -> list[str]:
-        """The types that tables declare for the columns of a SELECT; empty for an expression."""
+    def create_table_as(self, table: TableName, query: str) -> int:
+        """Replace a table by the rows of a SELECT, whole or not at all; the number of rows.
+
+        Its columns are declared as those that they come from: a CREATE TABLE … AS would leave no trace of DATE.
+        """
+        with self._making(table) as made:
+            name = self.engine.quote(made)
+            columns = ", ".join(self._column(*column) for column in self._declared(query))
+            self._run(f"CREATE TABLE {name} ({columns})").close()
+            with self._run(f"INSERT INTO {name}\n{query}") as result:
+                return result.rowcount
+
+    def _column(self, name: str, declared: str) -> str:
+        quoted = self.engine.quote((name,))
+        # In a STRICT table, ANY leaves values as they are; here it would make numbers of texts.
+        if declared.upper() in ("", "ANY"):
+            return quoted
+        return f"{quoted} {self.engine.quote((declared,))}"
+
+    def _declared(self, query: str) -> list[tuple[str, str]]:
+        """The columns of a SELECT with the types that tables declare for them; empty for an expression."""
         view = f"temp.{_DESCRIBED}"
         self._run(f"CREATE TEMP VIEW {_DESCRIBED} AS\n{query}").close()
         try:
             with self._run(f"PRAGMA temp.table_info({_DESCRIBED})") as result:
-                return [row.type.upper() for row in result]
+                return [(row.name, row.type) for row in result]
         finally:
             self._run(f"DROP VIEW {view}").close()
 

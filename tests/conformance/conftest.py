@@ -28,7 +28,6 @@ class EngineCase:
     Attributes:
         make_url: The URL of a new, empty database, from an empty directory.
         keeps_nan: Whether NaN is another value than NULL.
-        keeps_types: Whether a CREATE TABLE … AS keeps the types of dates, decimals and booleans.
         escapes: Whether a backslash escapes what follows in a text.
         finds_any_case: Whether a table is found by its name in another case.
         tidies: A statement that no transaction takes.
@@ -42,7 +41,6 @@ class EngineCase:
 
     make_url: Callable[[Path], str]
     keeps_nan: bool = True
-    keeps_types: bool = True
     escapes: bool = False
     finds_any_case: bool = True
     tidies: str = "VACUUM"
@@ -91,7 +89,6 @@ ENGINES: dict[str, EngineCase] = {
     "sqlite": EngineCase(
         make_url=lambda path: f"sqlite:///{path / 'data.db'}",
         keeps_nan=False,
-        keeps_types=False,
         widened={**_SIGNED, **_OF_64_BITS},
     ),
 }

@@ -122,6 +122,36 @@ def test_replacing_a_table_leaves_its_namesake_in_a_schema(engine: Engine) -> No
         assert session.count("SELECT * FROM iris.t") == 1
 
 
+def test_a_copy_declares_the_columns_of_its_select(engine: Engine) -> None:
+    with engine.session() as session:
+        session.execute(
+            """CREATE TABLE t ("on" DATE, n SMALLINT, m "odd ""type", s VARCHAR(9), plain)"""
+        )
+        session.execute("INSERT INTO t VALUES ('2024-02-29', 1, 2, '007', '007')")
+        query = 'SELECT *, "on", n + 1 AS more FROM t -- all'
+        assert session.create_table_as(("copy",), query) == 1
+        assert [(item.name, item.type) for item in session.columns(("copy",)) or ()] == [
+            ("on", "DATE"),
+            ("n", "SMALLINT"),
+            ("m", 'ODD "TYPE'),
+            ("s", "VARCHAR(9)"),
+            ("plain", "TEXT"),
+            ("on:1", "DATE"),
+            ("more", "INTEGER"),
+        ]
+        day = date(2024, 2, 29)
+        [row] = session.read("SELECT * FROM copy").read_all().to_pylist()
+        assert list(row.values()) == [day, 1, 2, "007", "007", day, 2]
+
+
+def test_a_copy_of_a_strict_table_has_its_values(engine: Engine) -> None:
+    with engine.session() as session:
+        session.execute("CREATE TABLE t (a ANY) STRICT")
+        session.execute("INSERT INTO t VALUES ('007'), (7)")
+        session.create_table_as(("copy",), "SELECT a FROM t")
+        assert session.count("SELECT * FROM copy WHERE a IN ('007', 7)") == 2
+
+
 def test_a_statement_at_a_time(engine: Engine) -> None:
     with engine.session() as session, pytest.raises(TerminalError, match="one statement"):
         session.execute("SELECT 1; SELECT 2")

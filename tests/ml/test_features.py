@@ -325,3 +325,31 @@ def test_a_table_that_does_not_fit_is_refused(table: pa.Table, message: str, par
     with pytest.raises(TerminalError) as caught:
         encode(table, spec)
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("trained", "texts"),
+    [
+        pytest.param(
+            [date(2024, 2, 29), date(2024, 3, 1), None],
+            ["2024-02-29", "2024-03-01", None],
+            id="dates",
+        ),
+        pytest.param(
+            [datetime(2024, 2, 29, 7), datetime(2024, 3, 1, 9, 30), None],
+            ["2024-02-29 07:00:00", "2024-03-01T09:30:00.250000", None],
+            id="timestamps",
+        ),
+    ],
+)
+def test_a_moment_may_come_as_text(trained: Any, texts: Any, parse: Parse) -> None:
+    """A table that SQLite makes of a SELECT has no dates."""
+    table = pa.table({"x": trained, "y": [0, 0, 0]})
+    spec = specify(parse, table)
+    found = encode(pa.table({"x": texts}), spec).matrix
+    assert np.array_equal(found, encode(table, spec).matrix, equal_nan=True)
+    with pytest.raises(
+        TerminalError, match=r"column 'x' was .* when the model was trained"
+    ) as caught:
+        encode(pa.table({"x": ["2024-02-30"]}), spec)
+    assert caught.value.hint

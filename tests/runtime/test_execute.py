@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -389,3 +390,30 @@ def test_rows_in_a_file_train_as_those_in_memory(context: RunContext) -> None:
     assert plain.model is not None
     for name in ("rows", "data_fingerprint", "metrics"):
         assert spooled.model.metadata[name] == plain.model.metadata[name]
+
+
+def test_copies_of_dates_are_read_as_dates(context: RunContext) -> None:
+    """Whoever makes them: a table of SQLite, made by a CREATE TABLE … AS of a program, has none."""
+    days = pa.array([i % 30 for i in range(60)], pa.int32()).cast(pa.date32())
+    table = pa.table({"id": range(60), "day": days, "open": [i % 2 == 0 for i in range(60)]})
+    with context.engine.session() as session:
+        session.replace_table(("days",), table.to_reader())
+    run(
+        f"""
+        SELECT day, open FROM days {TRAIN} LABEL open INTO m;
+        SELECT id, day FROM days TO PREDICT straight.open USING m;
+        SELECT d.id, d.day FROM days d JOIN points p ON d.id = p.id TO PREDICT joined.open USING m;
+        CREATE TABLE copy AS SELECT id, day FROM days;
+        SELECT * FROM copy TO PREDICT copied.open USING m;
+        CREATE TEMP TABLE half AS SELECT id, day FROM days WHERE id < 30;
+        SELECT * FROM half TO PREDICT halved.open USING m;
+        """,
+        context,
+    )
+    query = "SELECT id, day, open FROM {} ORDER BY id"
+    straight = rows(query.format("straight"), context)
+    assert straight[0]["day"] == date(1970, 1, 1)
+    assert rows(query.format("joined"), context) == straight
+    for name, count in (("copied", 60), ("halved", 30)):
+        opened = [row["open"] for row in rows(query.format(name), context)]
+        assert opened == [row["open"] for row in straight[:count]]

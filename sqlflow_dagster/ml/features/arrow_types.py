@@ -139,11 +139,17 @@ def can_be_category(type_: pa.DataType) -> bool:
 
 
 def fits(source: SourceColumn, type_: pa.DataType) -> bool:
-    """Whether a column of this type may be read as one was at training."""
+    """Whether a column of this type may be read as one was at training.
+
+    A text may be a moment if it is written as one, which its values tell.
+    """
     wanted = plain_type(type_)
     if wanted == pa.null():
         return True
+    # SQLite's CREATE TABLE … AS makes texts of dates.
     if source.type is ColumnType.TEXT and wanted == pa.date32():
+        return True
+    if source.type is ColumnType.MOMENT and wanted == pa.large_string():
         return True
     return column_type(type_) is source.type
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.features.arrow_types import (
     column_index,
+    column_type,
     fits,
     moment_parts,
     plain,
@@ -81,7 +82,21 @@ def _column(table: pa.Table, source: SourceColumn) -> pa.ChunkedArray:
     column = table.column(index)
     if not fits(source, column.type):
         raise wrong_type(source, column.type)
+    if source.type is ColumnType.MOMENT and column_type(column.type) is ColumnType.TEXT:
+        return _moments(column, source)
     return column
+
+
+def _moments(column: pa.ChunkedArray, source: SourceColumn) -> pa.ChunkedArray:
+    """Texts such as ``2024-02-29`` or ``2024-02-29 12:00:00`` as timestamps."""
+    try:
+        return pa.chunked_array([plain(column).cast(pa.timestamp("us"))])
+    except pa.ArrowInvalid as error:
+        raise TerminalError(
+            f"column {source.column!r} was {source.dtype} when the model was trained, "
+            f"and now holds a text that is no such: {error}",
+            hint="write dates as 2024-02-29 and timestamps as 2024-02-29 12:00:00",
+        ) from error
 
 
 def _is_plain_number(feature: Feature) -> bool:
