@@ -107,15 +107,16 @@ def features_table(metadata: Mapping[str, Any]) -> TextTable:
 def metrics_tables(metadata: Mapping[str, Any]) -> Iterator[TextTable]:
     """The metrics of a model with the baseline beside them, by the rows that were judged."""
     for name, metrics in metadata.get("metrics", {}).items():
-        baseline = metrics.get("baseline", {})
+        columns = {"value": "values", "± over folds": "spread", "baseline": "baseline"}
+        found = {title: metrics.get(key) for title, key in columns.items() if metrics.get(key)}
         yield TextTable(
             title=f"metrics on {metrics.get('rows', '?')} {name} rows",
-            header=("metric", "value", "baseline"),
+            header=("metric", *found),
             rows=tuple(
-                (metric, _number(value), _number(baseline.get(metric)))
-                for metric, value in metrics.get("values", {}).items()
+                (metric, *(_number(numbers.get(metric)) for numbers in found.values()))
+                for metric in metrics.get("values", {})
             ),
-            right=frozenset({1, 2}),
+            right=frozenset(range(1, len(found) + 1)),
         )
 
 

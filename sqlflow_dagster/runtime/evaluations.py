@@ -57,7 +57,7 @@ def run_evaluate(step: Step, statement: EvaluateStatement, context: RunContext) 
         if label is not None and label.lower() not in {name.lower() for name in columns}:
             raise TerminalError(
                 f"the label {label!r} is not among the columns of the SELECT: {', '.join(columns)}",
-                statement.query.span,
+                statement.query.span if statement.label is None else statement.label.span,
                 hint=did_you_mean(label, columns),
             )
         lineage = step_lineage(step, session, context, model)

@@ -170,6 +170,21 @@ def test_what_a_search_tried_is_shown(sqlflow: Command, store: ModelStore, model
     assert second.split() == ["1", "SVR", "-", "0.2"]
 
 
+def test_how_far_the_folds_are_apart_is_shown(
+    sqlflow: Command, store: ModelStore, model: Model
+) -> None:
+    judged = {"rows": 40, "values": {"accuracy": 0.9}, "spread": {"accuracy": 0.05}}
+    store.save(
+        "folded",
+        model.to_bundle(),
+        {**model.manifest.to_json(), "metrics": {"cross-validation": judged}},
+    )
+    lines = sqlflow("show", "folded").stdout.splitlines()
+    at = lines.index("metrics on 40 cross-validation rows")
+    assert lines[at + 1].split("  ")[-1] == "± over folds"
+    assert lines[at + 3].split() == ["accuracy", "0.9000", "0.0500"]
+
+
 def test_a_score_card_is_shown(sqlflow: Command, store: ModelStore, model: Model) -> None:
     card = [
         {"column": "", "bin": "every row", "rows": None, "points": 573.61},

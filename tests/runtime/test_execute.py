@@ -247,7 +247,7 @@ def test_show_train_shows_the_statement(context: RunContext) -> None:
         pytest.param(
             "SELECT * FROM points TO EVALUATE m LABEL kid INTO e",
             "'kid'",
-            "SELECT * FROM points",
+            "kid",
             id="label",
         ),
         pytest.param(
