@@ -99,11 +99,25 @@ class Session(Protocol):
     def tables(self) -> list[tuple[str, ...]]:
         """The tables and views of a user, each as (schema, table)."""
 
-    def create_table_as(self, table: TableName, query: str) -> int:
-        """Replace a table by the rows of a SELECT, whole or not at all; the number of rows."""
+    def create_table_as(self, table: TableName, query: str, *, comment: str | None = None) -> int:
+        """Replace a table by the rows of a SELECT, whole or not at all; the number of rows.
 
-    def replace_table(self, table: TableName, rows: pa.RecordBatchReader) -> int:
-        """Replace a table by these rows, whole or not at all; the number of rows."""
+        Args:
+            table: The table.
+            query: The SELECT.
+            comment: What the table says of itself, where the engine keeps such a text.
+        """
+
+    def replace_table(
+        self, table: TableName, rows: pa.RecordBatchReader, *, comment: str | None = None
+    ) -> int:
+        """Replace a table by these rows, whole or not at all; the number of rows.
+
+        Args:
+            table: The table.
+            rows: Its rows.
+            comment: What the table says of itself, where the engine keeps such a text.
+        """
 
     def replacing(self, table: TableName) -> AbstractContextManager[None]:
         """A block in which statements of a user create ``table`` anew.

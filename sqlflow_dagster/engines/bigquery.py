@@ -67,6 +67,8 @@ class BigQuerySession(RenamingSession):
     """A client of BigQuery, whose every statement is a job by itself."""
 
     replaces = "CREATE OR REPLACE TABLE {}"
+    comment_statement = "ALTER TABLE {} SET OPTIONS (description = '{}')"
+    comment_clause = " OPTIONS (description = '{}')"
     renames_within = True
     engine: "BigQueryEngine"
 
@@ -179,6 +181,11 @@ class BigQuerySession(RenamingSession):
         if self.relation_kind(table) == "view":
             raise _not_renamed(table)
         yield table
+
+    def _comment_on(self, table: TableName, comment: str | None) -> None:
+        # What a load job has replaced is in its place: it is written, whatever became of its comment.
+        if self._depth:
+            super()._comment_on(table, comment)
 
     def _rename(self, kind: RelationKind, table: TableName, name: str) -> None:
         if kind == "view":

@@ -79,6 +79,8 @@ def _bytes(text: str) -> float:
 class DuckDBSession(SQLAlchemySession):
     """One connection to a DuckDB file."""
 
+    comment_statement = "COMMENT ON TABLE {} IS '{}'"
+
     def execute(self, sql: str) -> int | None:
         """Run one statement verbatim and commit it; the number of rows changed, where known."""
         count = None
@@ -217,6 +219,17 @@ class DuckDBSession(SQLAlchemySession):
                 raise failure[0] from None
             raise
         return count
+
+    def _comment_on(self, table: TableName, comment: str | None) -> None:
+        if comment is None:
+            return
+        # What else is attached, such as a PostgreSQL, refuses, and that would end the transaction.
+        query = sa.text(
+            "SELECT type FROM duckdb_databases() WHERE lower(database_name) IN "
+            "(lower(:first), lower(current_database())) ORDER BY lower(database_name) = lower(:first) DESC"
+        )
+        if self.connection.execute(query, {"first": table[0]}).scalar() == "duckdb":
+            super()._comment_on(table, comment)
 
     @property
     def _driver_connection(self) -> Any:

@@ -56,6 +56,9 @@ class _Relation(NamedTuple):
 class HiveSession(RenamingSession):
     """One session of HiveServer2."""
 
+    # Hive's own default is a text in which a line break ends a row.
+    creates = "CREATE TABLE {} STORED AS PARQUET"
+    comment_statement = "ALTER TABLE {} SET TBLPROPERTIES ('comment' = '{}')"
     engine: "HiveEngine"
 
     def check_syntax(self, sql: str) -> None:
@@ -182,14 +185,6 @@ class HiveSession(RenamingSession):
             else:
                 self._drop(left)
         super()._clear(table)
-
-    def create_table_as(self, table: TableName, query: str) -> int:
-        """Replace a table by the rows of a SELECT, whole or not at all; the number of rows."""
-        with self._making(table) as made:
-            name = self.engine.quote(made)
-            # Hive's own default is a text in which a line break ends a row.
-            self._run(f"CREATE TABLE {name} STORED AS PARQUET AS\n{query}").close()
-            return self.count(f"SELECT * FROM {name}")
 
     def _create_from(self, table: TableName, rows: pa.RecordBatchReader) -> int:
         check_names(rows.schema)

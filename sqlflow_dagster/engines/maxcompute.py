@@ -74,6 +74,7 @@ class MaxComputeSession(RenamingSession):
     """A client of a project of MaxCompute."""
 
     renames_within = True
+    comment_statement = "ALTER TABLE {} SET COMMENT '{}'"
     engine: "MaxComputeEngine"
 
     def execute(self, sql: str) -> int | None:

@@ -38,6 +38,7 @@ class MySQLSession(SQLAlchemySession):
 
     # Not BEGIN: a CREATE commits, and what follows it is to be one transaction again.
     begin_statement = "SET autocommit = 0"
+    comment_statement = "ALTER TABLE {} COMMENT = '{}'"
 
     def __init__(
         self, engine: SessionEngine, connection: sa.Connection, prefix: Sequence[str]

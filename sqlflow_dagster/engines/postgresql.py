@@ -49,6 +49,7 @@ _SAVEPOINT = "sqlflow_attempt"
 class PostgreSQLSession(SQLAlchemySession):
     """One connection to a PostgreSQL server."""
 
+    comment_statement = "COMMENT ON TABLE {} IS '{}'"
     engine: "PostgreSQLEngine"
 
     def check_syntax(self, sql: str) -> None:

@@ -21,6 +21,7 @@ from sqlflow_dagster.engines.base import Column, RelationKind, TableName
 from sqlflow_dagster.engines.sqlalchemy_session import (
     SessionEngine,
     SQLAlchemySession,
+    plain,
     tidying_up,
 )
 from sqlflow_dagster.errors import StepError, TerminalError
@@ -38,11 +39,13 @@ class RenamingSession(SQLAlchemySession):
     Attributes:
         replaces: How one statement exchanges a table for the rows of a SELECT, whole or not at all; None
             where none does.
+        comment_clause: What stands after that for a comment on the table.
         renames_within: Whether the new name in a RENAME is written without its schema.
     """
 
     begin_statement: str | None = None
     replaces: ClassVar[str | None] = None
+    comment_clause: ClassVar[str] = ""
     renames_within: ClassVar[bool] = False
 
     def __init__(
@@ -58,13 +61,14 @@ class RenamingSession(SQLAlchemySession):
         if isinstance(stream, GeneratorType):
             stream.close()
 
-    def create_table_as(self, table: TableName, query: str) -> int:
+    def create_table_as(self, table: TableName, query: str, *, comment: str | None = None) -> int:
         """Replace a table by the rows of a SELECT, whole or not at all; the number of rows."""
         if self.replaces is None or self._depth or self.relation_kind(table) == "view":
-            return super().create_table_as(table, query)
+            return super().create_table_as(table, query, comment=comment)
         self._check_length(table[-1])
         name = self.engine.quote(table)
-        self._run(f"{self.replaces.format(name)} AS\n{query}").close()
+        clause = "" if comment is None else self.comment_clause.format(plain(comment))
+        self._run(f"{self.replaces.format(name)}{clause} AS\n{query}").close()
         return self.count(f"SELECT * FROM {name}")
 
     @contextmanager

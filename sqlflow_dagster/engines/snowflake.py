@@ -70,6 +70,8 @@ class SnowflakeSession(RenamingSession):
     # It holds for rows: a CREATE, DROP or RENAME commits what was changed before it.
     begin_statement = "BEGIN"
     replaces = "CREATE OR REPLACE TABLE {} COPY GRANTS"
+    comment_statement = "COMMENT ON TABLE {} IS '{}'"
+    comment_clause = " COMMENT = '{}'"
     engine: "SnowflakeEngine"
 
     def check_syntax(self, sql: str) -> None:

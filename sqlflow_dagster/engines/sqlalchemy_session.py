@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from typing import Any, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -44,6 +44,10 @@ class SQLAlchemySession(ABC):
 
     begin_statement: str | None = "BEGIN"
     """None where there are no transactions: each statement stands by itself."""
+    creates: ClassVar[str] = "CREATE TABLE {}"
+    """What stands before the AS of a CREATE TABLE … AS."""
+    comment_statement: ClassVar[str | None] = None
+    """The statement that gives a table a comment; None where tables have none."""
 
     def __init__(
         self, engine: SessionEngine, connection: sa.Connection, prefix: Sequence[str]
@@ -149,22 +153,33 @@ class SQLAlchemySession(ABC):
     def tables(self) -> list[tuple[str, ...]]:
         """The tables and views of a user, each as (schema, table)."""
 
-    def create_table_as(self, table: TableName, query: str) -> int:
+    def create_table_as(self, table: TableName, query: str, *, comment: str | None = None) -> int:
         """Replace a table by the rows of a SELECT, whole or not at all; the number of rows."""
         with self._making(table) as made:
             name = self.engine.quote(made)
-            self._run(f"CREATE TABLE {name} AS\n{query}").close()
+            self._run(f"{self.creates.format(name)} AS\n{query}").close()
+            self._comment_on(made, comment)
             return self.count(f"SELECT * FROM {name}")
 
-    def replace_table(self, table: TableName, rows: pa.RecordBatchReader) -> int:
+    def replace_table(
+        self, table: TableName, rows: pa.RecordBatchReader, *, comment: str | None = None
+    ) -> int:
         """Replace a table by these rows, whole or not at all; the number of rows."""
         if self._stream is not None and not self._depth:
             # The rows may come from the open stream, which a statement here would end.
             with self.engine.sqlalchemy_engine.connect() as connection:
                 other = self.engine.session_on(connection, self._prefix)
-                return other.replace_table(table, rows)
+                return other.replace_table(table, rows, comment=comment)
         with self._making(table) as made:
-            return self._create_from(made, rows)
+            count = self._create_from(made, rows)
+            self._comment_on(made, comment)
+            return count
+
+    def _comment_on(self, table: TableName, comment: str | None) -> None:
+        """Let a table that was just made, and is not in its place yet, say something of itself."""
+        if comment is not None and self.comment_statement is not None:
+            name = self.engine.quote(table)
+            self._run(self.comment_statement.format(name, plain(comment))).close()
 
     @contextmanager
     def _making(self, table: TableName) -> Iterator[TableName]:
@@ -259,6 +274,11 @@ class SQLAlchemySession(ABC):
 
     def _run(self, sql: str, **options: Any) -> sa.CursorResult[Any]:
         return self.connection.exec_driver_sql(sql, execution_options={**VERBATIM, **options})
+
+
+def plain(comment: str) -> str:
+    """A comment that is the same text of SQL for every engine: they escape quotes and backslashes in different ways."""
+    return comment.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}").replace("\\", "/")
 
 
 @contextmanager

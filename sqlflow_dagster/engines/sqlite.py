@@ -80,10 +80,11 @@ class SQLiteSession(SQLAlchemySession):
             for name, kind, seen in zip(names, declared, found, strict=True)
         )
 
-    def create_table_as(self, table: TableName, query: str) -> int:
+    def create_table_as(self, table: TableName, query: str, *, comment: str | None = None) -> int:
         """Replace a table by the rows of a SELECT, whole or not at all; the number of rows.
 
         Its columns are declared as those that they come from: a CREATE TABLE … AS would leave no trace of DATE.
+        Tables have no comments.
         """
         with self._making(table) as made:
             name = self.engine.quote(made)

@@ -85,6 +85,7 @@ _UNAVAILABLE = frozenset({"Http502Error", "Http503Error", "Http504Error", "Trino
 class TrinoSession(RenamingSession):
     """One client of a Trino cluster."""
 
+    comment_statement = "COMMENT ON TABLE {} IS '{}'"
     engine: "TrinoEngine"
 
     def execute(self, sql: str) -> int | None:
@@ -163,6 +164,14 @@ class TrinoSession(RenamingSession):
                 self.execute(f"INSERT INTO {name} VALUES {values}")
             count += batch.num_rows
         return count
+
+    def _comment_on(self, table: TableName, comment: str | None) -> None:
+        try:
+            super()._comment_on(table, comment)
+        except TerminalError as error:
+            # Tables of many connectors have no comments.
+            if getattr(error.__cause__, "error_name", None) != "NOT_SUPPORTED":
+                raise
 
     def place_of(self, error: BaseException) -> tuple[int, int] | None:
         """Where in its statement an error of the driver is: line and column, from 1."""

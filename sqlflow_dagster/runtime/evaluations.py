@@ -13,6 +13,7 @@ from sqlflow_dagster.ml.attributes import check_average
 from sqlflow_dagster.ml.base import Metrics
 from sqlflow_dagster.ml.metrics import check_metric_name, metric_names
 from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.runtime.comments import table_comment
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import (
     allows_no_rows,
@@ -68,7 +69,9 @@ def run_evaluate(step: Step, statement: EvaluateStatement, context: RunContext) 
     _note(metrics, rows, context)
     with context.engine.session(prefix=step.prefix) as session:
         if statement.into is not None:
-            session.replace_table(statement.into.parts, _as_row(metrics).to_reader())
+            comment = table_comment(step, context)
+            row = _as_row(metrics).to_reader()
+            session.replace_table(statement.into.parts, row, comment=comment)
         tables = written_tables(step, session, context)
     return StepResult(
         tables=tables,

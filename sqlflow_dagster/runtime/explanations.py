@@ -16,6 +16,7 @@ from sqlflow_dagster.ml.explanation.base import (
 )
 from sqlflow_dagster.ml.explanation.contributions import best
 from sqlflow_dagster.ml.explanation.plots import PlotSettings, check_plot_type
+from sqlflow_dagster.runtime.comments import table_comment
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import (
     allows_no_rows,
@@ -89,7 +90,8 @@ def _write(
     context: RunContext,
 ) -> tuple[Any, ...]:
     if statement.into is not None:
-        session.replace_table(statement.into.parts, table.to_reader())
+        comment = table_comment(step, context)
+        session.replace_table(statement.into.parts, table.to_reader(), comment=comment)
     return written_tables(step, session, context)
 
 

@@ -12,6 +12,7 @@ from sqlflow_dagster.ml.optimize.coefficients import coefficient_query, read_row
 from sqlflow_dagster.ml.optimize.problem import LinearProblem, linear_problem
 from sqlflow_dagster.ml.optimize.solution import Limits, Solution, Status
 from sqlflow_dagster.ml.optimize.solve import solve
+from sqlflow_dagster.runtime.comments import table_comment
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import no_rows, query_columns
 from sqlflow_dagster.runtime.lineage import step_lineage
@@ -47,7 +48,8 @@ def run_optimize(step: Step, statement: OptimizeStatement, context: RunContext) 
     context.progress.note(f"objective value is {objective:.10g}")
     table = rows.keys.append_column(optimization.result_column, _column(values, optimization))
     with context.engine.session(prefix=step.prefix) as session:
-        session.replace_table(statement.into.parts, table.to_reader())
+        comment = table_comment(step, context)
+        session.replace_table(statement.into.parts, table.to_reader(), comment=comment)
         tables = written_tables(step, session, context)
     return StepResult(
         tables=tables,

@@ -9,6 +9,7 @@ from sqlflow_dagster.lang.statements import PredictStatement, attribute
 from sqlflow_dagster.ml.attributes import value_span
 from sqlflow_dagster.ml.model import Model
 from sqlflow_dagster.ml.outputs import Outputs, extra_names, outputs
+from sqlflow_dagster.runtime.comments import table_comment
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import (
     allows_no_rows,
@@ -59,7 +60,8 @@ def run_predict(step: Step, statement: PredictStatement, context: RunContext) ->
             rows = _with_predictions(reader.schema.empty_table(), found, kept).to_reader()
         else:
             rows = pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))
-        session.replace_table(statement.into.parts, rows)
+        comment = table_comment(step, context)
+        session.replace_table(statement.into.parts, rows, comment=comment)
         tables = written_tables(step, session, context)
     return StepResult(
         tables=tables,

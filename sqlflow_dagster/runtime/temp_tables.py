@@ -2,6 +2,7 @@
 
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.statements import TemporaryTableStatement
+from sqlflow_dagster.runtime.comments import table_comment
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.generated_tables import GeneratedTables
 from sqlflow_dagster.runtime.lineage import step_lineage
@@ -20,7 +21,8 @@ def run_temporary_table(
     with context.engine.session(prefix=step.prefix) as session:
         for item in statement.setup:
             session.execute(item.sql)
-        session.create_table_as(statement.table.parts, statement.query.sql)
+        comment = table_comment(step, context)
+        session.create_table_as(statement.table.parts, statement.query.sql, comment=comment)
         return StepResult(
             tables=written_tables(step, session, context),
             column_lineage=step_lineage(step, session, context),

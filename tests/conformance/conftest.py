@@ -37,6 +37,7 @@ class EngineCase:
         counts_changes: Whether a statement tells how many rows it has changed.
         any_table_name: Whether a table may have other characters in its name than letters, digits and underscores.
         widened: The types of numbers for which it has no column, and those of the columns they are written to.
+        comment: A query whose last column is the comment of table ``t``; None where tables have none.
     """
 
     make_url: Callable[[Path], str]
@@ -50,6 +51,7 @@ class EngineCase:
     counts_changes: bool = True
     any_table_name: bool = True
     widened: Mapping[str, str] = field(default_factory=dict)
+    comment: str | None = None
 
 
 _SIGNED = {
@@ -64,7 +66,10 @@ _OF_64_BITS = {
 }
 
 ENGINES: dict[str, EngineCase] = {
-    "duckdb": EngineCase(make_url=lambda path: f"duckdb:///{path / 'data.duckdb'}"),
+    "duckdb": EngineCase(
+        make_url=lambda path: f"duckdb:///{path / 'data.duckdb'}",
+        comment="SELECT comment FROM duckdb_tables() WHERE table_name = 't'",
+    ),
     "hive": EngineCase(
         make_url=lambda _: spark_server.new_database(),
         escapes=True,
@@ -74,6 +79,7 @@ ENGINES: dict[str, EngineCase] = {
         makes_temporary="CREATE TEMPORARY VIEW",
         counts_changes=False,
         any_table_name=False,
+        comment="SHOW TBLPROPERTIES t('comment')",
         widened=_SIGNED,
     ),
     "mysql": EngineCase(
@@ -82,9 +88,12 @@ ENGINES: dict[str, EngineCase] = {
         escapes=True,
         finds_any_case=False,
         tidies="OPTIMIZE TABLE t",
+        comment="SELECT table_comment FROM information_schema.tables WHERE table_name = 't'",
     ),
     "postgresql": EngineCase(
-        make_url=lambda _: postgresql_server.new_database(), widened={**_SIGNED, "int8": "int16"}
+        make_url=lambda _: postgresql_server.new_database(),
+        widened={**_SIGNED, "int8": "int16"},
+        comment="SELECT obj_description('t'::regclass, 'pg_class')",
     ),
     "sqlite": EngineCase(
         make_url=lambda path: f"sqlite:///{path / 'data.db'}",

@@ -4,7 +4,7 @@ import math
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -579,6 +579,35 @@ def test_many_threads_write(engine: Engine) -> None:
         assert list(pool.map(work, range(8))) == [1] * 8
     with engine.session() as session:
         assert len(session.tables()) == 8
+
+
+# -- comments
+
+
+COMMENT = "sqlflow: made by it's own \\ 100% %s :name {0} $1 … SELECT"
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "in a transaction"])
+def test_a_table_says_where_it_comes_from(
+    session: Session, engine_case: "EngineCase", inside: bool
+) -> None:
+    def comment() -> object:
+        (row,) = rows_of(session, engine_case.comment or "SELECT NULL AS comment")
+        return list(row.values())[-1]
+
+    expected = COMMENT.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}").replace("\\", "/")
+    for made_again in ("first", "second"):
+        with session.transaction() if inside else nullcontext():
+            session.create_table_as(("t",), "SELECT 1 AS n", comment=COMMENT + made_again)
+        assert comment() == (expected + made_again if engine_case.comment else None)
+    rows = session.read("SELECT n FROM t")
+    with session.transaction() if inside else nullcontext():
+        if inside:
+            rows = reader(pa.table({"n": [1]}))
+        session.replace_table(("t",), rows, comment=COMMENT)
+    assert comment() == (expected if engine_case.comment else None)
+    session.create_table_as(("t",), "SELECT 1 AS n")
+    assert not comment()
 
 
 # -- what sensors ask

@@ -200,6 +200,23 @@ def test_a_table_as_replaces_the_former_one_in_one_statement(
     ]
 
 
+def test_a_comment_is_part_of_what_makes_the_table(session: Session, driver: FakeDriver) -> None:
+    driver.tables["u"] = "table"
+    session.create_table_as(("t",), "SELECT 1 AS n", comment="made")
+    session.replace_table(("u",), pa.table({"n": [1]}).to_reader(), comment="made")
+    with session.transaction():
+        session.create_table_as(("t",), "SELECT 1 AS n", comment="made")
+    assert changes(driver.statements) == [
+        "CREATE OR REPLACE TABLE `t` OPTIONS (description = 'made') AS\nSELECT 1 AS n",
+        "LOAD shop.lab.u (n INT64) PARQUET WRITE_TRUNCATE [{'n': 1}]",
+        "CREATE TABLE `sqlflow_aside_…` AS\nSELECT 1 AS n",
+        "ALTER TABLE `sqlflow_aside_…` SET OPTIONS (description = 'made')",
+        "ALTER TABLE `t` RENAME TO `sqlflow_former_t`",
+        "ALTER TABLE `sqlflow_aside_…` RENAME TO `t`",
+        "DROP TABLE `sqlflow_former_t`",
+    ]
+
+
 def test_a_users_create_replaces_what_has_the_name(session: Session, driver: FakeDriver) -> None:
     driver.tables["t"] = "table"
     driver.on("^SELECT oops", GoogleError(400, "oops"))

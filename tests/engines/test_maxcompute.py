@@ -278,7 +278,12 @@ def test_what_fails_leaves_the_former_table(
 
 
 def test_a_table_as_is_made_aside(session: Session, driver: FakeDriver) -> None:
-    assert session.create_table_as(("t",), "SELECT 1 AS n") == 3
+    assert session.create_table_as(("t",), "SELECT 1 AS n", comment="made") == 3
+    assert changes(driver.statements) == [
+        "CREATE TABLE `sqlflow_aside_…` AS\nSELECT 1 AS n",
+        "ALTER TABLE `sqlflow_aside_…` SET COMMENT 'made'",
+        "ALTER TABLE `sqlflow_aside_…` RENAME TO `t`",
+    ]
     assert driver.tables == {"t": "table"}
 
 

@@ -219,6 +219,17 @@ def test_a_view_is_renamed_out_of_the_way(session: Session, driver: FakeDriver) 
     assert 'ALTER VIEW "V" RENAME TO "SQLFLOW_FORMER_V"' in driver.statements
 
 
+def test_a_comment_is_part_of_what_makes_the_table(session: Session, driver: FakeDriver) -> None:
+    session.create_table_as(("t",), "SELECT 1 AS n", comment="it's ours")
+    session.replace_table(("u",), pa.table({"n": [1]}).slice(0, 0).to_reader(), comment="100%")
+    assert changes(driver.statements)[:3] == [
+        "CREATE OR REPLACE TABLE \"T\" COPY GRANTS COMMENT = 'it\N{RIGHT SINGLE QUOTATION MARK}s ours' AS\n"
+        "SELECT 1 AS n",
+        'CREATE TABLE "SQLFLOW_ASIDE_…" ("N" NUMBER(19, 0))',
+        "COMMENT ON TABLE \"SQLFLOW_ASIDE_…\" IS '100%'",
+    ]
+
+
 def test_a_table_as_replaces_the_former_one_in_one_statement(
     session: Session, driver: FakeDriver
 ) -> None:

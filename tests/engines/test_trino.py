@@ -114,6 +114,27 @@ def test_values_are_read(
     assert table.column("v").to_pylist() == [expected.as_py(), None]
 
 
+@pytest.mark.parametrize("answer", [None, TrinoError("NOT_SUPPORTED", "no table comments")])
+def test_a_comment_is_made_where_the_connector_has_any(
+    session: Session, driver: FakeDriver, answer: TrinoError | None
+) -> None:
+    driver.on("^COMMENT", answer)
+    assert session.create_table_as(("t",), "SELECT 1 AS n", comment="made") == 3
+    assert changes(driver.statements) == [
+        'CREATE TABLE "sqlflow_aside_…" AS\nSELECT 1 AS n',
+        "COMMENT ON TABLE \"sqlflow_aside_…\" IS 'made'",
+        'ALTER TABLE "sqlflow_aside_…" RENAME TO "t"',
+    ]
+
+
+def test_a_comment_that_fails_leaves_the_former_table(session: Session, driver: FakeDriver) -> None:
+    driver.tables["t"] = "table"
+    driver.on("^COMMENT", TrinoError("PERMISSION_DENIED", "not yours"))
+    with pytest.raises(TerminalError, match="not yours"):
+        session.create_table_as(("t",), "SELECT 1 AS n", comment="made")
+    assert driver.tables == {"t": "table"}
+
+
 def test_rows_are_inserted_aside_and_take_the_name(session: Session, driver: FakeDriver) -> None:
     driver.tables["t"] = "table"
     rows = pa.table({"n": [1, None], "s": ["it's", ""], "x": [0.5, float("nan")]})
