@@ -186,6 +186,16 @@ class HiveSession(RenamingSession):
                 self._drop(left)
         super()._clear(table)
 
+    def replace_table(
+        self, table: TableName, rows: pa.RecordBatchReader, *, comment: str | None = None
+    ) -> int:
+        """Replace a table by these rows, whole or not at all; the number of rows."""
+        elsewhere = self._stream is not None and not self._depth
+        count = super().replace_table(table, rows, comment=comment)
+        if elsewhere:
+            self._forget_files(table)
+        return count
+
     def _create_from(self, table: TableName, rows: pa.RecordBatchReader) -> int:
         check_names(rows.schema)
         name = self.engine.quote(table)
@@ -214,6 +224,19 @@ class HiveSession(RenamingSession):
             if load is not None:
                 self._run(f"{load} INTO TABLE {name}").close()
         return count
+
+    def _forget_files(self, table: TableName) -> None:
+        """Let Spark, which keeps the files of a table in mind for each session, look for them again."""
+        cursor = self.connection.connection.driver_connection.cursor()  # type: ignore[union-attr]
+        try:
+            # Not through SQLAlchemy: rows may be read on.
+            cursor.execute(f"REFRESH TABLE {self.engine.quote(table)}")
+        except Error as error:
+            # Hive knows no such statement, and keeps nothing in mind.
+            if not is_syntax_error(error):
+                self.engine.raise_translated(error)
+        finally:
+            cursor.close()
 
 
 def _cursor(result: sa.CursorResult[Any]) -> Cursor:
