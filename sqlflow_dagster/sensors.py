@@ -181,13 +181,14 @@ def _sensor(
     datasources: Mapping[str, DatasourceResource],
 ) -> dg.SensorDefinition:
     tables = ", ".join(ref.called for ref in item.watched)
+    told_by = "" if item.when.watermark is None else f" by {item.when.watermark}"
 
     @dg.sensor(
         name=f"{item.name}_sensor",
         job=job,
         minimum_interval_seconds=_INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Trains {item.model} again when {tables} has {min_new_rows} new rows.",
+        description=f"Trains {item.model} again when {tables} has {min_new_rows} new rows{told_by}.",
     )
     def on_new_rows(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         return _tick(item, min_new_rows, datasources, context)

@@ -86,8 +86,10 @@ def table_statistics(
     comparison, first = _next(above)
     new = mark if above is None else f"CASE WHEN {mark} {comparison} :first THEN 1 END"
     query = sa.text(f"SELECT count(*), max({mark}), count({new}) FROM {name}")
-    parameters = {} if above is None else {"first": first}
-    rows, highest, count = session.connection.execute(query, parameters).one()
+    if above is not None:
+        # Untyped: the driver gave the value, and a dialect might take a moment for a time without a zone.
+        query = query.bindparams(sa.bindparam("first", first, sa.types.NullType()))
+    rows, highest, count = session.connection.execute(query).one()
     return TableStatistics(rows=rows, highest=highest, above=count)
 
 
