@@ -43,6 +43,9 @@ TABLE = pa.table(
     {
         "b": pa.array([True, None, False]),
         "i": pa.array([1, None, -(2**62)], pa.int64()),
+        "n": pa.array([127, None, -128], pa.int8()),
+        "w": pa.array([2**16 - 1, None, 0], pa.uint16()),
+        "f": pa.array([0.1, None, -3.4028234663852886e38], pa.float32()),
         "u": pa.array([2**64 - 1, None, 0], pa.uint64()),
         "x": pa.array([0.1, None, float("inf")], pa.float64()),
         "m": pa.array([Decimal("12345.67"), None, Decimal("-0.10")], pa.decimal128(10, 2)),
@@ -63,6 +66,7 @@ def test_values_of_every_type_come_back(engine: Engine, tmp_path: Path, staged: 
     with engine.session() as session:
         assert session.replace_table(("t",), TABLE.to_reader()) == 3
         found = session.read("SELECT * FROM t").read_all()
+    assert [str(found.schema.field(name).type) for name in "nwf"] == ["int8", "int32", "float"]
     assert found.drop(["z", "u"]).to_pylist() == TABLE.drop(["z", "u"]).to_pylist()
     assert found["u"].to_pylist() == [Decimal(2**64 - 1), None, Decimal(0)]
     assert found["z"].to_pylist() == [datetime(2024, 2, 29, 12), None, None]
