@@ -15,7 +15,7 @@ from torch import nn
 
 from sqlflow_dagster.lang.clause_parser import parse_clause
 from sqlflow_dagster.lang.statements import Query, TrainStatement
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.training.train import train_model
 from sqlflow_dagster.source import Source
 
 ROWS, NUMBERS, CATEGORIES, ROUNDS, THREADS = 80_000, 16, 4, 3, 2

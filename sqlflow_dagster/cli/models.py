@@ -128,8 +128,8 @@ def export(
     name, number = _parsed(model)
     found, data = store.load(name, number)
     if as_onnx:
-        from sqlflow_dagster.ml.model import Model
-        from sqlflow_dagster.ml.onnx_export import export_onnx
+        from sqlflow_dagster.ml.models.model import Model
+        from sqlflow_dagster.ml.models.onnx_export import export_onnx
 
         data = export_onnx(Model.from_bundle(data))
     suffix = "onnx" if as_onnx else "zip"
@@ -148,7 +148,7 @@ def import_(
 
     It is checked first: nothing in it was changed, and it answers here as it did where it was trained.
     """
-    from sqlflow_dagster.ml.verification import verify
+    from sqlflow_dagster.ml.models.verification import verify
 
     store = _store(datasource, models)
     data = file.read_bytes()

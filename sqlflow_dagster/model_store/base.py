@@ -1,6 +1,6 @@
 """Where trained models live.
 
-A model is a bundle of bytes (see :mod:`sqlflow_dagster.ml.bundle`) under a name. Every save makes a new
+A model is a bundle of bytes (see :mod:`sqlflow_dagster.ml.models.bundle`) under a name. Every save makes a new
 version, with a number that no version of the name had before; an ``accepted`` pointer says which version
 ``USING model`` reads, a ``latest`` pointer which number was given last.
 """

@@ -11,8 +11,8 @@ from sqlflow_dagster.lang.expressions import Literal, Name
 from sqlflow_dagster.lang.statements import Attribute, EvaluateStatement, attribute
 from sqlflow_dagster.ml.attributes import check_average
 from sqlflow_dagster.ml.base import Metrics
-from sqlflow_dagster.ml.metrics import check_metric_name, metric_names
-from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.metrics.by_name import check_metric_name, metric_names
+from sqlflow_dagster.ml.models.model import Model
 from sqlflow_dagster.runtime.comments import table_comment
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import (

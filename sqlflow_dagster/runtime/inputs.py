@@ -16,7 +16,7 @@ from sqlflow_dagster.lang.statements import (
     QueryStatement,
     attribute,
 )
-from sqlflow_dagster.ml.model import Model, check_inputs
+from sqlflow_dagster.ml.models.model import Model, check_inputs
 from sqlflow_dagster.model_store.base import ModelVersion
 from sqlflow_dagster.runtime.context import RunContext
 
@@ -53,7 +53,7 @@ def validation_query(statement: QueryStatement) -> Query | None:
 
 
 def column_types(columns: Iterable[Column]) -> list[tuple[str, pa.DataType]]:
-    """Names and Arrow types, as the checks of :mod:`sqlflow_dagster.ml.model` take them."""
+    """Names and Arrow types, as the checks of :mod:`sqlflow_dagster.ml.models.model` take them."""
     return [(column.name, column.arrow_type) for column in columns]
 
 

@@ -7,7 +7,7 @@ from sqlflow_dagster.graph.columns import Lineage
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef, model_ref
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.graph.program_lineage import step_lineage as written_lineage
-from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.models.model import Model
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.model_inputs import ModelInputs, used_model
 

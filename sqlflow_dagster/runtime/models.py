@@ -18,10 +18,10 @@ from sqlflow_dagster.lang.statements import (
 from sqlflow_dagster.ml.attributes import read_common
 from sqlflow_dagster.ml.base import Metrics
 from sqlflow_dagster.ml.manifest import Manifest
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.preparation import check_base, check_statement
-from sqlflow_dagster.ml.spool import Spool, spooled
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.training.preparation import check_base, check_statement
+from sqlflow_dagster.ml.training.spool import Spool, spooled
+from sqlflow_dagster.ml.training.train import train_model
 from sqlflow_dagster.model_store.pruning import prune
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import (

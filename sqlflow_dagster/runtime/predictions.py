@@ -7,8 +7,8 @@ import pyarrow as pa
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.statements import PredictStatement, attribute
 from sqlflow_dagster.ml.attributes import value_span
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.outputs import Outputs, extra_names, outputs
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.models.outputs import Outputs, extra_names, outputs
 from sqlflow_dagster.runtime.comments import table_comment
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import (

@@ -34,9 +34,9 @@ from sqlflow_dagster.lang.statements import (
     TemporaryTableStatement,
     TrainStatement,
 )
-from sqlflow_dagster.ml.model import check_inputs
+from sqlflow_dagster.ml.models.model import check_inputs
 from sqlflow_dagster.ml.optimize.coefficients import coefficient_query
-from sqlflow_dagster.ml.preparation import check_statement
+from sqlflow_dagster.ml.training.preparation import check_statement
 from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.empty_tables import (
     created_from,

@@ -3,7 +3,7 @@
 from sqlflow_dagster.codes import Code
 from sqlflow_dagster.errors import Diagnostic, PluginError, Severity, TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.ml.preparation import check_attributes
+from sqlflow_dagster.ml.training.preparation import check_attributes
 
 
 def attribute_problem(statement: TrainStatement) -> Diagnostic | None:

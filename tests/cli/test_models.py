@@ -17,8 +17,8 @@ from sqlflow_dagster.compiler import compile_program
 from sqlflow_dagster.engines.base import open_engine
 from sqlflow_dagster.lang.clause_parser import parse_clause
 from sqlflow_dagster.lang.statements import Query, TrainStatement
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.training.train import train_model
 from sqlflow_dagster.model_store.base import ModelStore
 from sqlflow_dagster.model_store.opening import open_model_store
 from sqlflow_dagster.model_store.settings import ModelSettings

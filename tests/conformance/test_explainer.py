@@ -18,8 +18,8 @@ from sqlflow_dagster.ml.explanation.base import (
     find_explainer,
 )
 from sqlflow_dagster.ml.explanation.plots import PlotSettings
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.training.train import train_model
 from tests.conformance.conftest import EXPLAINERS
 
 NAMES = [

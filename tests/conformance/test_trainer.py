@@ -22,11 +22,11 @@ from sqlflow_dagster.lang.statements import (
     TrainStatement,
 )
 from sqlflow_dagster.ml.base import trainers
-from sqlflow_dagster.ml.model import Model, check_inputs
-from sqlflow_dagster.ml.preparation import check_statement
+from sqlflow_dagster.ml.models.model import Model, check_inputs
 from sqlflow_dagster.ml.search_attributes import attributes_of
 from sqlflow_dagster.ml.tasks import Task
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.training.preparation import check_statement
+from sqlflow_dagster.ml.training.train import train_model
 from tests.conformance.conftest import ATTRIBUTES, FAMILIES
 
 LABELS = ("number", "two", "three")
@@ -323,7 +323,7 @@ def test_a_new_process_answers_the_same(
         import sys
         from pathlib import Path
         import pyarrow as pa
-        from sqlflow_dagster.ml.model import Model
+        from sqlflow_dagster.ml.models.model import Model
         model = Model.from_bundle(Path(sys.argv[1], "model.zip").read_bytes())
         with pa.OSFile(str(Path(sys.argv[1], "rows.arrow"))) as source:
             print(model.predict(pa.ipc.open_file(source).read_all()).to_pylist())

@@ -7,7 +7,7 @@ from sqlflow_dagster.graph.columns import ColumnRef
 from sqlflow_dagster.graph.model_lineage import USUAL_METRICS
 from sqlflow_dagster.graph.objects import Names, model_ref
 from sqlflow_dagster.graph.program_lineage import ProgramLineage, program_lineage
-from sqlflow_dagster.ml.metrics import DEFAULTS, LOSSES
+from sqlflow_dagster.ml.metrics.by_name import DEFAULTS, LOSSES
 from sqlflow_dagster.ml.tasks import Task
 
 NAMES = Names(dialect="duckdb")

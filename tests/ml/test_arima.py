@@ -10,8 +10,8 @@ import pytest
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.training.train import train_model
 
 Parse: TypeAlias = Callable[[str], TrainStatement]
 AIRLINE = "ARIMA WITH period=12"

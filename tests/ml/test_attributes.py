@@ -9,8 +9,8 @@ import pytest
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.attributes import RESERVED_PREFIXES, WITHOUT_EFFECT
-from sqlflow_dagster.ml.preparation import check_statement
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.training.preparation import check_statement
+from sqlflow_dagster.ml.training.train import train_model
 
 Parse: TypeAlias = Callable[[str], TrainStatement]
 COLUMNS = [("x", pa.float64()), ("y", pa.float64()), ("name", pa.string())]

@@ -12,13 +12,13 @@ import pytest
 from sqlflow_dagster.errors import PluginError, TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.base import trainers
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.model_selection import Contest, select_model
-from sqlflow_dagster.ml.preparation import check_attributes, check_statement, prepare
+from sqlflow_dagster.ml.models.model import Model
 from sqlflow_dagster.ml.search import Range
 from sqlflow_dagster.ml.search_attributes import attributes_of
 from sqlflow_dagster.ml.trainers import automatic
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.training.model_selection import Contest, select_model
+from sqlflow_dagster.ml.training.preparation import check_attributes, check_statement, prepare
+from sqlflow_dagster.ml.training.train import train_model
 
 Parse = Callable[[str], TrainStatement]
 Tables = tuple[pa.Table, pa.Table]

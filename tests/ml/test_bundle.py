@@ -16,12 +16,13 @@ import pytest
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.ml import archive
-from sqlflow_dagster.ml.bundle import unpack
-from sqlflow_dagster.ml.manifest import Manifest, fingerprint
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.training import train_model
-from sqlflow_dagster.ml.verification import verify
+from sqlflow_dagster.ml.manifest import Manifest
+from sqlflow_dagster.ml.models import archive
+from sqlflow_dagster.ml.models.bundle import unpack
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.models.verification import verify
+from sqlflow_dagster.ml.training.fingerprint import fingerprint
+from sqlflow_dagster.ml.training.train import train_model
 
 Parse: TypeAlias = Callable[[str], TrainStatement]
 Members: TypeAlias = dict[str, bytes]

@@ -26,11 +26,11 @@ from sqlflow_dagster.ml.explanation.plots import PlotSettings
 from sqlflow_dagster.ml.explanation.sampling import sampled
 from sqlflow_dagster.ml.explanation.splits import splits_table
 from sqlflow_dagster.ml.features.encode import encode
-from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.models.model import Model
 from sqlflow_dagster.ml.tasks import Task
 from sqlflow_dagster.ml.trainers import sklearn_trees
 from sqlflow_dagster.ml.trainers.sklearn_trees import tree_contributions
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.training.train import train_model
 
 Parse: TypeAlias = Callable[[str], TrainStatement]
 Tables: TypeAlias = tuple[pa.Table, pa.Table]

@@ -10,8 +10,8 @@ from sklearn import metrics as sk
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.features.spec import LabelSpec
-from sqlflow_dagster.ml.judging import Truth, judge
-from sqlflow_dagster.ml.metrics import find_metric, known_metrics, metric_names
+from sqlflow_dagster.ml.metrics.by_name import find_metric, known_metrics, metric_names
+from sqlflow_dagster.ml.metrics.judging import Truth, judge
 from sqlflow_dagster.ml.tasks import Task
 
 RNG = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from sklearn import metrics as sk
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.base import Metrics
 from sqlflow_dagster.ml.features.spec import LabelSpec
-from sqlflow_dagster.ml.judging import Truth, judge, over_folds
+from sqlflow_dagster.ml.metrics.judging import Truth, judge, over_folds
 from sqlflow_dagster.ml.tasks import Task
 
 AVERAGES = ("macro", "micro", "weighted")

@@ -10,11 +10,11 @@ import pytest
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.ml.metrics import metric_value
-from sqlflow_dagster.ml.model import Model, check_inputs
-from sqlflow_dagster.ml.preparation import check_statement
+from sqlflow_dagster.ml.metrics.by_name import metric_value
+from sqlflow_dagster.ml.models.model import Model, check_inputs
 from sqlflow_dagster.ml.tasks import Task
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.training.preparation import check_statement
+from sqlflow_dagster.ml.training.train import train_model
 
 Parse: TypeAlias = Callable[[str], TrainStatement]
 Tables: TypeAlias = tuple[pa.Table, pa.Table]

@@ -7,9 +7,9 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import normalized_mutual_info_score
 
 from sqlflow_dagster.errors import TerminalError
-from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.models.model import Model
 from sqlflow_dagster.ml.tasks import Task
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.training.train import train_model
 from tests.ml.conftest import Parse
 
 pytestmark = pytest.mark.torch

@@ -9,11 +9,11 @@ from safetensors.numpy import load
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.features.encode import encode
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.onnx_export import export_onnx
-from sqlflow_dagster.ml.preparation import check_attributes
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.models.onnx_export import export_onnx
 from sqlflow_dagster.ml.trainers.torch_names import ESTIMATORS
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.training.preparation import check_attributes
+from sqlflow_dagster.ml.training.train import train_model
 from tests.ml.conftest import Parse
 
 pytestmark = pytest.mark.torch

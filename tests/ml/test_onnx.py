@@ -13,9 +13,9 @@ import pytest
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.features.encode import encode
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.onnx_export import export_onnx
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.models.onnx_export import export_onnx
+from sqlflow_dagster.ml.training.train import train_model
 from tests.ml.conftest import Parse
 
 NETWORK = "train.epoch=2, train.batch_size=64, model.hidden_units=[8,4]"

@@ -10,9 +10,9 @@ from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.expressions import Value
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.features.encode import encode
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.outputs import extra_names, outputs
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.models.outputs import extra_names, outputs
+from sqlflow_dagster.ml.training.train import train_model
 
 Parse = Callable[[str], TrainStatement]
 ALL = ("probabilities", "score", "decision")

@@ -11,10 +11,10 @@ import pytest
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.models.verification import verify
 from sqlflow_dagster.ml.tasks import Task
-from sqlflow_dagster.ml.training import train_model
-from sqlflow_dagster.ml.verification import verify
+from sqlflow_dagster.ml.training.train import train_model
 from sqlflow_dagster.own_classes import allowing
 
 MODELS = """

@@ -6,8 +6,8 @@ import pytest
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.features.encode import encode
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.training.train import train_model
 from tests.ml.conftest import Parse
 
 pytestmark = pytest.mark.torch

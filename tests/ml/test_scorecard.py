@@ -13,8 +13,8 @@ from sklearn.metrics import roc_auc_score
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.training.train import train_model
 
 Parse: TypeAlias = Callable[[str], TrainStatement]
 

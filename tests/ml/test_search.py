@@ -12,10 +12,10 @@ import pytest
 from sqlflow_dagster.errors import PluginError, TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml import search as searching
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.preparation import check_statement, prepare
+from sqlflow_dagster.ml.models.model import Model
 from sqlflow_dagster.ml.search import Choices, Range, Search, Trial, best_trial, run_search
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.training.preparation import check_statement, prepare
+from sqlflow_dagster.ml.training.train import train_model
 
 Parse = Callable[[str], TrainStatement]
 Tables = tuple[pa.Table, pa.Table]
@@ -183,7 +183,7 @@ def test_without_optuna_a_search_says_what_to_install(
         raise PluginError("not installed", hint="pip install 'sqlflow-dagster[search]'")
 
     monkeypatch.setattr(searching, "check_installed", absent)
-    monkeypatch.setattr("sqlflow_dagster.ml.training_checks.check_installed", absent)
+    monkeypatch.setattr("sqlflow_dagster.ml.training.checks.check_installed", absent)
     statement = parse(
         "TO TRAIN xgboost.gbtree WITH validation.split=0.2, search.max_depth=[3, 9] "
         "LABEL class INTO m"

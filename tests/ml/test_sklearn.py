@@ -17,10 +17,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.base import trainers
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.preparation import check_attributes
+from sqlflow_dagster.ml.models.model import Model
 from sqlflow_dagster.ml.trainers import sklearn_storage
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.training.preparation import check_attributes
+from sqlflow_dagster.ml.training.train import train_model
 
 Parse = Callable[[str], TrainStatement]
 Tables = tuple[pa.Table, pa.Table]

@@ -16,11 +16,11 @@ from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.expressions import Name
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.base import trainers
-from sqlflow_dagster.ml.preparation import check_attributes
 from sqlflow_dagster.ml.tasks import Task
 from sqlflow_dagster.ml.trainers.sklearn_estimators import REFUSED
 from sqlflow_dagster.ml.trainers.sklearn_names import MODULE_OF
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.training.preparation import check_attributes
+from sqlflow_dagster.ml.training.train import train_model
 from tests.ml.conftest import Parse
 
 MOST_REFUSED = 0.15
@@ -153,7 +153,7 @@ def test_a_new_process_answers_the_same(
         import json, sys
         from pathlib import Path
         import pyarrow as pa
-        from sqlflow_dagster.ml.model import Model
+        from sqlflow_dagster.ml.models.model import Model
         folder = Path(sys.argv[1])
         with pa.OSFile(str(folder / "rows.arrow")) as source:
             rows = pa.ipc.open_file(source).read_all()

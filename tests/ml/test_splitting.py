@@ -9,8 +9,8 @@ import pytest
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.ml.preparation import check_statement, prepare
-from sqlflow_dagster.ml.splitting import Splitting, Way, fold_numbers, validation_rows
+from sqlflow_dagster.ml.training.preparation import check_statement, prepare
+from sqlflow_dagster.ml.training.splitting import Splitting, Way, fold_numbers, validation_rows
 
 Parse = Callable[[str], TrainStatement]
 SHARE = Splitting(way=Way.SHARE, share=0.25)

@@ -8,11 +8,11 @@ import pytest
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.ml import datasets
-from sqlflow_dagster.ml.datasets import drawn_rows, fit_rows
-from sqlflow_dagster.ml.manifest import fingerprint
-from sqlflow_dagster.ml.preparation import check_statement, prepare
-from sqlflow_dagster.ml.spool import spooled
+from sqlflow_dagster.ml.training import datasets
+from sqlflow_dagster.ml.training.datasets import drawn_rows, fit_rows
+from sqlflow_dagster.ml.training.fingerprint import fingerprint
+from sqlflow_dagster.ml.training.preparation import check_statement, prepare
+from sqlflow_dagster.ml.training.spool import spooled
 
 Parse = Callable[[str], TrainStatement]
 

@@ -10,12 +10,12 @@ import pytest
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.ml.datasets import class_weights, fit_rows
 from sqlflow_dagster.ml.manifest import Manifest
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.parts import final_part, folds
-from sqlflow_dagster.ml.preparation import check_statement, prepare
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.training.datasets import class_weights, fit_rows
+from sqlflow_dagster.ml.training.parts import final_part, folds
+from sqlflow_dagster.ml.training.preparation import check_statement, prepare
+from sqlflow_dagster.ml.training.train import train_model
 
 Parse = Callable[[str], TrainStatement]
 Tables = tuple[pa.Table, pa.Table]

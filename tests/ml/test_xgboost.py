@@ -11,12 +11,12 @@ from sklearn.datasets import load_breast_cancer
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
-from sqlflow_dagster.ml import datasets
 from sqlflow_dagster.ml.base import trainers
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.spool import spooled
+from sqlflow_dagster.ml.models.model import Model
 from sqlflow_dagster.ml.tasks import Task
-from sqlflow_dagster.ml.training import train_model
+from sqlflow_dagster.ml.training import datasets
+from sqlflow_dagster.ml.training.spool import spooled
+from sqlflow_dagster.ml.training.train import train_model
 
 Parse = Callable[[str], TrainStatement]
 Tables = tuple[pa.Table, pa.Table]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,6 +11,9 @@ from sqlflow_dagster.errors import TerminalError, did_you_mean
 from sqlflow_dagster.ml.features.feature import Category, ColumnType, SourceColumn
 from sqlflow_dagster.ml.tasks import LabelType
 from sqlflow_dagster.source import Span
+
+Columns: TypeAlias = Sequence[tuple[str, pa.DataType]]
+"""Names and types that a SELECT gives."""
 
 MOMENT_PARTS: tuple[str, ...] = ("days", "month", "weekday", "hour")
 """What a date or a timestamp gives: days since 1970-01-01, month 1 to 12, weekday from Monday = 1

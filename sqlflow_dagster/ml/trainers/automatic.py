@@ -12,8 +12,8 @@ from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import Attribute
 from sqlflow_dagster.ml.attributes import Declaration, find, read, value_span
 from sqlflow_dagster.ml.base import Candidate, Plan, Selection, TrainedModel, TrainRequest
+from sqlflow_dagster.ml.estimators import find_trainer
 from sqlflow_dagster.ml.features.spec import Layout
-from sqlflow_dagster.ml.preparation import find_trainer
 from sqlflow_dagster.ml.search import Choices, Range, Values, check_installed
 from sqlflow_dagster.ml.search_attributes import attributes_of
 from sqlflow_dagster.ml.tasks import LabelType, Task

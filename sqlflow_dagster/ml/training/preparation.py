@@ -2,38 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, get_args
-
-import pyarrow as pa
+from typing import get_args
 
 from sqlflow_dagster.errors import PluginError, TerminalError
 from sqlflow_dagster.lang.expressions import expression_text
 from sqlflow_dagster.lang.statements import Attribute, TrainStatement
 from sqlflow_dagster.ml.attributes import find, of_trainer, read_common, value_span
-from sqlflow_dagster.ml.base import Plan, Trainer, trainers
-from sqlflow_dagster.ml.features.arrow_types import column_index
+from sqlflow_dagster.ml.base import Plan, Trainer
+from sqlflow_dagster.ml.estimators import find_trainer
+from sqlflow_dagster.ml.features.arrow_types import Columns, column_index
 from sqlflow_dagster.ml.features.columns import label_column, source_columns, treatments
 from sqlflow_dagster.ml.features.feature import SourceColumn
 from sqlflow_dagster.ml.features.labels import check_label_type
 from sqlflow_dagster.ml.features.treatments import Treatment
 from sqlflow_dagster.ml.manifest import Manifest
-from sqlflow_dagster.ml.metrics import find_metric, metric_names
-from sqlflow_dagster.ml.own_models import own_trainer
+from sqlflow_dagster.ml.metrics.by_name import find_metric, metric_names
 from sqlflow_dagster.ml.search_attributes import SearchPlan
-from sqlflow_dagster.ml.splitting import Splitting, Way, read_splitting
 from sqlflow_dagster.ml.tasks import LabelType, Task
-from sqlflow_dagster.ml.training_checks import (
+from sqlflow_dagster.ml.training.checks import (
     check_search,
     check_validation,
     check_way,
     read_class_weight,
     read_trials,
 )
-from sqlflow_dagster.own_classes import is_allowed
+from sqlflow_dagster.ml.training.splitting import Splitting, Way, read_splitting
 from sqlflow_dagster.source import Span
-
-Columns: TypeAlias = Sequence[tuple[str, pa.DataType]]
-"""Names and types that a SELECT gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,15 +285,3 @@ def _named_column(statement: TrainStatement, name: str, columns: Sequence[str]) 
     if item is None:
         return None
     return columns[column_index(str(item.value), columns, value_span(item), name)]
-
-
-def find_trainer(estimator: str, span: Span | None) -> Trainer:
-    """The trainer of an estimator.
-
-    Raises:
-        TerminalError: No trainer has the name, or its library is not installed.
-    """
-    try:
-        return own_trainer(estimator) if is_allowed(estimator) else trainers.get(estimator)
-    except PluginError as error:
-        raise TerminalError(error.message, span, error.hint) from error

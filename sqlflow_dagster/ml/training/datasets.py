@@ -13,11 +13,12 @@ from sqlflow_dagster.ml.base import Dataset
 from sqlflow_dagster.ml.features.arrow_types import column_index, plain, type_text
 from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.features.fit import fit_features
+from sqlflow_dagster.ml.features.groups import group_numbers
 from sqlflow_dagster.ml.features.labels import encode_label, fit_label, measured, no_label
 from sqlflow_dagster.ml.features.spec import FeatureSpec, LabelSpec
-from sqlflow_dagster.ml.preparation import Preparation
-from sqlflow_dagster.ml.spool import Spool
 from sqlflow_dagster.ml.tasks import FloatArray
+from sqlflow_dagster.ml.training.preparation import Preparation
+from sqlflow_dagster.ml.training.spool import Spool
 
 BATCH_ROWS = 131_072
 """How many rows of a spool are encoded at a time."""
@@ -151,13 +152,6 @@ def class_weights(prepared: Preparation, label: LabelSpec) -> FloatArray | None:
             value_span(item),
         )
     return weights
-
-
-def group_numbers(rows: pa.Table, column: str) -> npt.NDArray[np.int64]:
-    """A number for each group that a column names, shape (n,); NULL is a group too."""
-    array = plain(rows.column(column_index(column, rows.column_names, None, "train.group_column")))
-    codes = array.dictionary_encode(null_encoding="encode").indices.to_numpy()
-    return np.asarray(codes, dtype=np.int64)
 
 
 def _neighbours(codes: npt.NDArray[np.int64], column: str) -> npt.NDArray[np.int64]:

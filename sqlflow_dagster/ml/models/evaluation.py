@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.base import Metrics, TrainedModel
-from sqlflow_dagster.ml.datasets import group_numbers
 from sqlflow_dagster.ml.features.arrow_types import column_index, plain, type_text
 from sqlflow_dagster.ml.features.encode import encode
+from sqlflow_dagster.ml.features.groups import group_numbers
 from sqlflow_dagster.ml.features.labels import encode_label
-from sqlflow_dagster.ml.judging import Truth, can_judge, judge, undefined
 from sqlflow_dagster.ml.manifest import Manifest
+from sqlflow_dagster.ml.metrics.judging import Truth, can_judge, judge, undefined
 from sqlflow_dagster.ml.tasks import Task
 
 

@@ -14,13 +14,13 @@ from sqlflow_dagster.ml.base import (
     TrainedModel,
     TrainRequest,
 )
-from sqlflow_dagster.ml.datasets import drawn_rows
-from sqlflow_dagster.ml.judging import Truth, can_judge, judge, over_folds
-from sqlflow_dagster.ml.metrics import DEFAULTS, compared_by
-from sqlflow_dagster.ml.parts import Part
-from sqlflow_dagster.ml.preparation import Preparation
+from sqlflow_dagster.ml.metrics.by_name import DEFAULTS, compared_by
+from sqlflow_dagster.ml.metrics.judging import Truth, can_judge, judge, over_folds
 from sqlflow_dagster.ml.search import Search, Trial, Values, best_trial, run_search
 from sqlflow_dagster.ml.search_attributes import SearchPlan
+from sqlflow_dagster.ml.training.datasets import drawn_rows
+from sqlflow_dagster.ml.training.parts import Part
+from sqlflow_dagster.ml.training.preparation import Preparation
 
 _JUDGED_ROWS = 100_000
 """On how many training rows metrics are computed, drawn from all: shares are known to 0.002 then."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sqlflow_dagster.ml.answers import AmountAnswers
+from sqlflow_dagster.ml.metrics.answers import AmountAnswers
 from sqlflow_dagster.ml.tasks import FloatArray
 
 

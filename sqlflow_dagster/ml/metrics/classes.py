@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sqlflow_dagster.ml.answers import ClassAnswers, LabelSetAnswers
+from sqlflow_dagster.ml.metrics.answers import ClassAnswers, LabelSetAnswers
 from sqlflow_dagster.ml.tasks import FloatArray
 
 _TOP_K = 5

@@ -9,19 +9,19 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sqlflow_dagster.ml.base import Dataset
-from sqlflow_dagster.ml.datasets import (
+from sqlflow_dagster.ml.features.groups import group_numbers
+from sqlflow_dagster.ml.features.labels import encode_label
+from sqlflow_dagster.ml.features.spec import FeatureSpec, LabelSpec
+from sqlflow_dagster.ml.tasks import Task
+from sqlflow_dagster.ml.training.datasets import (
     EncodedBatches,
     RowEncoder,
     fit_rows,
-    group_numbers,
     label_of_rows,
 )
-from sqlflow_dagster.ml.features.labels import encode_label
-from sqlflow_dagster.ml.features.spec import FeatureSpec, LabelSpec
-from sqlflow_dagster.ml.preparation import Preparation
-from sqlflow_dagster.ml.splitting import Way, fold_numbers, validation_rows
-from sqlflow_dagster.ml.spool import Spool
-from sqlflow_dagster.ml.tasks import Task
+from sqlflow_dagster.ml.training.preparation import Preparation
+from sqlflow_dagster.ml.training.splitting import Way, fold_numbers, validation_rows
+from sqlflow_dagster.ml.training.spool import Spool
 
 Encoding: TypeAlias = tuple[FeatureSpec, LabelSpec]
 

@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 
 from sqlflow_dagster.errors import TerminalError
-from sqlflow_dagster.ml.archive import MAX_BYTES, read_archive, write_archive
 from sqlflow_dagster.ml.manifest import Manifest
+from sqlflow_dagster.ml.models.archive import MAX_BYTES, read_archive, write_archive
 from sqlflow_dagster.ml.tasks import FloatArray
 
 FORMAT_VERSION = 1

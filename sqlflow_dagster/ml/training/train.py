@@ -10,19 +10,20 @@ from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.attributes import find, read_common
 from sqlflow_dagster.ml.base import ProgressCallback, TrainedModel, no_progress
-from sqlflow_dagster.ml.bundle import GoldenRows
-from sqlflow_dagster.ml.comparison import Job, Outcome, cross_validated, searched
-from sqlflow_dagster.ml.datasets import drawn_rows
 from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.features.spec import FeatureSpec
-from sqlflow_dagster.ml.manifest import Manifest, fingerprint
-from sqlflow_dagster.ml.metrics import find_metric
-from sqlflow_dagster.ml.model import Model
-from sqlflow_dagster.ml.model_selection import Contest, select_model
-from sqlflow_dagster.ml.parts import Part, final_part, folds
-from sqlflow_dagster.ml.preparation import Preparation, check_base, prepare
-from sqlflow_dagster.ml.splitting import Way
-from sqlflow_dagster.ml.spool import Spool
+from sqlflow_dagster.ml.manifest import Manifest
+from sqlflow_dagster.ml.metrics.by_name import find_metric
+from sqlflow_dagster.ml.models.bundle import GoldenRows
+from sqlflow_dagster.ml.models.model import Model
+from sqlflow_dagster.ml.training.comparison import Job, Outcome, cross_validated, searched
+from sqlflow_dagster.ml.training.datasets import drawn_rows
+from sqlflow_dagster.ml.training.fingerprint import fingerprint
+from sqlflow_dagster.ml.training.model_selection import Contest, select_model
+from sqlflow_dagster.ml.training.parts import Part, final_part, folds
+from sqlflow_dagster.ml.training.preparation import Preparation, check_base, prepare
+from sqlflow_dagster.ml.training.splitting import Way
+from sqlflow_dagster.ml.training.spool import Spool
 
 _GOLDEN_ROWS = 20
 

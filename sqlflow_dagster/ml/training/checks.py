@@ -7,8 +7,8 @@ from sqlflow_dagster.errors import PluginError, TerminalError
 from sqlflow_dagster.lang.statements import Attribute, TrainStatement
 from sqlflow_dagster.ml.attributes import SEARCH_PREFIX, find, of_trainer, value_span
 from sqlflow_dagster.ml.base import Plan, Trainer
-from sqlflow_dagster.ml.judging import can_judge
-from sqlflow_dagster.ml.metrics import compared_by, find_metric
+from sqlflow_dagster.ml.metrics.by_name import compared_by, find_metric
+from sqlflow_dagster.ml.metrics.judging import can_judge
 from sqlflow_dagster.ml.search import check_installed
 from sqlflow_dagster.ml.search_attributes import (
     METRIC,
@@ -17,8 +17,8 @@ from sqlflow_dagster.ml.search_attributes import (
     SearchPlan,
     read_search,
 )
-from sqlflow_dagster.ml.splitting import Splitting, Way
 from sqlflow_dagster.ml.tasks import LabelType, Task
+from sqlflow_dagster.ml.training.splitting import Splitting, Way
 
 _PATIENCE = (
     "train.early_stopping_rounds",

@@ -15,7 +15,7 @@ import numpy as np
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.features.encode import encode
 from sqlflow_dagster.ml.features.spec import EncodedTable
-from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.models.model import Model
 from sqlflow_dagster.ml.onnx_names import INPUT, OUTPUT
 from sqlflow_dagster.ml.tasks import FloatArray
 

@@ -1,7 +1,7 @@
 """Checking a bundle of unknown origin in a process of its own.
 
 Some libraries end the whole process on a model file that somebody has tampered with: XGBoost's reader of UBJSON
-believes the lengths and indexes that it reads. ``python -m sqlflow_dagster.ml.verification`` reads a bundle from
+believes the lengths and indexes that it reads. ``python -m sqlflow_dagster.ml.models.verification`` reads a bundle from
 standard input and tells the caller what is wrong with it.
 """
 
@@ -11,8 +11,8 @@ import subprocess
 import sys
 
 from sqlflow_dagster.errors import ExitCode, TerminalError
-from sqlflow_dagster.ml.bundle import unpack
 from sqlflow_dagster.ml.manifest import Manifest
+from sqlflow_dagster.ml.models.bundle import unpack
 from sqlflow_dagster.own_classes import TRAINERS_VARIABLE, allowed
 
 
@@ -47,7 +47,7 @@ def verify(data: bytes) -> Manifest:
 
 def main() -> int:
     """Load the bundle of standard input; the exit code."""
-    from sqlflow_dagster.ml.model import Model
+    from sqlflow_dagster.ml.models.model import Model
 
     try:
         Model.from_bundle(sys.stdin.buffer.read())

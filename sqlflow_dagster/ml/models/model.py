@@ -8,8 +8,7 @@ import pyarrow as pa
 
 from sqlflow_dagster.errors import PluginError, StepError, TerminalError
 from sqlflow_dagster.ml.base import Metrics, TrainedModel
-from sqlflow_dagster.ml.bundle import Bundle, GoldenRows, pack, unpack
-from sqlflow_dagster.ml.evaluation import evaluate
+from sqlflow_dagster.ml.estimators import find_trainer
 from sqlflow_dagster.ml.explanation.base import (
     Explainer,
     ExplainRequest,
@@ -18,13 +17,14 @@ from sqlflow_dagster.ml.explanation.base import (
     explained,
 )
 from sqlflow_dagster.ml.explanation.contributions import best
-from sqlflow_dagster.ml.features.arrow_types import column_index, fits
+from sqlflow_dagster.ml.features.arrow_types import Columns, column_index, fits
 from sqlflow_dagster.ml.features.encode import encode, wrong_type
 from sqlflow_dagster.ml.features.feature import SourceColumn
 from sqlflow_dagster.ml.features.labels import decode
 from sqlflow_dagster.ml.features.spec import LabelSpec
 from sqlflow_dagster.ml.manifest import Manifest
-from sqlflow_dagster.ml.preparation import Columns, find_trainer
+from sqlflow_dagster.ml.models.bundle import Bundle, GoldenRows, pack, unpack
+from sqlflow_dagster.ml.models.evaluation import evaluate
 from sqlflow_dagster.ml.tasks import FloatArray, Task
 from sqlflow_dagster.source import Span
 
@@ -78,7 +78,7 @@ class Model:
         metrics: Sequence[str] = (),
         average: str | None = None,
     ) -> Metrics:
-        """Compare predictions with a label; see :func:`~sqlflow_dagster.ml.evaluation.evaluate`."""
+        """Compare predictions with a label; see :func:`~sqlflow_dagster.ml.models.evaluation.evaluate`."""
         return evaluate(
             self.manifest, self.trained, rows, label=label, metrics=metrics, average=average
         )

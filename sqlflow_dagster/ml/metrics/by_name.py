@@ -11,10 +11,8 @@ from typing import Any
 
 from sqlflow_dagster.errors import TerminalError, did_you_mean
 from sqlflow_dagster.lang.expressions import Value
-from sqlflow_dagster.ml import amount_metrics as amounts
-from sqlflow_dagster.ml import class_metrics as classes
-from sqlflow_dagster.ml import order_metrics as orders
 from sqlflow_dagster.ml.base import Metrics
+from sqlflow_dagster.ml.metrics import amounts, classes, orders
 from sqlflow_dagster.ml.tasks import Task
 from sqlflow_dagster.source import Span
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sqlflow_dagster.ml.answers import ClusterAnswers, RankingAnswers
+from sqlflow_dagster.ml.metrics.answers import ClusterAnswers, RankingAnswers
 from sqlflow_dagster.ml.tasks import FloatArray
 
 _COMPARED_ROWS = 5_000

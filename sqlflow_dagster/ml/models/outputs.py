@@ -11,7 +11,7 @@ from sqlflow_dagster.errors import TerminalError, did_you_mean
 from sqlflow_dagster.lang.expressions import Value
 from sqlflow_dagster.ml.features.labels import decode
 from sqlflow_dagster.ml.features.spec import Class, LabelSpec
-from sqlflow_dagster.ml.model import Model
+from sqlflow_dagster.ml.models.model import Model
 from sqlflow_dagster.ml.tasks import FloatArray, Task
 from sqlflow_dagster.source import Span
 

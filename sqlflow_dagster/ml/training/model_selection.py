@@ -16,7 +16,11 @@ from sqlflow_dagster.errors import PluginError, TerminalError
 from sqlflow_dagster.lang.statements import TrainStatement
 from sqlflow_dagster.ml.attributes import SEARCH_PREFIX, find, of_trainer, read_common, value_span
 from sqlflow_dagster.ml.base import Candidate, ProgressCallback, Selection
-from sqlflow_dagster.ml.comparison import (
+from sqlflow_dagster.ml.features.spec import Layout
+from sqlflow_dagster.ml.metrics.by_name import DEFAULTS, compared_by
+from sqlflow_dagster.ml.search import Branches, Search, Trial, Values
+from sqlflow_dagster.ml.search_attributes import METRIC, TRIALS, attributes_of
+from sqlflow_dagster.ml.training.comparison import (
     Best,
     Compared,
     Job,
@@ -25,13 +29,9 @@ from sqlflow_dagster.ml.comparison import (
     listed,
     values_text,
 )
-from sqlflow_dagster.ml.features.spec import Layout
-from sqlflow_dagster.ml.metrics import DEFAULTS, compared_by
-from sqlflow_dagster.ml.parts import Part, final_part, folds
-from sqlflow_dagster.ml.preparation import Preparation, prepare
-from sqlflow_dagster.ml.search import Branches, Search, Trial, Values
-from sqlflow_dagster.ml.search_attributes import METRIC, TRIALS, attributes_of
-from sqlflow_dagster.ml.splitting import SPLIT, SPLIT_KEY, Splitting, Way
+from sqlflow_dagster.ml.training.parts import Part, final_part, folds
+from sqlflow_dagster.ml.training.preparation import Preparation, prepare
+from sqlflow_dagster.ml.training.splitting import SPLIT, SPLIT_KEY, Splitting, Way
 
 ESTIMATOR = "estimator"
 

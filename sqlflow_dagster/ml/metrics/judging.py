@@ -9,7 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sqlflow_dagster.errors import TerminalError
-from sqlflow_dagster.ml.answers import (
+from sqlflow_dagster.ml.base import Metrics
+from sqlflow_dagster.ml.features.labels import MULTILABEL_THRESHOLD
+from sqlflow_dagster.ml.features.spec import LabelSpec
+from sqlflow_dagster.ml.metrics.answers import (
     AmountAnswers,
     Answers,
     ClassAnswers,
@@ -18,10 +21,13 @@ from sqlflow_dagster.ml.answers import (
     RankingAnswers,
     outlier_answers,
 )
-from sqlflow_dagster.ml.base import Metrics
-from sqlflow_dagster.ml.features.labels import MULTILABEL_THRESHOLD
-from sqlflow_dagster.ml.features.spec import LabelSpec
-from sqlflow_dagster.ml.metrics import DEFAULTS, LABELLED_DEFAULTS, LOSSES, Metric, find_metric
+from sqlflow_dagster.ml.metrics.by_name import (
+    DEFAULTS,
+    LABELLED_DEFAULTS,
+    LOSSES,
+    Metric,
+    find_metric,
+)
 from sqlflow_dagster.ml.tasks import FloatArray, Task
 from sqlflow_dagster.source import Span
 

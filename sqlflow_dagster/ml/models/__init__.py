@@ -1,0 +1,1 @@
+"""Trained models: what is kept of them, and what they answer."""

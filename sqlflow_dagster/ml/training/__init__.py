@@ -1,0 +1,1 @@
+"""From a TRAIN statement and its rows to a trained model."""
