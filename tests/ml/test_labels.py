@@ -154,6 +154,14 @@ def test_several_classes_a_row_survive(values: list[object], separator: str | No
     assert decode(encoded.astype(float), spec).to_pylist() == values
 
 
+def test_several_numbers_a_row_keep_their_width() -> None:
+    table = pa.table({"y": pa.array([[5, 9], [9], []], pa.list_(pa.int16()))})
+    spec = fit_label(table.column("y"), "y", task=Task.MULTILABEL)
+    decoded = decode(encode_label(table, "y", spec).astype(float), spec)
+    assert decoded.type == pa.list_(pa.int16())
+    assert decoded.to_pylist() == table.column("y").to_pylist()
+
+
 @pytest.mark.parametrize(
     ("values", "separator"),
     [
