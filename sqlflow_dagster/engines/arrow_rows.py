@@ -114,9 +114,9 @@ def python_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
 
 
 def _python_values(column: pa.Array) -> list[Any]:
-    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-        # Python's datetime counts microseconds.
-        column = pc.cast(column, pa.timestamp("us", column.type.tz), safe=False)
+    if pa.types.is_timestamp(column.type):
+        # Python's datetime counts microseconds, and not every driver writes its zone.
+        column = pc.cast(column, pa.timestamp("us", column.type.tz and "UTC"), safe=False)
     values: list[Any] = column.to_pylist()
     return values
 

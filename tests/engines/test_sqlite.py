@@ -167,6 +167,15 @@ def test_a_number_that_does_not_fit_is_told(engine: Engine) -> None:
         assert session.count("SELECT * FROM t") == 1
 
 
+def test_a_moment_with_a_zone_is_written_as_that_of_utc(engine: Engine) -> None:
+    noon = pa.array([datetime(2024, 2, 29, 12)], pa.timestamp("us", "UTC"))
+    rows = pa.table({"at": noon.cast(pa.timestamp("us", "Europe/Berlin"))})
+    with engine.session() as session:
+        session.replace_table(("t",), rows.to_reader())
+        read = session.read("SELECT at FROM t").read_all()
+    assert read.column("at").to_pylist() == [datetime(2024, 2, 29, 12)]
+
+
 def test_processes_take_turns(engine: Engine, path: Path) -> None:
     assert writers(f"sqlite:///{path}", processes=4, tables=5) == [""] * 4
     with engine.session() as session:
