@@ -37,7 +37,8 @@ class EngineCase:
         counts_changes: Whether a statement tells how many rows it has changed.
         any_table_name: Whether a table may have other characters in its name than letters, digits and underscores.
         widened: The types of numbers for which it has no column, and those of the columns they are written to.
-        comment: A query whose last column is the comment of table ``t``; None where tables have none.
+        comment: A query whose last column holds the comment of table ``t``; None where tables have none.
+        comment_pattern: What finds the comment there.
     """
 
     make_url: Callable[[Path], str]
@@ -52,6 +53,7 @@ class EngineCase:
     any_table_name: bool = True
     widened: Mapping[str, str] = field(default_factory=dict)
     comment: str | None = None
+    comment_pattern: str = "(.*)"
 
 
 _SIGNED = {
@@ -79,7 +81,9 @@ ENGINES: dict[str, EngineCase] = {
         makes_temporary="CREATE TEMPORARY VIEW",
         counts_changes=False,
         any_table_name=False,
-        comment="SHOW TBLPROPERTIES t('comment')",
+        # It is no property to Spark, which takes it for one when it is set.
+        comment="SHOW TABLE EXTENDED LIKE 't'",
+        comment_pattern=r"\nComment: (.*)\n",
         widened=_SIGNED,
     ),
     "mysql": EngineCase(
