@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,8 @@ from tests.dagster.iris import EXAMPLES, load_iris_tables
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.conftest import IMAGE, end_of, launched, on_kubernetes
 from tests.kubernetes.objects import Object
+
+PROGRAM = EXAMPLES / ("iris.sql" if find_spec("torch") else "no_torch/iris.sql")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +55,10 @@ def with_resources(text: str) -> str:
     )
 
 
-@pytest.fixture(
-    scope="module",
-    params=["no_torch/iris.sql", pytest.param("iris.sql", marks=pytest.mark.torch)],
-)
-def iris(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, cluster: Cluster
-) -> Run:
+@pytest.fixture(scope="module")
+def iris(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Run:
     cluster.created.clear()
-    text = with_resources((EXAMPLES / request.param).read_text())
+    text = with_resources(PROGRAM.read_text())
     home = on_kubernetes(tmp_path_factory.mktemp("iris") / "home", {"iris.sql": text}, cluster)
     load_iris_tables(home.engine)
     run_id = launched(home, "iris")
