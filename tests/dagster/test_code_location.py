@@ -76,7 +76,9 @@ def test_the_target_of_a_project_is_resolved_once(
         assert os.environ["SQLFLOW_DATASOURCE_ARCHIVE"] == f"sqlite:///{home.root / 'archive.db'}"
 
 
-def test_models_are_kept_where_the_environment_says(tmp_path: Path) -> None:
+def test_steps_in_the_process_of_the_run_keep_models_where_the_environment_says(
+    tmp_path: Path,
+) -> None:
     train = (
         "CREATE TABLE t AS SELECT range AS x, range > 9 AS y FROM range(20);"
         "SELECT * FROM t TO TRAIN xgboost.gbtree WITH train.num_boost_round=1 LABEL y INTO m;"
@@ -95,12 +97,6 @@ def test_models_are_kept_where_the_environment_says(tmp_path: Path) -> None:
     assert "secret" not in done.stdout
     with home.engine.session() as session:
         assert session.relation_kind(("sqlflow_models",)) is None
-
-
-def test_steps_can_run_in_the_process_of_the_run(tmp_path: Path) -> None:
-    home = Home.create(tmp_path / "home", {"chain.sql": PROGRAM})
-    done = home.execute("chain", SQLFLOW_EXECUTOR="in_process")
-    assert done.returncode == 0, done.stdout
     processes = {
         event.dagster_event.pid
         for event in home.events()

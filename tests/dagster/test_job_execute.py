@@ -25,12 +25,12 @@ SELECT r.*, s.class FROM iris.raw AS r JOIN iris.species AS s ON r.species = s.n
 
 SELECT sepal_length, sepal_width, petal_length, petal_width, class FROM iris.train
 TO TRAIN xgboost.gbtree
-WITH objective = "multi:softprob", num_class = 3, train.num_boost_round = 20000
+WITH objective = "multi:softprob", num_class = 3, train.num_boost_round = 8000
 LABEL class INTO one;
 
 SELECT sepal_length, sepal_width, petal_length, petal_width, class FROM iris.train
 TO TRAIN xgboost.gbtree
-WITH objective = "multi:softprob", num_class = 3, train.num_boost_round = 20000
+WITH objective = "multi:softprob", num_class = 3, train.num_boost_round = 8000
 LABEL class INTO other;
 """
 WRITER = """
