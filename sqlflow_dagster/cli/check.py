@@ -20,6 +20,7 @@ from sqlflow_dagster.model_store.settings import ModelSettings
 if TYPE_CHECKING:
     from sqlflow_dagster.errors import Diagnostic
     from sqlflow_dagster.graph.program import Program
+    from sqlflow_dagster.runtime.model_inputs import FeaturesCallback, PlannedFeatures
 
 
 @click.command(short_help="Tell every problem of programs; nothing runs.")
@@ -45,32 +46,44 @@ def check(
     """Tell every error and warning of programs; nothing is run and nothing is changed.
 
     Two files that write one table are an error; attributes are checked by the trainers. With a data source, so are tables and models that a
-    program reads and that are not there, and SELECTs that the data source refuses.
+    program reads and that are not there, and SELECTs that the data source refuses; and what each model will learn
+    from is told: the features that COLUMN lists, and those that are derived.
     """
     from sqlflow_dagster.cli.programs import compile_files, in_running_order
 
     dialect = settings.dialect_for(datasource)
     compiled = compile_files(files, settings, dialect)
     found = [*compiled.diagnostics]
+    features: list[PlannedFeatures] = []
     for path in dict.fromkeys(files):
         found += _attribute_problems(path, settings, dialect)
     if datasource is not None:
         found += _problems_there(
-            in_running_order(compiled.programs), datasource, models, settings.datasources
+            in_running_order(compiled.programs),
+            datasource,
+            models,
+            settings.datasources,
+            features.append,
         )
     found = _in_order(found, files)
-    _write(found, form, files=len(set(files)))
+    _write(found, features, form, files=len(set(files)))
     failed = any(item.severity is Severity.ERROR for item in found)
     sys.exit(ExitCode.FAILED if failed else ExitCode.OK)
 
 
-def _write(found: "list[Diagnostic]", form: str, *, files: int) -> None:
+def _write(
+    found: "list[Diagnostic]", features: "list[PlannedFeatures]", form: str, *, files: int
+) -> None:
     """Write diagnostics to standard output: here they are what was asked for."""
-    from sqlflow_dagster.cli.diagnostic_formats import diagnostics_github, diagnostics_json
+    from sqlflow_dagster.cli.diagnostic_formats import (
+        diagnostics_github,
+        diagnostics_json,
+        features_text,
+    )
     from sqlflow_dagster.cli.output import data_console, print_diagnostics
 
     if form == "json":
-        click.echo(diagnostics_json(found))
+        click.echo(diagnostics_json(found, features))
         return
     if form == "github":
         click.echo(diagnostics_github(found), nl=bool(found))
@@ -78,6 +91,8 @@ def _write(found: "list[Diagnostic]", form: str, *, files: int) -> None:
         print_diagnostics(found, data_console())
         if found:
             click.echo()
+        if features:
+            click.echo("\n".join(map(features_text, features)) + "\n")
     errors = sum(item.severity is Severity.ERROR for item in found)
     counts = [(files, "file"), (errors, "error"), (len(found) - errors, "warning")]
     click.echo(", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts))
@@ -136,6 +151,7 @@ def _problems_there(
     datasource: str,
     models: ModelSettings,
     datasources: Mapping[str, str],
+    learns: "FeaturesCallback",
 ) -> "list[Diagnostic]":
     """What stands against the programs in their data sources."""
     from sqlflow_dagster.cli.programs import written
@@ -149,6 +165,6 @@ def _problems_there(
         context = open_context(
             datasource, models=models, datasources=datasources, program=program.name
         )
-        found += problems_before(program, context, made=made)
+        found += problems_before(program, context, made=made, learns=learns)
         made |= written(program)
     return found

@@ -1,17 +1,23 @@
-"""Diagnostics for programs to read: JSON for editors, workflow commands for GitHub."""
+"""What ``sqlflow check`` tells for programs to read: JSON for editors, workflow commands for GitHub."""
 
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlflow_dagster.errors import Diagnostic
+from sqlflow_dagster.runtime.model_inputs import PlannedFeatures
 
 JSON_FORMAT = 1
 """The number of the layout that :func:`diagnostics_json` writes; it changes when a reader would break."""
 
 
-def diagnostics_json(diagnostics: Sequence[Diagnostic]) -> str:
-    """Diagnostics as JSON.
+_SHOWN_FEATURES = 100
+
+
+def diagnostics_json(
+    diagnostics: Sequence[Diagnostic], features: Sequence[PlannedFeatures] = ()
+) -> str:
+    """Diagnostics as JSON, and what models will learn from.
 
     An object with these keys; within a number of ``format`` keys may be added, never changed or removed:
 
@@ -20,9 +26,41 @@ def diagnostics_json(diagnostics: Sequence[Diagnostic]) -> str:
       and ``end_column``, of the first character after the place; ``severity``, ``error`` or ``warning``;
       ``code``, a value of :class:`~sqlflow_dagster.codes.Code`; ``message``; ``hint``, what to do about it. The
       place and the hint may be null.
+    * ``features``: a list, without a data source an empty one. ``model``; ``base``, the model that it goes on from,
+      whose features it keeps, or null; ``listed``, the features that COLUMN names; ``derived``, the other columns.
     """
-    data = {"format": JSON_FORMAT, "diagnostics": [_json_item(item) for item in diagnostics]}
+    data = {
+        "format": JSON_FORMAT,
+        "diagnostics": [_json_item(item) for item in diagnostics],
+        "features": [_features(item) for item in features],
+    }
     return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def _features(planned: PlannedFeatures) -> dict[str, Any]:
+    base = planned.statement.base_model
+    return {
+        "model": str(planned.statement.into),
+        "base": None if base is None else str(base),
+        "listed": planned.listed,
+        "derived": planned.derived,
+    }
+
+
+def features_text(planned: PlannedFeatures) -> str:
+    """What a model will learn from, in a line: ``features of m: listed BUCKET(x, 3); derived y, z``."""
+    base = planned.statement.base_model
+    if base is not None:
+        said = [f"those of {base}"]
+    else:
+        found = {"listed": planned.listed, "derived": planned.derived}
+        said = [f"{name} {_some(items)}" for name, items in found.items() if items]
+    return f"features of {planned.statement.into}: {'; '.join(said)}"
+
+
+def _some(items: Sequence[str]) -> str:
+    more = len(items) - _SHOWN_FEATURES
+    return ", ".join(items[:_SHOWN_FEATURES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _json_item(item: Diagnostic) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""What the models of a program want of a SELECT, as far as that is known before anything runs."""
+"""What the models of a program learn from and want of a SELECT, as far as that is known before anything runs."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,10 +17,51 @@ from sqlflow_dagster.lang.statements import (
     TrainStatement,
 )
 from sqlflow_dagster.ml.features.feature import SourceColumn
+from sqlflow_dagster.ml.features.treatments import Derived, Treatment
 from sqlflow_dagster.ml.manifest import Manifest
 from sqlflow_dagster.runtime.context import RunContext
 
 Sources: TypeAlias = tuple[SourceColumn, ...]
+FeaturesCallback: TypeAlias = Callable[["PlannedFeatures"], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFeatures:
+    """What a TRAIN statement will learn from.
+
+    Attributes:
+        statement: The statement.
+        listed: The features that COLUMN names, as it writes them; columns, where it has a pattern. None of a model that goes on from
+            another one, whose features it keeps.
+        derived: The columns of its SELECT that become features of themselves.
+    """
+
+    statement: TrainStatement
+    listed: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, statement: TrainStatement, treatments: Sequence[Treatment]) -> "PlannedFeatures":
+        """Of a statement whose columns have these treatments."""
+        if statement.base_model is not None:
+            return cls(statement=statement)
+        texts = Counter((item.input, item.text) for item in treatments)
+
+        def listed(item: Treatment) -> str:
+            # A text with a pattern does not tell the columns.
+            plain = isinstance(item.content, Derived) or texts[item.input, item.text] > 1
+            return item.name if plain else item.text
+
+        # Several inputs of a model may have the same features.
+        return cls(
+            statement=statement,
+            listed=tuple(dict.fromkeys(listed(item) for item in treatments if item.listed)),
+            derived=tuple(dict.fromkeys(item.name for item in treatments if not item.listed)),
+        )
+
+
+def tell_nobody(planned: PlannedFeatures) -> None:
+    """Drop what a statement will learn from."""
 
 
 def used_model(step: Step) -> ModelReference | None:

@@ -11,6 +11,7 @@ from sqlflow_dagster.graph.objects import DEFAULT_DATASOURCE, ObjectKind, Object
 from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.lang.statements import TemporaryTableStatement
 from sqlflow_dagster.runtime.context import RunContext
+from sqlflow_dagster.runtime.model_inputs import FeaturesCallback, tell_nobody
 from sqlflow_dagster.runtime.rehearsal import rehearse
 from sqlflow_dagster.runtime.watermarks import missing_watermarks
 from sqlflow_dagster.source import Span
@@ -45,6 +46,7 @@ def problems_before(
     steps: frozenset[int] | None = None,
     *,
     made: frozenset[ObjectRef] = frozenset(),
+    learns: FeaturesCallback = tell_nobody,
 ) -> list[Diagnostic]:
     """What stands against a program in a data source: what is missing, and what the engine refuses.
 
@@ -55,6 +57,7 @@ def problems_before(
         context: The data source.
         steps: The indexes of the steps that will run; None for all.
         made: What programs that run before make.
+        learns: Told what each model will learn from, where that can be told.
 
     Raises:
         TransientError: The data source cannot be reached or is locked.
@@ -62,7 +65,7 @@ def problems_before(
     missing, computed_again = _missing(program, context, steps, made)
     if steps is not None:
         steps |= computed_again
-    refused = rehearse(program, context, steps, made=made.union(missing))
+    refused = rehearse(program, context, steps, made=made.union(missing), learns=learns)
     wrong = missing_watermarks(program, context, steps)
     return _diagnostics(missing, program, context) + refused + wrong
 

@@ -34,6 +34,7 @@ from sqlflow_dagster.lang.statements import (
     TemporaryTableStatement,
     TrainStatement,
 )
+from sqlflow_dagster.ml.features.columns import source_columns
 from sqlflow_dagster.ml.models.model import check_inputs
 from sqlflow_dagster.ml.optimize.coefficients import coefficient_query
 from sqlflow_dagster.ml.training.preparation import check_statement
@@ -56,7 +57,13 @@ from sqlflow_dagster.runtime.inputs import (
     query_columns,
     validation_query,
 )
-from sqlflow_dagster.runtime.model_inputs import ModelInputs, used_model
+from sqlflow_dagster.runtime.model_inputs import (
+    FeaturesCallback,
+    ModelInputs,
+    PlannedFeatures,
+    tell_nobody,
+    used_model,
+)
 from sqlflow_dagster.runtime.predictions import check_predict
 from sqlflow_dagster.runtime.train_attributes import attribute_problem
 from sqlflow_dagster.source import Excerpt, Span
@@ -81,6 +88,7 @@ class _Rehearsal:
         typed: Whether columns have types without rows.
         creates: Whether tables are created, since that can be undone.
         problems: By the statement they are about.
+        learns: Told what each model will learn from.
     """
 
     session: Session
@@ -91,6 +99,7 @@ class _Rehearsal:
     creates: bool
     models: ModelInputs
     problems: dict[int, list[Diagnostic]]
+    learns: FeaturesCallback
     made: set[ObjectRef] = field(default_factory=set)
 
 
@@ -100,6 +109,7 @@ def rehearse(
     steps: frozenset[int] | None = None,
     *,
     made: frozenset[ObjectRef] = frozenset(),
+    learns: FeaturesCallback = tell_nobody,
 ) -> list[Diagnostic]:
     """What stands against the statements of a program; warnings that its compile gave are left out.
 
@@ -112,6 +122,7 @@ def rehearse(
         steps: The indexes of the steps that will run; None for all.
         made: What is missing, and what programs that run before make; nothing is said of statements that
             read it.
+        learns: Told what each model will learn from, where that can be told.
 
     Raises:
         TransientError: The data source cannot be reached or is locked.
@@ -125,7 +136,7 @@ def rehearse(
         there = [step for step in chosen if step.datasource == datasource]
         known = ModelInputs(dict(models.sources))
         known.forget(_trained_elsewhere(chosen, datasource))
-        _rehearse_on(there, context.on(datasource), known, problems, made)
+        _rehearse_on(there, context.on(datasource), known, problems, made=made, learns=learns)
     said = set(program.diagnostics)
     return [item for _, found in sorted(problems.items()) for item in found if item not in said]
 
@@ -135,7 +146,9 @@ def _rehearse_on(
     context: RunContext,
     models: ModelInputs,
     problems: dict[int, list[Diagnostic]],
+    *,
     made: frozenset[ObjectRef],
+    learns: FeaturesCallback,
 ) -> None:
     """Check the statements of one data source."""
     with _session_before(chosen[0], context) as session:
@@ -156,6 +169,7 @@ def _rehearse_on(
             creates=context.engine.transactional_ddl,
             models=models,
             problems=problems,
+            learns=learns,
         )
         _rehearse_all(chosen, rehearsal)
 
@@ -360,7 +374,9 @@ def _check_query(step: Step, statement: QueryStatement, rehearsal: _Rehearsal) -
         optimization = read_optimization(statement)
         coefficient_query(statement.query.sql, optimization, columns, step.names.dialect)
     if isinstance(statement, TrainStatement) and typed:
-        learnt = check_statement(statement, types)
+        treatments = check_statement(statement, types)
+        learnt = source_columns(treatments)
+        rehearsal.learns(PlannedFeatures.of(statement, treatments))
         # A model that goes on from another one keeps its features.
         sources = learnt if model is None else wanted
         if sources is not None:

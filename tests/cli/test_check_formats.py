@@ -47,7 +47,10 @@ def test_json(sqlflow: Sqlflow) -> None:
 
 def test_json_of_a_program_without_problems(sqlflow: Sqlflow) -> None:
     done = sqlflow("check", sqlflow.write("p.sql", "SELECT 1;"), "--format", "json")
-    assert (done.code, json.loads(done.stdout)) == (0, {"format": 1, "diagnostics": []})
+    assert (done.code, json.loads(done.stdout)) == (
+        0,
+        {"format": 1, "diagnostics": [], "features": []},
+    )
 
 
 def test_github(sqlflow: Sqlflow) -> None:
@@ -101,6 +104,31 @@ def test_json_without_a_place() -> None:
         "message": "no place",
         "hint": None,
     }
+
+
+LEARNS = """SELECT * FROM numbers
+TO TRAIN XGBClassifier WITH train.weight_column = w COLUMN BUCKET(y, 3), "wo.*" LABEL label INTO m;
+SELECT * FROM numbers TO TRAIN XGBClassifier COLUMN y LABEL label USING m INTO n;
+SELECT * FROM numbers TO PREDICT p USING n;
+"""
+
+
+def test_features_are_told_as_listed_or_derived(sqlflow: Sqlflow) -> None:
+    before = "CREATE TABLE numbers AS SELECT 1 AS x, 2 AS y, 'a' AS word, 'b' AS label, 1.5 AS w;\n"
+    program = sqlflow.write("p.sql", before + LEARNS)
+    done = sqlflow("check", program)
+    assert (done.code, done.stdout) == (
+        0,
+        "features of m: listed BUCKET(y, 3), word; derived x\n"
+        "features of n: those of m\n"
+        "\n"
+        "1 file, 0 errors, 0 warnings\n",
+    )
+    told = json.loads(sqlflow("check", program, "--format", "json").stdout)["features"]
+    assert told == [
+        {"model": "m", "base": None, "listed": ["BUCKET(y, 3)", "word"], "derived": ["x"]},
+        {"model": "n", "base": "m", "listed": [], "derived": []},
+    ]
 
 
 def test_attributes_are_checked_without_a_data_source(tmp_path: Path) -> None:

@@ -271,6 +271,30 @@ def test_training_goes_on_only_from_a_model_of_its_kind(
 
 
 @pytest.mark.parametrize(
+    ("clause", "told"),
+    [
+        pytest.param("LABEL y", [], id="the same"),
+        pytest.param("COLUMN BUCKET(b, 2) LABEL y", [], id="other treatment"),
+        pytest.param(
+            "WITH train.columns=listed COLUMN a LABEL y",
+            ["the features are those of m: a, b"],
+            id="fewer",
+        ),
+    ],
+)
+def test_a_model_that_goes_on_tells_of_the_features_it_keeps(
+    clause: str, told: list[str], parse: Parse
+) -> None:
+    rows = pa.table({"a": [1.0, 2.0, 3.0, 4.0], "b": [0, 1, 0, 1], "y": ["u", "v", "u", "v"]})
+    base = train_model(statement=parse("TO TRAIN xgboost.gbtree LABEL y INTO m"), training=rows)
+    notes: list[str] = []
+    again = parse(f"TO TRAIN xgboost.gbtree {clause} USING m INTO m")
+    model = train_model(statement=again, training=rows, base=base, note=notes.append)
+    assert notes == told
+    assert model.manifest.features == base.manifest.features
+
+
+@pytest.mark.parametrize(
     "objective", ["binary:logistic", "binary:hinge", "binary:logitraw", "multi:softmax"]
 )
 def test_every_objective_of_classes_answers_with_a_class(

@@ -84,6 +84,8 @@ def test_what_is_wrong_is_told(clause: str, message: str, parse: Parse) -> None:
         trained(parse, clause, rows)
     error = caught.value
     assert re.search(message, f"{error.message}; {error.hint}")
+    assert error.span is not None
+    assert error.span.text in clause
 
 
 @pytest.mark.parametrize(

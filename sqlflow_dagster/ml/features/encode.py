@@ -173,7 +173,7 @@ def _refuse_infinite(matrix: npt.NDArray[np.float32], spec: FeatureSpec) -> None
     counts = np.isinf(matrix).sum(axis=0)
     slot = spec.slots[int(counts.argmax())]
     raise TerminalError(
-        f"column {slot.column!r} has {counts.max()} values that are infinite or "
-        f"larger than {float(np.finfo(np.float32).max):.1e}",
+        f"column {slot.column!r} is infinite or larger than "
+        f"{float(np.finfo(np.float32).max):.1e} in {counts.max()} of {len(matrix)} rows",
         hint="filter them out in the SELECT, or turn them into NULL",
     )

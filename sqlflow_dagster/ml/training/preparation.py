@@ -11,8 +11,7 @@ from sqlflow_dagster.ml.attributes import find, of_trainer, read_common, value_s
 from sqlflow_dagster.ml.base import Plan, Trainer
 from sqlflow_dagster.ml.estimators import find_trainer
 from sqlflow_dagster.ml.features.arrow_types import Columns, column_index
-from sqlflow_dagster.ml.features.columns import label_column, source_columns, treatments
-from sqlflow_dagster.ml.features.feature import SourceColumn
+from sqlflow_dagster.ml.features.columns import label_column, treatments
 from sqlflow_dagster.ml.features.labels import check_label_type
 from sqlflow_dagster.ml.features.treatments import Treatment
 from sqlflow_dagster.ml.manifest import Manifest
@@ -192,7 +191,7 @@ def _splitting(said: Splitting, plan: Plan) -> Splitting:
     return Splitting(way=Way.SHARE) if compares else said
 
 
-def check_statement(statement: TrainStatement, columns: Columns) -> tuple[SourceColumn, ...]:
+def check_statement(statement: TrainStatement, columns: Columns) -> tuple[Treatment, ...]:
     """Refuse a TRAIN statement that cannot work, before any row is read.
 
     Args:
@@ -200,14 +199,13 @@ def check_statement(statement: TrainStatement, columns: Columns) -> tuple[Source
         columns: Names and types that its SELECT gives.
 
     Returns:
-        The columns that its model will want, without what only rows tell.
+        What its model will learn from, without what only rows tell.
 
     Raises:
         TerminalError: With the place of what is wrong: the estimator, an attribute, a column of
             COLUMN, the LABEL.
     """
-    prepared = prepare(statement, columns)
-    return source_columns(prepared.treatments)
+    return prepare(statement, columns).treatments
 
 
 def check_base(statement: TrainStatement, base: Manifest) -> None:
@@ -235,11 +233,13 @@ def _label(
 
 
 def _plan(trainer: Trainer, statement: TrainStatement, label_type: LabelType | None) -> Plan:
+    place = statement.estimator_span or statement.span
     try:
         return trainer.plan(statement.estimator, of_trainer(statement.attributes), label_type)
     except PluginError as error:
-        place = statement.estimator_span or statement.span
         raise TerminalError(error.message, place, error.hint) from error
+    except TerminalError as error:
+        raise error.at(place) from (error.__cause__ or error)
 
 
 def _check_label(

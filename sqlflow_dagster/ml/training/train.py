@@ -53,7 +53,8 @@ def train_model(
         validation: All rows of its ``validation.select``; None without one.
         threads: How many threads the library may use.
         progress: Told after each round or epoch; an exception of it stops the training.
-        note: Told what came of the folds and of each trial, in a line each.
+        note: Told what came of the folds and of each trial, in a line each, and that a model which goes on
+            from another one keeps its features.
         seed: Of every random choice, unless the statement has an attribute ``seed``.
         base: The model of ``USING``, to go on from; its encoding is kept.
 
@@ -65,6 +66,7 @@ def train_model(
     _check_rows(statement, rows, validation)
     if base is not None:
         check_base(statement, base.manifest)
+        _tell_other_features(statement, prepared, base.manifest.features, note)
     own_seed = read_common(statement.attributes)["seed"]
     seed = seed if own_seed is None else own_seed
     work = _Work(
@@ -182,6 +184,15 @@ def _check_rows(statement: TrainStatement, training: pa.Table, validation: pa.Ta
     ):
         if rows is not None and not rows.num_rows:
             raise TerminalError(f"training wants rows, but {name} gives none", span)
+
+
+def _tell_other_features(
+    statement: TrainStatement, prepared: Preparation, kept: FeatureSpec, note: Callable[[str], None]
+) -> None:
+    """Say which columns are features where the statement alone would have others."""
+    said = {cells.column.lower() for item in prepared.treatments for cells in item.cells}
+    if said != {column.lower() for column in kept.columns}:
+        note(f"the features are those of {statement.base_model}: {', '.join(kept.columns)}")
 
 
 def _golden(rows: pa.Table | Spool, features: FeatureSpec, trained: TrainedModel) -> GoldenRows:
