@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlflow_dagster.errors import Diagnostic
-from sqlflow_dagster.runtime.model_inputs import PlannedFeatures
+
+if TYPE_CHECKING:
+    from sqlflow_dagster.runtime.model_inputs import PlannedFeatures
 
 JSON_FORMAT = 1
 """The number of the layout that :func:`diagnostics_json` writes; it changes when a reader would break."""
@@ -15,7 +17,7 @@ _SHOWN_FEATURES = 100
 
 
 def diagnostics_json(
-    diagnostics: Sequence[Diagnostic], features: Sequence[PlannedFeatures] = ()
+    diagnostics: Sequence[Diagnostic], features: "Sequence[PlannedFeatures]" = ()
 ) -> str:
     """Diagnostics as JSON, and what models will learn from.
 
@@ -37,7 +39,7 @@ def diagnostics_json(
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
-def _features(planned: PlannedFeatures) -> dict[str, Any]:
+def _features(planned: "PlannedFeatures") -> dict[str, Any]:
     base = planned.statement.base_model
     return {
         "model": str(planned.statement.into),
@@ -47,7 +49,7 @@ def _features(planned: PlannedFeatures) -> dict[str, Any]:
     }
 
 
-def features_text(planned: PlannedFeatures) -> str:
+def features_text(planned: "PlannedFeatures") -> str:
     """What a model will learn from, in a line: ``features of m: listed BUCKET(x, 3); derived y, z``."""
     base = planned.statement.base_model
     if base is not None:
