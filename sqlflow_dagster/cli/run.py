@@ -2,8 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -87,6 +86,7 @@ def run(
     Every statement has a process of its own. Nothing runs when a program has an error, or when a table or model that it reads is missing. A
     statement that fails takes what reads its output down with it; the rest finishes.
     """
+    from sqlflow_dagster.engines.termination import ended_by_sigterm
     from sqlflow_dagster.runtime.context import open_context
     from sqlflow_dagster.runtime.local import run_program
 
@@ -100,7 +100,8 @@ def run(
         return
     display = _display(chosen, plots)
     try:
-        with _ended_by_sigterm(), display:
+        # Without it, the processes of the steps would live on.
+        with ended_by_sigterm(), display:
             running = partial(
                 run_program,
                 datasource=url,
@@ -190,20 +191,6 @@ def _display(chosen: Sequence[ChosenSteps], plots: Path | None) -> "RunDisplay":
 
         return LiveDisplay(rows, plots=plots)
     return RunDisplay(rows, plots=plots)
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the steps too: without a handler their processes would live on."""
-
-    def end(*_: object) -> None:
-        sys.exit(128 + signal.SIGTERM)
-
-    former = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)
 
 
 def _run_all(

@@ -22,6 +22,7 @@ from sqlflow_dagster.engines.arrow_rows import (
     told_apart,
 )
 from sqlflow_dagster.engines.base import Column, RelationKind, TableName
+from sqlflow_dagster.engines.postgresql_cancel import cancel, is_active
 from sqlflow_dagster.engines.postgresql_copy import (
     TRAILER,
     WireType,
@@ -122,7 +123,7 @@ class PostgreSQLSession(SQLAlchemySession):
             try:
                 yield from decoded(_messages(copy), schema, types, batch_rows)
             except GeneratorExit:
-                if self._depth and self._is_active():
+                if self._depth and is_active(self._driver_connection):
                     # Cancelling would fail the whole transaction.
                     for _ in copy:
                         pass
@@ -269,13 +270,6 @@ class PostgreSQLSession(SQLAlchemySession):
     def _driver_connection(self) -> Any:
         return self.connection.connection.driver_connection
 
-    def _is_active(self) -> bool:
-        """Whether the server still works on a statement."""
-        import psycopg
-
-        status = self._driver_connection.info.transaction_status
-        return bool(status == psycopg.pq.TransactionStatus.ACTIVE)
-
     @contextmanager
     def _raw(self) -> Iterator[Any]:
         """The driver's own connection, for one statement."""
@@ -296,7 +290,8 @@ class PostgreSQLSession(SQLAlchemySession):
             self.engine.raise_translated(error)
         except BaseException as error:
             # Ctrl-C cancels a COPY on the server, but leaves its connection in the midst of it.
-            if self._is_active():
+            if is_active(self._driver_connection):
+                cancel(self._driver_connection, error)
                 self.connection.invalidate(error)
             raise
 
@@ -383,6 +378,15 @@ class PostgreSQLEngine(SQLAlchemyEngine[PostgreSQLSession]):
         milliseconds = statement_timeout()
         if milliseconds is not None:
             connection.execute(f"SET statement_timeout = {milliseconds}")
+
+    def _translate(self, context: sa.ExceptionContext) -> None:
+        error = context.original_exception
+        if context.connection is not None and not isinstance(error, Exception):
+            # The driver cancels for Ctrl-C, but not for what Dagster raises.
+            driver = context.connection.connection.driver_connection
+            if is_active(driver):
+                cancel(driver, error)
+        super()._translate(context)
 
     def step_error(self, error: BaseException, message: str) -> StepError:
         """Say what an error of PostgreSQL means."""

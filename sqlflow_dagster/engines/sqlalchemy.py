@@ -7,7 +7,7 @@ differently.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlflow_dagster.engines.base import TableName
 from sqlflow_dagster.engines.messages import brief, quoted, redact
 from sqlflow_dagster.engines.sqlalchemy_session import SQLAlchemySession
+from sqlflow_dagster.engines.termination import ended_by_sigterm
 from sqlflow_dagster.errors import StepError, TerminalError
 from sqlflow_dagster.source import Excerpt
 
@@ -63,7 +64,9 @@ class SQLAlchemyEngine(ABC, Generic[S]):
             TransientError: The data source cannot be reached now.
             TerminalError: It can never be reached this way, or a prefix statement failed.
         """
-        with self.connection() as connection:
+        # A file is whole whenever its process dies, which need not end its statement first.
+        stoppable = ended_by_sigterm() if self.shared else nullcontext()
+        with stoppable, self.connection() as connection:
             session = self.session_on(connection, prefix)
             try:
                 yield session

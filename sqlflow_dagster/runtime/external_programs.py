@@ -9,15 +9,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import PurePath
-from types import FrameType
 
 from sqlflow_dagster.engines.base import Session, parse_url
 from sqlflow_dagster.engines.messages import redact
+from sqlflow_dagster.engines.termination import ended_by_sigterm
 from sqlflow_dagster.errors import ExitCode, TerminalError, TransientError, did_you_mean
 from sqlflow_dagster.graph.external_programs import (
     DATASOURCE_VARIABLE,
@@ -127,7 +126,7 @@ def _run(command: list[str], environment: dict[str, str], context: RunContext) -
 @contextmanager
 def _started(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """A block while a program runs; whatever ends the block ends the program and all that it started."""
-    with _ended_by_sigterm():
+    with ended_by_sigterm():
         try:
             process = subprocess.Popen(  # noqa: S603  # no shell, and only what was allowed
                 command,
@@ -157,24 +156,6 @@ def _stop(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """A block that SIGTERM leaves by an exception: a process that just dies would leave the program behind."""
-
-    def end(number: int, _: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield  # Somebody else says what SIGTERM does, as Dagster does.
-        return
-    signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _check_written(step: Step, session: Session, statement: RunStatement) -> None:

@@ -4,11 +4,14 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
+from sqlflow_dagster.engines.base import open_engine
 from tests.cli.command import Finished, Sqlflow
 from tests.cli.conftest import Ask
+from tests.engines.postgresql_server import new_database
 
 TRAINING = """
 CREATE TABLE a AS SELECT x, y FROM numbers;
@@ -89,6 +92,25 @@ def test_ctrl_c_stops_everything_and_breaks_nothing(
     assert sqlflow("run", "p.sql", "--resume", "--variable", "SIZE=4").stderr == (
         "everything is up to date\n"
     )
+
+
+def test_ctrl_c_stops_the_statement_on_the_server(tmp_path: Path) -> None:
+    url = new_database()
+    sqlflow = Sqlflow(folder=tmp_path, url=url)
+    sqlflow.write("p.sql", "CREATE TABLE a AS SELECT pg_sleep(60) IS NULL AS x;")
+    running = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+    process = sqlflow.start("run", "p.sql")
+    with open_engine(url).session() as session:
+        while not session.count(running):
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate()
+        assert process.returncode == 130
+        deadline = time.monotonic() + 10
+        while session.count(running):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_ctrl_c_right_at_the_start_shows_no_traceback(sqlflow: Sqlflow) -> None:

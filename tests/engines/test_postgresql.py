@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from datetime import time as clock
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -367,9 +368,27 @@ def test_a_write_that_the_server_ends_leaves_the_former_table(own_engine: Engine
         assert session.count("SELECT * FROM t WHERE n = 1") == 1
 
 
+class _Interrupt(BaseException):
+    """What an orchestrator raises where its signal interrupts a step."""
+
+
+def _raise_interrupt(*_: object) -> None:
+    raise _Interrupt
+
+
 @pytest.mark.parametrize("method", ["execute", "read"])
-def test_ctrl_c_stops_the_statement_on_the_server(engine: Engine, method: str) -> None:
-    mark = f"interrupted_{method}"
+@pytest.mark.parametrize(
+    ("number", "handler", "expected"),
+    [
+        pytest.param(signal.SIGINT, signal.default_int_handler, KeyboardInterrupt, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, signal.SIG_DFL, SystemExit, id="the end of the process"),
+        pytest.param(signal.SIGINT, _raise_interrupt, _Interrupt, id="an orchestrator"),
+    ],
+)
+def test_an_interrupt_stops_the_statement_on_the_server(
+    engine: Engine, method: str, number: int, handler: Any, expected: type[BaseException]
+) -> None:
+    mark = f"interrupted_{method}_{expected.__name__}"
     query = f"SELECT pg_sleep(60) IS NULL AS {mark}"
     activity = (
         f"SELECT 1 FROM pg_stat_activity WHERE query LIKE '%{mark}%' AND state = 'active' "
@@ -381,15 +400,22 @@ def test_ctrl_c_stops_the_statement_on_the_server(engine: Engine, method: str) -
             running = f"{activity} AND wait_event = 'PgSleep'"
             while not other.count(running):
                 time.sleep(0.01)
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
 
     watcher = threading.Thread(target=interrupt)
-    with engine.session() as session:
-        watcher.start()
-        with pytest.raises(KeyboardInterrupt):
-            session.execute(query) if method == "execute" else session.read(query).read_all()
+    former = signal.signal(number, handler)
+    try:
+        with engine.session() as session:
+            watcher.start()
+            with pytest.raises(expected):
+                session.execute(query) if method == "execute" else session.read(query).read_all()
+    finally:
+        signal.signal(number, former)
     watcher.join()
     with engine.session() as other:
+        end = time.monotonic() + 10
+        while other.count(activity) and time.monotonic() < end:
+            time.sleep(0.01)
         assert other.count(activity) == 0
 
 
