@@ -107,17 +107,30 @@ def table_columns(schema: pa.Schema) -> list[sa.Column[Any]]:
 
 
 def python_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    """The rows of a batch with the keys of :func:`table_columns`."""
-    columns = [_python_values(column) for column in batch.columns]
+    """The rows of a batch with the keys of :func:`table_columns`.
+
+    Raises:
+        TerminalError: A date is one that Python does not know.
+    """
+    columns = [
+        _python_values(column, name)
+        for column, name in zip(batch.columns, batch.schema.names, strict=True)
+    ]
     keys = [f"c{index}" for index in range(len(columns))]
     return [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _python_values(column: pa.Array) -> list[Any]:
+def _python_values(column: pa.Array, name: str) -> list[Any]:
     if pa.types.is_timestamp(column.type):
         # Python's datetime counts microseconds, and not every driver writes its zone.
         column = pc.cast(column, pa.timestamp("us", column.type.tz and "UTC"), safe=False)
-    values: list[Any] = column.to_pylist()
+    try:
+        values: list[Any] = column.to_pylist()
+    except (OverflowError, ValueError) as error:
+        raise TerminalError(
+            f"column {name!r} holds a date or time before the year 1 or after 9999",
+            hint="turn it into NULL or text in the SELECT",
+        ) from error
     return values
 
 

@@ -198,6 +198,8 @@ _ALIASES = {
     "odps": "maxcompute",
 }
 
+_AS_IT_IS_WRITTEN = "write @ : / % in a password as %40 %3A %2F %25, and the port as a number"
+
 engines: Registry[type[Engine]] = Registry(Group.ENGINES, "engine")
 
 
@@ -215,11 +217,16 @@ def parse_url(url: str) -> sa.URL:
 
 def _parsed(url: str) -> sa.URL:
     try:
-        return from_original(url) or sa.make_url(url)
+        parsed = from_original(url) or sa.make_url(url)
     except sa.exc.ArgumentError:
         hint = "write it as engine://user:password@host/database, or duckdb:///file.duckdb"
     except ValueError:  # What stands for the port is no number; SQLAlchemy would quote it.
-        hint = "write @ : / % in a password as %40 %3A %2F %25"
+        hint = _AS_IT_IS_WRITTEN
+    else:
+        # Else the end of a password would be taken for a part of the host, and shown.
+        if "@" not in (parsed.host or ""):
+            return parsed
+        hint = _AS_IT_IS_WRITTEN
     raise TerminalError("the data source is not a URL", hint=hint)
 
 

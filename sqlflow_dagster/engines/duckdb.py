@@ -94,7 +94,8 @@ class DuckDBSession(SQLAlchemySession):
     def _is_select(self, sql: str) -> bool:
         import duckdb
 
-        statements = self._driver_connection.extract_statements(sql)
+        with self._raw() as connection:
+            statements = connection.extract_statements(sql)
         return any(item.type == duckdb.StatementType.SELECT for item in statements)
 
     def check_syntax(self, sql: str) -> None:
@@ -125,7 +126,7 @@ class DuckDBSession(SQLAlchemySession):
             types = [str(item[1]) for item in result.description]
             schema = result.to_arrow_table().schema
         return tuple(
-            Column(name=field.name, type=kind, arrow_type=field.type)
+            Column(name=field.name, type=kind, arrow_type=_in_utc(field.type))
             for field, kind in zip(schema, types, strict=True)
         )
 
@@ -138,7 +139,7 @@ class DuckDBSession(SQLAlchemySession):
         names = names or rows.schema.names
         # describe() numbers the columns of one name, so that each has a name of its own.
         schema = pa.schema(
-            [item.with_name(name) for item, name in zip(rows.schema, names, strict=True)]
+            [(name, _in_utc(item.type)) for item, name in zip(rows.schema, names, strict=True)]
         )
         return self._reader(schema, rows, self._batches_of(rows, schema))
 
@@ -147,7 +148,11 @@ class DuckDBSession(SQLAlchemySession):
     ) -> Iterator[pa.RecordBatch]:
         with self._translated():
             for batch in rows:
-                yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+                columns = [
+                    column.cast(kind) if column.type != kind else column
+                    for column, kind in zip(batch.columns, schema.types, strict=True)
+                ]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def relation_kind(self, table: TableName) -> RelationKind | None:
         """Whether a name is a table or a view; None where nothing has it."""
@@ -253,6 +258,13 @@ class DuckDBSession(SQLAlchemySession):
             self.engine.raise_translated(error)
 
 
+def _in_utc(kind: pa.DataType) -> pa.DataType:
+    """The type of the same moments, told in UTC: DuckDB tells them in the zone of its machine."""
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        return pa.timestamp(kind.unit, "UTC")
+    return kind
+
+
 def _in_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The same rows, each batch a full row group but the last.
 
@@ -309,6 +321,7 @@ class DuckDBEngine(SQLAlchemyEngine[DuckDBSession]):
     max_identifier_length = 255
     default_schema: str | None = "main"
     session_type = DuckDBSession
+    secret_options = ("motherduck_token",)
 
     def __init__(self, url: sa.URL) -> None:
         super().__init__(url)

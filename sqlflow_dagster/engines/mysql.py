@@ -15,10 +15,34 @@ from sqlflow_dagster.engines.mysql_session import MySQLSession
 from sqlflow_dagster.engines.mysql_tls import TLS_OPTIONS, tls_context
 from sqlflow_dagster.engines.sqlalchemy import SQLAlchemyEngine
 from sqlflow_dagster.engines.statement_timeout import statement_timeout
-from sqlflow_dagster.errors import StepError
+from sqlflow_dagster.errors import StepError, TerminalError, did_you_mean
 
 CONNECT_TIMEOUT = 10
 """How long a server may take to answer, in seconds, where the URL does not say."""
+
+
+_OPTIONS = (
+    *TLS_OPTIONS,
+    "autocommit",
+    "binary_prefix",
+    "bind_address",
+    "charset",
+    "client_flag",
+    "collation",
+    "connect_timeout",
+    "init_command",
+    "local_infile",
+    "program_name",
+    "read_default_file",
+    "read_default_group",
+    "read_timeout",
+    "server_public_key",
+    "sql_mode",
+    "unix_socket",
+    "use_unicode",
+    "write_timeout",
+)
+"""What PyMySQL can be told in a URL, which holds only texts and numbers."""
 
 
 class MySQLEngine(SQLAlchemyEngine[MySQLSession]):
@@ -26,6 +50,9 @@ class MySQLEngine(SQLAlchemyEngine[MySQLSession]):
 
     The query of the URL takes the parameters of PyMySQL's ``connect``, and ``ssl_ca``, ``ssl_cert``, ``ssl_key``,
     ``ssl_verify_cert``, ``ssl_verify_identity`` and their kin for TLS.
+
+    Raises:
+        TerminalError: The driver has no such parameter.
     """
 
     name = "mysql"
@@ -36,7 +63,17 @@ class MySQLEngine(SQLAlchemyEngine[MySQLSession]):
     secret_options = ("ssl_key_password",)
 
     def __init__(self, url: sa.URL) -> None:
+        password = url.query.get("password") or url.query.get("passwd")
+        if password:
+            url = url.set(password=url.password or str(password))
+        url = url.difference_update_query(["password", "passwd"])
         super().__init__(url)
+        for name in url.query:
+            if name not in _OPTIONS:
+                raise TerminalError(
+                    f"the data source has the option {name!r}, which is none of MySQL's",
+                    hint=did_you_mean(name, _OPTIONS) or f"there are {', '.join(_OPTIONS)}",
+                )
         self._query = dict(url.query)
         self.default_schema = url.database
         # However the URL names its driver, there is one; SQLAlchemy would lose some options of TLS.
@@ -57,12 +94,18 @@ class MySQLEngine(SQLAlchemyEngine[MySQLSession]):
             # Rows are sent from memory; a file only where the URL has local_infile.
             "client_flag": CLIENT.FOUND_ROWS | CLIENT.LOCAL_FILES,
         }
-        if "connect_timeout" not in self._query:
-            arguments["connect_timeout"] = CONNECT_TIMEOUT
+        timeout = int(str(self._query.get("connect_timeout", CONNECT_TIMEOUT)))
+        arguments["connect_timeout"] = timeout
+        if "read_timeout" not in self._query:
+            # Else the driver would wait for ever for the greeting of what is no server of MySQL.
+            arguments["read_timeout"] = timeout
         return arguments | tls_context(self._query)
 
     def configure(self, connection: Any) -> None:
         """Count moments in UTC; bound the time of statements where the environment says so."""
+        if "read_timeout" not in self._query:
+            # It bounded the greeting only: a statement may take its time.
+            connection._read_timeout = None
         # MySQL would tell for a day when a table was changed last, whatever has changed it since; MariaDB has no such
         # setting, and takes this for a comment.
         settings = ["time_zone = '+00:00' /*!80000 , information_schema_stats_expiry = 0 */"]

@@ -249,6 +249,8 @@ def _array_literal(values: Sequence[Any] | None) -> str | None:
     def element(value: Any) -> str:
         if value is None:
             return "NULL"
+        if isinstance(value, bytes):
+            value = f"\\x{value.hex()}"
         escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
 

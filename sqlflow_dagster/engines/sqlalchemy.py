@@ -114,7 +114,7 @@ class SQLAlchemyEngine(ABC, Generic[S]):
                 connect_args=self.connect_arguments(),
                 **({"isolation_level": self.isolation_level} if self.isolation_level else {}),
             )
-        except (ImportError, sa.exc.ArgumentError) as error:
+        except (ImportError, ValueError, sa.exc.ArgumentError) as error:
             raise TerminalError(
                 f"the data source {self.display_url} cannot be used: {brief(str(error))}",
                 hint=f"install the driver, or check the {self.name} URL",

@@ -26,6 +26,7 @@ BUSY_TIMEOUT = 30.0
 """How long a writer waits for another one, in seconds."""
 
 _UNKNOWN_SCHEMA = re.compile(r"unknown database \"?([^\s\"]+)\"?")
+_TOO_MANY_SCHEMAS = "too many attached databases"
 _SYNTAX_ERROR = re.compile("syntax error|incomplete input|unrecognized token")
 _NAMED = re.compile(r'no such (?:column|table|function): (?:.*\.)?(.+)|near "(.+)": syntax error')
 _RESERVED_SCHEMAS = ("main", "temp")
@@ -257,6 +258,8 @@ class SQLiteEngine(SQLAlchemyEngine[SQLiteSession]):
             )
         if code == sqlite3.SQLITE_IOERR:
             return TerminalError(message, hint="see that the disk of the file works and has room")
+        if _TOO_MANY_SCHEMAS in message:
+            return TerminalError(message, hint="use fewer schemas, or another engine")
         if found := _UNKNOWN_SCHEMA.search(message):
             return TerminalError(
                 message,

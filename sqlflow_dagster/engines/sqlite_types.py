@@ -31,8 +31,11 @@ def kind_expression(column: str, declared: str) -> str:
             complies = f"date({column}, '+0 days') = {column}"
         case "timestamp":
             complies = (
-                f"datetime({column}, '+0 days') = replace(substr({column}, 1, 19), 'T', ' ') "
-                f"AND length({column}) <= 26 AND substr({column} || '.0', 20) GLOB '.[0-9]*'"
+                # Without the fraction: SQLite rounds it, up to the next second.
+                f"datetime(substr({column}, 1, 19), '+0 days') "
+                f"= replace(substr({column}, 1, 19), 'T', ' ') AND length({column}) <= 26 "
+                f"AND substr({column} || '.0', 20) GLOB '.[0-9]*' "
+                f"AND substr({column}, 21) NOT GLOB '*[^0-9]*'"
             )
         case "decimal":
             precision, scale = _digits(declared)

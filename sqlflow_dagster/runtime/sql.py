@@ -98,4 +98,15 @@ def _shown(session: Session, statement: SqlStatement, context: RunContext) -> St
         if rows > limit:
             break
     table = pa.Table.from_batches(batches, schema=reader.schema)
-    return StepResult(rows=table.slice(0, limit), more_rows=rows > limit)
+    return StepResult(rows=_showable(table.slice(0, limit)), more_rows=rows > limit)
+
+
+def _showable(rows: pa.Table) -> pa.Table:
+    """Rows whose every value is one of Python: those that are not, such as dates after the year 9999, as text."""
+    for place, name in enumerate(rows.column_names):
+        column = rows.column(place)
+        try:
+            column.to_pylist()
+        except (OverflowError, ValueError):
+            rows = rows.set_column(place, name, column.cast(pa.string()))
+    return rows

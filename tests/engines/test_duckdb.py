@@ -4,6 +4,7 @@ import socket
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -250,6 +251,11 @@ def test_errors_of_statements_are_terminal(engine: Engine, sql: str, message: st
     assert "[SQL" not in caught.value.message
 
 
+def test_a_query_that_cannot_be_parsed_is_told(engine: Engine) -> None:
+    with engine.session() as session, pytest.raises(TerminalError, match="without selection list"):
+        session.read("SELECT FROM range(3)")
+
+
 def test_an_error_in_the_middle_of_a_stream_is_told(engine: Engine) -> None:
     query = (
         "SELECT CASE WHEN i = 300000 THEN 'x' ELSE '1' END::INTEGER AS n FROM range(400000) t(i)"
@@ -313,6 +319,15 @@ def test_exact_types(engine: Engine) -> None:
         ]
         assert session.read(query).schema.types == [column.arrow_type for column in columns]
         assert columns[0].arrow_type == pa.decimal128(10, 2)
+
+
+def test_moments_are_told_in_utc_wherever_the_machine_is(engine: Engine) -> None:
+    query = "SELECT TIMESTAMPTZ '2024-01-01 00:00:00+01' AS moment"
+    with engine.session(prefix=["SET TimeZone = 'Asia/Kolkata'"]) as session:
+        [column] = session.describe(query)
+        read = session.read(query).read_all()
+    assert column.arrow_type == read.schema.field("moment").type == pa.timestamp("us", "UTC")
+    assert read.column("moment").to_pylist() == [datetime(2023, 12, 31, 23, tzinfo=UTC)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -393,6 +394,18 @@ def test_every_spelling_of_the_url(url: str, scheme: str) -> None:
     spelt = url.replace("mysql", scheme) + "?charset=utf8mb4&connect_timeout=5"
     with open_engine(spelt).session() as session:
         assert rows_of(session, "SELECT '🌷' AS s") == [{"s": "🌷"}]
+
+
+def test_a_server_that_never_greets_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"mysql://u@127.0.0.1:{silent.getsockname()[1]}/d?connect_timeout=1"
+        with pytest.raises(TransientError, match="timed out"), open_engine(url).session():
+            pass
+
+
+def test_a_statement_may_take_longer_than_the_greeting(url: str) -> None:
+    with open_engine(f"{url}?connect_timeout=1").session() as session:
+        assert rows_of(session, "SELECT sleep(1.2) AS n") == [{"n": 0}]
 
 
 def test_the_url_of_the_original(url: str) -> None:

@@ -301,6 +301,12 @@ def test_a_table_is_read_while_it_is_replaced(own_engine: Engine) -> None:
         assert session.replace_table(("t",), rows) == 2
 
 
+def test_lists_of_bytes_are_written_as_they_are(session: Session) -> None:
+    session.replace_table(("t",), pa.table({"b": [[b"a\0", b"b'"]]}).to_reader())
+    read = session.read("SELECT b[1] AS x, b[2] AS y FROM t").read_all()
+    assert read.to_pylist() == [{"x": b"a\0", "y": b"b'"}]
+
+
 # -- connections, time, interrupts
 
 

@@ -45,6 +45,16 @@ def engine(path: Path) -> Engine:
             pa.timestamp("us"),
             [datetime(2024, 2, 29, 1, 2, 3), datetime(2024, 2, 29, 1, 2, 3, 500_000)],
         ),
+        (
+            "TIMESTAMP",
+            "'1969-12-31 23:59:59.999999', '9999-12-31 23:59:59.9999'",
+            pa.timestamp("us"),
+            [
+                datetime(1969, 12, 31, 23, 59, 59, 999_999),
+                datetime(9999, 12, 31, 23, 59, 59, 999_900),
+            ],
+        ),
+        ("TIMESTAMP", "'2024-02-29 01:02:03.5x'", pa.string(), ["2024-02-29 01:02:03.5x"]),
         ("TIMESTAMP", "'2024-02-29 01:02:03Z'", pa.string(), ["2024-02-29 01:02:03Z"]),
         ("DECIMAL(10, 2)", "1.25, 3", pa.decimal128(10, 2), [Decimal("1.25"), Decimal("3.00")]),
         ("DECIMAL(10, 2)", "1.255", pa.float64(), [1.255]),
@@ -174,6 +184,15 @@ def test_a_moment_with_a_zone_is_written_as_that_of_utc(engine: Engine) -> None:
         session.replace_table(("t",), rows.to_reader())
         read = session.read("SELECT at FROM t").read_all()
     assert read.column("at").to_pylist() == [datetime(2024, 2, 29, 12)]
+
+
+def test_a_date_that_python_does_not_know_is_told(engine: Engine) -> None:
+    rows = pa.table({"d": pa.array([4_000_000], pa.date32())})
+    with (
+        engine.session() as session,
+        pytest.raises(TerminalError, match=r"column 'd' holds .* after 9999"),
+    ):
+        session.replace_table(("t",), rows.to_reader())
 
 
 def test_processes_take_turns(engine: Engine, path: Path) -> None:

@@ -93,6 +93,13 @@ def test_a_printing_select_shows_its_first_rows(context: RunContext, shown: int)
     assert result.more_rows == (shown < 60)
 
 
+@pytest.mark.parametrize("context", ["duckdb"], indirect=True)
+def test_a_date_that_python_does_not_know_is_shown_as_text(context: RunContext) -> None:
+    [result] = run("SELECT 1 AS n, DATE '20000-01-01' AS day", context)
+    assert result.rows is not None
+    assert result.rows.to_pylist() == [{"n": 1, "day": "20000-01-01"}]
+
+
 def test_train_predict_evaluate_explain(context: RunContext) -> None:
     sql = f"""
         SELECT x, y, kind FROM points {TRAIN} LABEL kind INTO m;
