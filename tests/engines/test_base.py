@@ -13,7 +13,7 @@ from sqlflow_dagster.errors import TerminalError
         ("//user:geheim@host/db", "not a URL", "engine://user:password@host/database"),
         ("mysql://user:ge@heim@host/db", "not a URL", "@ : / % in a password as %40"),
         ("mysql://user:geheim@host:a/db", "not a URL", "the port as a number"),
-        ("mysql://host/db?conect_timeout=5", "'conect_timeout'", "did you mean 'connect_timeout'?"),
+        ("mysql://host/db?conect_timeout=5", "'conect_timeout'", "did you mean 'connect_timeout'"),
         ("duckdv:///data.duckdb", "unknown engine 'duckdv'", "did you mean 'duckdb'?"),
         ("duckdv://user:geheim@host/db", "unknown engine 'duckdv'", "did you mean 'duckdb'?"),
     ],
