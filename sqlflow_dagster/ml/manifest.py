@@ -34,7 +34,8 @@ class Manifest:
         threads: How many the library used; with another number, sums may round differently.
         rows: How many rows it was trained on.
         validation_rows: How many other rows it was validated on.
-        data_fingerprint: See :func:`fingerprint`, of the training rows.
+        data_fingerprint: Of the training rows, see
+            :func:`~sqlflow_dagster.ml.training.fingerprint.fingerprint`.
     """
 
     estimator: str

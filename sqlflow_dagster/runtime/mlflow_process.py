@@ -3,11 +3,17 @@
 The exit code is 1 where that fails, and the last line of standard output says why.
 """
 
+import hashlib
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
+
+from filelock import FileLock
 
 T = TypeVar("T")
 _MAX_METRICS = 1000
@@ -34,8 +40,10 @@ def _log(record: dict[str, Any]) -> None:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag
 
-    client = MlflowClient(tracking_uri=record["tracking_uri"])
-    run = client.create_run(_experiment(client, record["experiment"]), run_name=record["name"])
+    with _alone_at(record["tracking_uri"]):
+        client = MlflowClient(tracking_uri=record["tracking_uri"])
+        experiment = _experiment(client, record["experiment"])
+    run = client.create_run(experiment, run_name=record["name"])
     run_id = run.info.run_id
     status = "FAILED"
     try:
@@ -52,6 +60,18 @@ def _log(record: dict[str, Any]) -> None:
         status = "FINISHED"
     finally:
         client.set_terminated(run_id, status=status)
+
+
+def _alone_at(tracking_uri: str) -> AbstractContextManager[Any]:
+    """Keeps trainings that end together from making the tables of a new database at the same time.
+
+    MLflow's migrations guard against nobody, and leave such a database broken. A server makes its own.
+    """
+    if tracking_uri.startswith(("http://", "https://")):
+        return nullcontext()
+    # The folder is everybody's, a lock is its user's.
+    name = hashlib.sha256(f"{Path.home()} {tracking_uri}".encode()).hexdigest()[:16]
+    return FileLock(Path(tempfile.gettempdir()) / f"sqlflow-mlflow-{name}.lock")
 
 
 def _experiment(client: Any, name: str) -> str:

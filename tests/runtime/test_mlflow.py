@@ -1,6 +1,10 @@
 """Trainings told to MLflow: into its store of files, which needs no server."""
 
+import json
+import os
+import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -127,6 +131,40 @@ def test_without_the_library_the_log_says_what_to_install(
     notes = Notes()
     train(context(tmp_path, "http://127.0.0.1:9", notes))
     assert "pip install 'sqlflow-dagster[mlflow]'" in notes.lines[-1]
+
+
+STORE = """
+import time
+from pathlib import Path
+
+
+class MlflowClient:
+    def __init__(self, tracking_uri: str) -> None:
+        made = Path(tracking_uri.removeprefix("sqlite:///"))
+        if not made.exists():
+            made.with_suffix(".half").touch(exist_ok=False)
+            time.sleep(0.3)
+            made.touch()
+        raise ValueError("the tables are there")
+"""
+
+
+def test_trainings_that_end_together_make_the_tables_of_a_store_once(tmp_path: Path) -> None:
+    package = tmp_path / "mlflow"
+    package.mkdir()
+    (package / "__init__.py").write_text(STORE)
+    (package / "entities.py").write_text("Metric = Param = RunTag = None")
+    record = json.dumps({"tracking_uri": f"sqlite:///{tmp_path}/runs.db", "experiment": "e"})
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "TMPDIR": str(tmp_path)}
+
+    def said(_: int) -> str:
+        command = [sys.executable, "-m", "sqlflow_dagster.runtime.mlflow_process"]
+        return subprocess.run(
+            command, input=record, capture_output=True, text=True, env=environment, check=False
+        ).stdout.strip()
+
+    with ThreadPoolExecutor() as both:
+        assert list(both.map(said, range(2))) == ["ValueError: the tables are there"] * 2
 
 
 def test_nobody_is_told_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,1 +1,1 @@
-"""One file for each machine-learning library."""
+"""Trainers: each library or family of estimators is the module of its name, beside what it is made of."""

@@ -1,4 +1,4 @@
-"""Training models: the face of machine learning to the runtime, beside :mod:`.model`."""
+"""Training models: the face of machine learning to the runtime, beside :mod:`sqlflow_dagster.ml.models.model`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
