@@ -7,6 +7,8 @@ renames it back.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import sqlalchemy as sa
 
@@ -91,14 +93,11 @@ class FormerTables:
         connection = self._connection
         if connection.execute(query, {"schema": schema, "name": aside}).first() is None:
             return False
-        self.lock(schema, aside)
-        try:
+        with self.kept(schema, name):
             left = self._relations.find(schema, aside)
             if left is not None:
                 self._relations.rename((left, name))
-        finally:
-            self.unlock(schema, aside)
-        return left is not None
+            return left is not None
 
     def drop_leftovers(self, schema: str | None, name: str) -> None:
         """Drop what sessions that are dead were making aside, and a former table whose successor is there."""
@@ -110,6 +109,22 @@ class FormerTables:
         ).bindparams(schema=schema, former=former_name(name))
         for left in self._connection.execute(query).scalars().all():
             self._relations.drop_named(schema, left)
+
+    @contextmanager
+    def kept(self, schema: str | None, name: str) -> Iterator[None]:
+        """A block in which no other session of this package puts a table out of the way or in its place.
+
+        Raises:
+            TransientError: Another session is making the same table.
+        """
+        aside = former_name(name)
+        self.lock(schema, aside)
+        try:
+            yield
+        finally:
+            with suppress(sa.exc.PendingRollbackError, StepError):
+                # A lost connection has lost its locks.
+                self.unlock(schema, aside)
 
     def lock(self, schema: str | None, name: str) -> None:
         """Wait for a name that other sessions of this package are to leave alone.

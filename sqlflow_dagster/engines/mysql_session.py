@@ -210,7 +210,8 @@ class MySQLSession(SQLAlchemySession):
                 self._former.clear(schema, name)
                 self._relations.rename((aside, name))
             else:
-                self._swap(aside, self._relation(table), name)
+                with self._former.kept(schema, name):
+                    self._swap(aside, self._relations.find(schema, name), name)
         except BaseException as error:
             with tidying_up(error):
                 self.drop(aside.parts)

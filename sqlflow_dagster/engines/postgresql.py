@@ -6,7 +6,7 @@ transaction has changed, which a second connection of a faster client would not 
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import GeneratorType
 from typing import Any
 from uuid import uuid4
@@ -27,6 +27,7 @@ from sqlflow_dagster.engines.postgresql_copy import (
     TRAILER,
     WireType,
     as_csv,
+    copy_of,
     decoded,
     wire_type,
 )
@@ -104,30 +105,39 @@ class PostgreSQLSession(SQLAlchemySession):
 
     def read(self, query: str, *, batch_rows: int = 65_536) -> pa.RecordBatchReader:
         """The rows of a SELECT as a stream; the session's next statement ends it."""
-        columns, types = self._described(query)
-        schema = pa.schema([(column.name, column.arrow_type) for column in columns])
         if _NOT_COPIED.match(query):
+            schema = _schema_of(self.describe(query))
             result = self._run(query)
             return self._reader(schema, result, self._batches(result, schema, batch_rows))
-        batches = self._copied(_copy_of(query, types), schema, types, batch_rows)
+        batches = self._copied(query, batch_rows)
+        schema = next(batches)
         return self._reader(schema, batches, batches)
 
-    def _copied(
-        self, sql: str, schema: pa.Schema, types: Sequence[WireType], batch_rows: int
-    ) -> Iterator[pa.RecordBatch]:
+    def _copied(self, query: str, batch_rows: int) -> Iterator[Any]:
+        """The schema of the rows of a SELECT, then the rows.
+
+        A COPY looks at the tables as they were before it waits for their locks: of one that is replaced
+        meanwhile it would give no rows. In one transaction, the description has the locks by then.
+        """
         with (
             self._translated(),
-            self._driver_connection.cursor() as cursor,
-            cursor.copy(sql) as copy,
+            nullcontext() if self._depth else self._driver_connection.transaction(),
         ):
-            try:
-                yield from decoded(_messages(copy), schema, types, batch_rows)
-            except GeneratorExit:
-                if self._depth and is_active(self._driver_connection):
-                    # Cancelling would fail the whole transaction.
-                    for _ in copy:
-                        pass
-                raise
+            columns, types = self._described(query)
+            schema = _schema_of(columns)
+            yield schema
+            with (
+                self._driver_connection.cursor() as cursor,
+                cursor.copy(copy_of(query, types)) as copy,
+            ):
+                try:
+                    yield from decoded(_messages(copy), schema, types, batch_rows)
+                except GeneratorExit:
+                    if self._depth and is_active(self._driver_connection):
+                        # Cancelling would fail the whole transaction.
+                        for _ in copy:
+                            pass
+                    raise
 
     def end_stream(self, *arguments: object) -> None:
         """Let nobody read on what :meth:`read` gave."""
@@ -316,14 +326,8 @@ def _messages(copy: Any) -> Iterator[list[Any]]:
             return
 
 
-def _copy_of(query: str, types: Sequence[WireType]) -> str:
-    """A COPY of the rows of a SELECT, each column as it travels."""
-    if any(kind.cast for kind in types):
-        # Columns may have the same name, or none that can be written.
-        names = [f"c{index}" for index in range(len(types))]
-        casts = [(kind.cast or "{}").format(name) for name, kind in zip(names, types, strict=True)]
-        query = f"SELECT {', '.join(casts)} FROM (\n{query}\n) AS a({', '.join(names)})"
-    return f"COPY (\n{query}\n) TO STDOUT (FORMAT BINARY)"
+def _schema_of(columns: Sequence[Column]) -> pa.Schema:
+    return pa.schema([(column.name, column.arrow_type) for column in columns])
 
 
 def _column_type(field: pa.Field) -> sa.types.TypeEngine[Any]:

@@ -118,6 +118,16 @@ def wire_type(oid: int, modifier: int) -> WireType:
     return _TYPES.get(oid) or WireType(arrow_type=pa.string(), cast="{}::text")
 
 
+def copy_of(query: str, types: Sequence[WireType]) -> str:
+    """A COPY of the rows of a SELECT, each column as it travels."""
+    if any(kind.cast for kind in types):
+        # Columns may have the same name, or none that can be written.
+        names = [f"c{index}" for index in range(len(types))]
+        casts = [(kind.cast or "{}").format(name) for name, kind in zip(names, types, strict=True)]
+        query = f"SELECT {', '.join(casts)} FROM (\n{query}\n) AS a({', '.join(names)})"
+    return f"COPY (\n{query}\n) TO STDOUT (FORMAT BINARY)"
+
+
 def decoded(
     arrivals: Iterable[list[Any]], schema: pa.Schema, types: Sequence[WireType], batch_rows: int
 ) -> Iterator[pa.RecordBatch]:

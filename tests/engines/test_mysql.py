@@ -3,6 +3,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from decimal import Decimal
@@ -358,6 +359,17 @@ def test_a_table_is_read_while_it_is_replaced(engine: Engine) -> None:
         session.create_table_as(("t",), "SELECT 1 AS n")
         rows = pa.RecordBatchReader.from_batches(pa.schema({"n": pa.int64()}), slow())
         assert session.replace_table(("t",), rows) == 2
+
+
+def test_sessions_that_make_the_same_table_take_turns(engine: Engine) -> None:
+    def make(number: int) -> int:
+        with engine.session() as session:
+            return sum(session.create_table_as(("t",), f"SELECT {number} AS n") for _ in range(3))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(make, range(4))) == [3] * 4
+    with engine.session() as session:
+        assert [name for *_, name in session.tables()] == ["t"]
 
 
 def test_what_a_dead_session_left_is_cleaned_up(session: Session) -> None:

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from sqlflow_dagster.cli import main
 from sqlflow_dagster.engines.base import Engine, Session, open_engine
+from sqlflow_dagster.engines.postgresql import PostgreSQLSession
 from sqlflow_dagster.engines.postgresql_rows import has_binary_form
 from sqlflow_dagster.engines.statement_timeout import TIMEOUT_VARIABLE
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
@@ -299,6 +300,41 @@ def test_a_table_is_read_while_it_is_replaced(own_engine: Engine) -> None:
         session.create_table_as(("t",), "SELECT 1 AS n")
         rows = pa.RecordBatchReader.from_batches(pa.schema({"n": pa.int64()}), slow())
         assert session.replace_table(("t",), rows) == 2
+
+
+def test_a_swap_never_shows_a_reader_no_rows(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The swap gets between the description of a query and its rows if it can."""
+    done = threading.Event()
+    describe = PostgreSQLSession._described
+
+    def swap() -> None:
+        with engine.session() as session, engine.session() as other, session.transaction():
+            session.create_table_as(("t",), "SELECT generate_series(1, 3) AS n")
+            while not (done.is_set() or other.count(f"{locks} NOT granted")):
+                time.sleep(0.01)
+
+    def described(session: PostgreSQLSession, query: str) -> Any:
+        found = describe(session, query)
+        swapping.start()
+        with engine.session() as other:
+            while not other.count(f"{locks} mode = 'AccessExclusiveLock'"):
+                time.sleep(0.01)
+        return found
+
+    swapping = threading.Thread(target=swap)
+    with engine.session() as session:
+        session.create_table_as(("t",), "SELECT 1 AS n")
+        number = session.connection.exec_driver_sql("SELECT 't'::regclass::oid").scalar_one()
+        locks = f"SELECT 1 FROM pg_locks WHERE relation = {number} AND"
+        with monkeypatch.context() as patched:
+            patched.setattr(PostgreSQLSession, "_described", described)
+            rows = session.read("SELECT * FROM t").read_all().num_rows
+        done.set()
+        swapping.join()
+        assert rows == 1
+        assert session.count("SELECT * FROM t") == 3
 
 
 def test_lists_of_bytes_are_written_as_they_are(session: Session) -> None:
