@@ -233,6 +233,21 @@ def test_rows_that_do_not_fit_are_refused(
     assert message in caught.value.message
 
 
+@pytest.mark.parametrize("layout", [Layout.TREES, Layout.SCALED])
+@pytest.mark.parametrize(
+    ("type_", "end"), [(pa.date32(), 2**31 - 1), (pa.timestamp("us"), -(2**63) + 1)], ids=str
+)
+def test_a_moment_without_end_is_refused(type_: pa.DataType, end: int, layout: Layout) -> None:
+    numbers = pa.int32() if type_ == pa.date32() else pa.int64()
+    table = pa.table({"day": pa.array([0, 1, end], numbers).cast(type_)})
+    spec = specify(table, layout)
+    assert all(np.isfinite(part.mean) for part in spec.features[0].parts)
+    with pytest.raises(
+        TerminalError, match=r"column 'day' is infinite or larger .* in 1 of 3 rows"
+    ):
+        encode(table, spec)
+
+
 def test_a_missing_column_is_refused() -> None:
     with pytest.raises(TerminalError, match="names column 'word', which the SELECT does not give"):
         encode(WEEK.drop_columns(["word"]), specify(WEEK))

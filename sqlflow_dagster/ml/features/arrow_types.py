@@ -1,5 +1,6 @@
 """Arrow columns of any engine brought to the few types that features and labels know."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -189,15 +190,31 @@ def column_index(name: str, names: Sequence[str], span: Span | None, wanted_by: 
 
 
 def moment_parts(array: pa.Array, parts: Sequence[str]) -> list[pa.Array]:
-    """The named :data:`MOMENT_PARTS` of an array of dates or timestamps, as float64."""
-    stamps = array.cast(pa.timestamp("us"))
+    """The named :data:`MOMENT_PARTS` of an array of dates or timestamps, as float64.
+
+    The days of ``infinity`` are infinite, and it has no other parts.
+    """
+    infinite = _is_infinite(array)
+    stamps = pc.if_else(infinite, pa.scalar(None, array.type), array).cast(pa.timestamp("us"))
+
+    def days() -> pa.Array:
+        whole = stamps.cast(pa.date32(), safe=False).cast(pa.int32()).cast(pa.float64())
+        return pc.if_else(infinite, pa.scalar(math.inf), whole)
+
     found = {
-        "days": lambda: stamps.cast(pa.date32(), safe=False).cast(pa.int32()),
+        "days": days,
         "month": lambda: pc.month(stamps),
         "weekday": lambda: pc.day_of_week(stamps, count_from_zero=False),
         "hour": lambda: pc.hour(stamps),
     }
     return [found[part]().cast(pa.float64()) for part in parts]
+
+
+def _is_infinite(array: pa.Array) -> pa.Array:
+    """Which dates or timestamps are ``infinity`` or ``-infinity``: the ends of the numbers that they are stored as."""
+    numbers = array.cast(pa.int32() if array.type == pa.date32() else pa.int64())
+    end = 2 ** (numbers.type.bit_width - 1) - 1
+    return pc.is_in(numbers, pa.array([end, -end, -end - 1], numbers.type))
 
 
 def as_categories(array: pa.Array, like: Sequence[Category] | None = None) -> pa.Array:

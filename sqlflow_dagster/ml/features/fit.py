@@ -139,7 +139,7 @@ def _fit_numbers(
         numbers = [pa.array(item, from_pandas=True) for item in vectors.T] if scaled else []
     elif source.type is ColumnType.MOMENT:
         names = MOMENT_PARTS[:-1] if array.type == pa.date32() else MOMENT_PARTS
-        numbers, nulls = moment_parts(array, names), array.null_count
+        numbers, nulls = [*map(_finite, moment_parts(array, names))], array.null_count
     else:
         _check_single(source, shape)
         names, numbers = ("",), [_finite(array)] if scaled else []
