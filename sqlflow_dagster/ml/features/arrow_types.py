@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -201,7 +201,7 @@ def moment_parts(array: pa.Array, parts: Sequence[str]) -> list[pa.Array]:
         whole = stamps.cast(pa.date32(), safe=False).cast(pa.int32()).cast(pa.float64())
         return pc.if_else(infinite, pa.scalar(math.inf), whole)
 
-    found = {
+    found: dict[str, Callable[[], pa.Array]] = {
         "days": days,
         "month": lambda: pc.month(stamps),
         "weekday": lambda: pc.day_of_week(stamps, count_from_zero=False),
