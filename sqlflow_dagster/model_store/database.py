@@ -181,8 +181,19 @@ class DatabaseModelStore:
             return _names(session)
 
     def damage(self) -> list[str]:
-        """Nothing: the database keeps its rows whole."""
-        return []
+        """What is wrong with versions whose metadata somebody has changed, a sentence for each.
+
+        Such a version can be used: the manifest in its bundle counts.
+        """
+        with self._engine.session() as session:
+            if _is_new(session):
+                return []
+            rows = session.connection.execute(sa.select(_VERSIONS))
+            return sorted(
+                f"the metadata of model {row.name!r} version {row.version} in {self.location} are no JSON object"
+                for row in rows
+                if _metadata(row.metadata) is None
+            )
 
     def accept(self, name: str, version: int) -> None:
         """Let ``USING name`` read this version from now on.
@@ -254,10 +265,19 @@ def _versions(session: Session, name: str) -> list[ModelVersion]:
             accepted=row.version == row.accepted_version,
             size=row.size,
             sha256=row.sha256,
-            metadata=json.loads(row.metadata),
+            metadata=_metadata(row.metadata) or {},  # damage() tells of it
         )
         for row in session.connection.execute(query)
     ]
+
+
+def _metadata(text: str) -> dict[str, Any] | None:
+    """The metadata of a version; None where they cannot be read."""
+    try:
+        found = json.loads(text)
+    except (RecursionError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _pick(versions: Iterable[ModelVersion], version: int | None) -> ModelVersion | None:

@@ -33,6 +33,21 @@ def test_a_corrupt_model_is_not_loaded(engine: Engine, damage: str) -> None:
         store.load("m")
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]"])
+def test_damaged_metadata_hide_no_model(engine: Engine, text: str) -> None:
+    store = DatabaseModelStore(engine)
+    for name in ("a", "m"):
+        store.save(name, b"one", {"rows": 1})
+    with engine.session() as session:
+        session.execute(f"UPDATE sqlflow_model_versions SET metadata = '{text}' WHERE name = 'm'")
+    assert store.load("m")[1] == b"one"
+    assert [store.versions(name)[0].metadata for name in store.names()] == [{"rows": 1}, {}]
+    (told,) = store.damage()
+    assert "the metadata of model 'm' version 1" in told
+    store.delete("m")
+    assert (store.names(), store.damage()) == (["a"], [])
+
+
 def test_a_failed_save_leaves_nothing(engine: Engine) -> None:
     store = DatabaseModelStore(engine)
     store.save("m", b"one", {})
