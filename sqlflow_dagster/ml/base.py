@@ -74,6 +74,7 @@ class Plan:
         label_separator: What parts the amounts of a text label, for an estimator that always
             predicts vectors; ``train.label_separator`` of the statement goes before it.
         goes_on: Whether a training may go on from the model of USING.
+        weighs: Whether rows may count more or less.
         in_batches: Whether it may learn from :attr:`TrainRequest.batches`.
         label_task: What the label is to a model that learns from one, but predicts something else,
             such as the best columns: classes or amounts. None for other models.
@@ -88,6 +89,7 @@ class Plan:
     lists: bool = False
     label_separator: str | None = None
     goes_on: bool = False
+    weighs: bool = True
     in_batches: bool = False
     label_task: Task | None = None
     selection: Selection | None = None

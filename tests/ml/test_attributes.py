@@ -270,6 +270,22 @@ def test_attributes_that_are_known_are_accepted(
             id="option of another optimizer",
         ),
         pytest.param(
+            "KNeighborsRegressor",
+            "train.weight_column=x",
+            "train.weight_column",
+            "KNeighborsRegressor cannot weigh rows",
+            "leave train.weight_column out",
+            id="weights",
+        ),
+        pytest.param(
+            "ARIMA",
+            "train.class_weight=balanced",
+            "train.class_weight",
+            "ARIMA cannot weigh rows",
+            "leave train.class_weight out",
+            id="weights of classes",
+        ),
+        pytest.param(
             "DNNRegressor",
             "model.dropout=1.0",
             "1.0",

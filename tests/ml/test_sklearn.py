@@ -212,8 +212,6 @@ def test_rows_that_weigh_nothing_do_not_count(parse: Parse) -> None:
     rows = pa.table({"x": [0.0, 1.0, 2.0, 3.0], "y": [0.0, 1.0, 2.0, 99.0], "w": [1, 1, 1, 0]})
     model = trained(parse, 'LinearRegression WITH train.weight_column="w" LABEL y', rows)
     assert model.predict(pa.table({"x": [10.0]})).to_pylist() == pytest.approx([10.0])
-    with pytest.raises(TerminalError, match="KNeighborsRegressor cannot weigh rows"):
-        trained(parse, 'KNeighborsRegressor WITH train.weight_column="w" LABEL y', rows)
 
 
 def test_going_on_from_a_model(parse: Parse, iris: Tables) -> None:

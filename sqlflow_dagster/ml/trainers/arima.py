@@ -143,16 +143,12 @@ class ForecastTrainer:
         """A regression on time."""
         _check_installed(estimator)
         _settings(estimator, attributes)
-        return Plan(task=Task.REGRESSION, layout=Layout.TREES)
+        return Plan(task=Task.REGRESSION, layout=Layout.TREES, weighs=False)
 
     def train(self, request: TrainRequest) -> TrainedModel:
         """Take the seasons off, and fit the rest by maximum likelihood."""
         import statsmodels
 
-        if request.training.weights is not None:
-            raise TerminalError(
-                f"{request.estimator} cannot weigh rows", hint="leave train.weight_column out"
-            )
         settings = _settings(request.estimator, request.attributes)
         features = request.training.features
         clock = Clock.fit(features, request.features, request.estimator)

@@ -131,6 +131,8 @@ class SklearnTrainer:
         self, estimator: str, attributes: tuple[Attribute, ...], label_type: LabelType | None
     ) -> Plan:
         """Let the library check every parameter; its tags say what the task is."""
+        from sklearn.utils.validation import has_fit_parameter
+
         chosen = choose(estimator, attributes)
         task = chosen.task(label_type)
         return Plan(
@@ -140,6 +142,7 @@ class SklearnTrainer:
             label_separator="," if chosen.only_lists else None,
             label_task=chosen.label_task(label_type),
             goes_on=hasattr(chosen.estimator, "partial_fit"),
+            weighs=has_fit_parameter(chosen.estimator, "sample_weight"),
         )
 
     def train(self, request: TrainRequest) -> TrainedModel:
@@ -211,14 +214,6 @@ def _limited(threads: int) -> Iterator[None]:
 
 
 def _check_request(chosen: Chosen, request: TrainRequest) -> None:
-    from sklearn.utils.validation import has_fit_parameter
-
-    if request.training.weights is not None and not has_fit_parameter(
-        chosen.estimator, "sample_weight"
-    ):
-        raise TerminalError(
-            f"{chosen.name} cannot weigh rows", hint="leave train.weight_column out"
-        )
     if request.base is None:
         return
     if not isinstance(request.base, SklearnModel) or request.base.name != chosen.name:

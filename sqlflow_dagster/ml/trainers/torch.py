@@ -35,7 +35,7 @@ class TorchTrainer:
             from sqlflow_dagster.ml.trainers.networks.clustering import read_settings
 
             read_settings(estimator, attributes)
-            return Plan(task=Task.CLUSTERING, layout=Layout.SCALED)
+            return Plan(task=Task.CLUSTERING, layout=Layout.SCALED, weighs=False)
         known = _find(estimator, label_type)
         read_values(estimator, known.schema, attributes)
         task = Task.REGRESSION

@@ -43,6 +43,11 @@ def check_way(statement: TrainStatement, plan: Plan) -> None:
             statement.base_model.span,
             "leave USING out, and train on all rows",
         )
+    weights = find(statement.attributes, "train.weight_column", "train.class_weight")
+    if weights is not None and not plan.weighs:
+        raise TerminalError(
+            f"{statement.estimator} cannot weigh rows", weights.span, f"leave {weights.name} out"
+        )
     external = _external(statement)
     if external is not None and not plan.in_batches:
         raise TerminalError(
