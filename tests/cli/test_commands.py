@@ -118,6 +118,7 @@ def test_a_data_source_given_before_the_command_wins_over_the_environment(
 # -- check
 
 
+@pytest.mark.torch
 def test_check_accepts_the_examples(sqlflow: Sqlflow) -> None:
     files = sorted(str(path) for path in EXAMPLES.glob("*.sql"))
     done = Sqlflow(folder=sqlflow.folder, url=None)("check", *files)

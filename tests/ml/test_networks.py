@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
-from safetensors.numpy import load
 
 from sqlflow_dagster.errors import TerminalError
 from sqlflow_dagster.ml.features.encode import encode
@@ -252,6 +251,8 @@ def test_losses_of_amounts(loss: str, parse: Parse, diabetes: tuple[pa.Table, pa
 
 
 def test_a_model_is_data_alone(parse: Parse, shops: pa.Table) -> None:
+    from safetensors.numpy import load  # It comes with PyTorch.
+
     clause = "DNNRegressor WITH epoch=1 COLUMN EMBEDDING(town, 3) LABEL gain"
     files = trained(parse, clause, shops.select(["town", "gain"])).trained.files()
     info = json.loads(files["network.json"])

@@ -43,8 +43,8 @@ def cancer() -> Tables:
     "clause",
     [
         "XGBClassifier WITH n_estimators=50, max_depth=3, learning_rate=0.2",
-        "xgboost.xgbclassifier WITH n_estimators=50, booster=dart",
-        'xgboost.gbtree WITH objective="binary:logistic", train.num_boost_round=50',
+        "xgboost.xgbclassifier WITH n_estimators=50, max_depth=3, learning_rate=0.2, booster=dart",
+        'xgboost.gbtree WITH objective="binary:logistic", max_depth=3, eta=0.2, train.num_boost_round=50',
         "BoostedTreesClassifier WITH n_trees=50, max_depth=3, learning_rate=0.2",
     ],
 )

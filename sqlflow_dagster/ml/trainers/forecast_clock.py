@@ -49,7 +49,8 @@ class Clock:
         months = _units(features, "months")
         days = features.matrix[:, 0].astype(np.int64).astype("datetime64[D]")
         of_month = (days - days.astype("datetime64[M]")).astype(np.int64)
-        last = ((days + 1).astype("datetime64[M]") > days.astype("datetime64[M]")).all()
+        next_days = days + np.timedelta64(1, "D")
+        last = (next_days.astype("datetime64[M]") > days.astype("datetime64[M]")).all()
         if len(np.unique(months)) == len(months) and (last or len(set(of_month.tolist())) == 1):
             return cls._of(column, "months", months)
         return cls._of(column, "hours", _units(features, "hours"))

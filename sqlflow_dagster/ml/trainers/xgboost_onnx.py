@@ -25,7 +25,7 @@ def booster_graph(booster: xgb.Booster, name: str, objective: str, slots: int) -
     from onnxmltools.convert import convert_xgboost
     from onnxmltools.convert.common.data_types import FloatTensorType
 
-    trees = _plain_trees(booster) if name == "dart" else booster.copy()
+    trees = _plain_trees(booster)
     # The converter takes the names of slots for numbers.
     trees.feature_names = None
     return only_output(
@@ -34,19 +34,23 @@ def booster_graph(booster: xgb.Booster, name: str, objective: str, slots: int) -
 
 
 def _plain_trees(booster: xgb.Booster) -> xgb.Booster:
-    """A dart booster with the weights of its trees worked into their leaves."""
+    """A copy, with the weights that trees have in a booster with dropout worked into their leaves."""
     model: Any = json.loads(booster.save_raw("json"))
-    dart = model["learner"]["gradient_booster"]
-    plain = dart["gbtree"]
-    for tree, weight in zip(plain["model"]["trees"], dart["weight_drop"], strict=True):
+    found = model["learner"]["gradient_booster"]
+    # XGBoost 3.4 keeps the weights among the trees, earlier ones beside those of a booster in the booster.
+    plain = found.get("gbtree", found)
+    weights = found.get("weight_drop") or plain["model"].pop("weight_drop", None)
+    if not weights:
+        return booster.copy()
+    for tree, weight in zip(plain["model"]["trees"], weights, strict=True):
         tree["split_conditions"] = [
             value * weight if child == -1 else value
             for value, child in zip(tree["split_conditions"], tree["left_children"], strict=True)
         ]
     model["learner"]["gradient_booster"] = {**plain, "name": "gbtree"}
-    found = xgb.Booster()
-    found.load_model(bytearray(json.dumps(model).encode()))
-    return found
+    copy = xgb.Booster()
+    copy.load_model(bytearray(json.dumps(model).encode()))
+    return copy
 
 
 def _linear_graph(booster: xgb.Booster, objective: str, slots: int) -> onnx.ModelProto:
