@@ -19,12 +19,8 @@ from sqlflow_dagster.lang.statements import (
     attribute,
 )
 
-_PURPOSES = (
-    "train.weight_column",
-    "train.group_column",
-    "validation.split_by",
-    "validation.split_key",
-)
+_WEIGHTS = ("train.weight_column", "train.group_column")
+_SPLITS = ("validation.split_by", "validation.split_key")
 
 KEY_COLUMNS = "explain.key_columns"
 """The attribute of TO EXPLAIN that names the columns to keep."""
@@ -134,7 +130,10 @@ def trained(statement: TrainStatement, rows: Relation, base: ModelColumns | None
         for column in clause.columns
         for name in column_names(column)
     ]
-    features = rows.without((*labels, *_no_features(statement, named)))
+    weighed = rows.without((*labels, *_no_features(statement, named, _WEIGHTS)))
+    # Of a series that is split by its times, these are all there is to learn from.
+    split = weighed.without(_no_features(statement, named, _SPLITS))
+    features = split if split.columns else weighed
     listed = attribute(statement, "train.columns")
     if listed is not None and str(listed.value).lower() == "listed":
         found = (item for name in named for item in _columns(name, features))
@@ -155,10 +154,12 @@ def _columns(name: Name, rows: Relation) -> Iterator[Column]:
         yield column
 
 
-def _no_features(statement: TrainStatement, named: Iterable[Name]) -> Iterator[str]:
-    """The columns that a training reads for another purpose, unless COLUMN names them."""
+def _no_features(
+    statement: TrainStatement, named: Iterable[Name], purposes: Iterable[str]
+) -> Iterator[str]:
+    """The columns that a training reads for other purposes, unless COLUMN names them."""
     folded = {bare(name.name).lower() for name in named}
-    for purpose in _PURPOSES:
+    for purpose in purposes:
         item = attribute(statement, purpose)
         if item is not None and str(item.value).lower() not in folded:
             yield str(item.value)

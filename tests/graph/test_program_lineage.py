@@ -313,6 +313,17 @@ MODELS = [
         },
     ),
     case(
+        "weights, and times that split the rows, are no features",
+        f"SELECT id, price, amount, customer FROM orders {TRAIN} "
+        "WITH train.weight_column=amount, validation.split_by=id LABEL customer INTO m",
+        {"model m": {"price": "orders.price", "customer": "orders.customer"}},
+    ),
+    case(
+        "times that split the rows are the feature where there is no other",
+        "SELECT id, price FROM orders TO TRAIN ARIMA WITH validation.split_by=id LABEL price INTO m",
+        {"model m": {"id": "orders.id", "price": "orders.price"}},
+    ),
+    case(
         "only the listed columns",
         f"SELECT * FROM orders {TRAIN} WITH train.columns = listed "
         "COLUMN price, CATEGORY_ID(customer) LABEL amount INTO m",

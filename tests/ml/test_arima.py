@@ -105,3 +105,16 @@ def test_a_series_without_differences_keeps_its_level(parse: Parse) -> None:
     rows = pa.table({"t": range(100), "value": 250 + noise})
     model = train(parse, "ARIMA WITH order=[1, 0, 0]", rows)
     assert model.predict(pa.table({"t": [400]})).to_numpy()[0] == pytest.approx(250, abs=1)
+
+
+def test_the_latest_times_of_a_series_validate(parse: Parse) -> None:
+    days = pa.array(np.datetime64("2024-02-20") + np.arange(50))
+    rows = pa.table({"day": days, "value": np.arange(50) * 2.0})
+    model = train(
+        parse,
+        "ARIMA WITH order=[0, 1, 0], validation.split_by=day, validation.split=0.2",
+        rows,
+    )
+    assert model.manifest.features.columns == ("day",)
+    assert (model.manifest.rows, model.manifest.validation_rows) == (40, 10)
+    assert model.manifest.metrics["validation"].values["r2_score"] > 0.99

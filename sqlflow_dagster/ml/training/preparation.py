@@ -122,7 +122,7 @@ def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
             columns,
             label=target.column,
             listed_only=common["train.columns"] == "listed",
-            left_out=[name for name in (weight, group, splitting.column) if name is not None],
+            left_out=_left_out(names, target.column, weight, group, splitting.column),
             inputs=plan.inputs,
         ),
         class_weight=read_class_weight(statement, plan),
@@ -132,6 +132,21 @@ def prepare(statement: TrainStatement, columns: Columns) -> Preparation:
         metrics_span=value_span(asked),
         average=common["validation.average"],
     )
+
+
+def _left_out(
+    names: Sequence[str],
+    label: str | None,
+    weight: str | None,
+    group: str | None,
+    split: str | None,
+) -> set[str]:
+    """The columns that are no features unless COLUMN names them."""
+    purposes = {name for name in (weight, group) if name is not None}
+    # Of a series that is split by its times, these are all there is to learn from.
+    if split is not None and set(names) - purposes - {label, split}:
+        purposes.add(split)
+    return purposes
 
 
 def _target(
