@@ -282,6 +282,9 @@ def _check_label(
             f"{statement.estimator} predicts one value a row, "
             f"but label {expression_text(statement.label)!r} is a list",
             statement.label.span,
+            "take XGBClassifier, DNNClassifier or RandomForestClassifier"
+            if task.predicts_classes
+            else "take XGBRegressor, DNNRegressor or Ridge",
         )
     text = label_type == "texts" or (label_type == "string" and separator is None)
     if text and not task.predicts_classes:
