@@ -9,13 +9,13 @@ where its table does not exist yet, and so is a feature that a model will want.
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 from sqlglot import exp
 
 from sqlflow_dagster.engines.base import Session
-from sqlflow_dagster.errors import Diagnostic, Severity, StepError, TerminalError, TransientError
+from sqlflow_dagster.errors import Diagnostic, StepError, TerminalError, TransientError
 from sqlflow_dagster.graph.column_checks import derived_keys, key_warning
 from sqlflow_dagster.graph.effects import Mode
 from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
@@ -24,10 +24,7 @@ from sqlflow_dagster.graph.program import Program, Step
 from sqlflow_dagster.graph.static_checks import unknown_columns
 from sqlflow_dagster.lang.standard import parse_sql
 from sqlflow_dagster.lang.statements import (
-    EvaluateStatement,
-    ExplainStatement,
     OptimizeStatement,
-    PredictStatement,
     QueryStatement,
     RunStatement,
     SqlStatement,
@@ -47,9 +44,6 @@ from sqlflow_dagster.runtime.empty_tables import (
     temporary_objects,
     without_rows,
 )
-from sqlflow_dagster.runtime.evaluations import check_evaluate
-from sqlflow_dagster.runtime.explanations import check_explain
-from sqlflow_dagster.runtime.external_programs import check_allowed
 from sqlflow_dagster.runtime.inputs import (
     allows_no_rows,
     column_types,
@@ -64,8 +58,7 @@ from sqlflow_dagster.runtime.model_inputs import (
     tell_nobody,
     used_model,
 )
-from sqlflow_dagster.runtime.predictions import check_predict
-from sqlflow_dagster.runtime.train_attributes import attribute_problem
+from sqlflow_dagster.runtime.refusals import refusal
 from sqlflow_dagster.source import Excerpt, Span
 
 
@@ -153,7 +146,7 @@ def _rehearse_on(
     """Check the statements of one data source."""
     with _session_before(chosen[0], context) as session:
         for step in chosen:
-            if refused := _alone(step, session, context):
+            if refused := refusal(step, session, context):
                 problems[step.index] = [refused]
         rehearsal = _Rehearsal(
             session=session,
@@ -194,32 +187,6 @@ def _session_before(step: Step, context: RunContext) -> Iterator[Session]:
         except StepError as error:
             raise error.at(step.statement.span) from error
         yield session
-
-
-def _alone(step: Step, session: Session, context: RunContext) -> Diagnostic | None:
-    """What is wrong with a statement whatever stands before it."""
-    statement = step.statement
-    try:
-        match statement:
-            case SqlStatement(sql=sql):
-                session.check_syntax(sql)
-            case TrainStatement():
-                problem = attribute_problem(statement)
-                # Here it is to run: a library that is not installed is no mere warning.
-                return None if problem is None else replace(problem, severity=Severity.ERROR)
-            case PredictStatement():
-                check_predict(statement)
-            case EvaluateStatement():
-                check_evaluate(statement)
-            case ExplainStatement():
-                check_explain(statement)
-            case RunStatement():
-                check_allowed(statement, context.external_programs)
-            case _:
-                pass
-    except TerminalError as error:
-        return error.at(statement.span).diagnostic
-    return None
 
 
 def _rehearse_all(steps: Sequence[Step], rehearsal: _Rehearsal) -> None:
