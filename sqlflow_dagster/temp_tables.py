@@ -167,7 +167,7 @@ def generated_tables(program: Program) -> frozenset[ObjectRef]:
             case TemporaryTableStatement():
                 found |= step.writes
             case TransactionStatement(kept=kept):
-                found |= {step.names.table(table.parts) for table in kept}
+                found |= {step.names.table(table.parts, quoted=table.quoted) for table in kept}
             case _:
                 pass
     return frozenset(found)
@@ -223,7 +223,7 @@ def _table(
     if key in state.made:
         return state.made[key], None
     name = _name(item, part, state)
-    ref = item.names.table(name.parts)
+    ref = item.names.table(name.parts, quoted=name.quoted)
     span = analyzed.query.span or item.statement.span
     table = TemporaryTableStatement(table=name, query=analyzed.query, span=span)
     state.made[key] = table
@@ -242,24 +242,24 @@ def _table(
 
 def _name(item: AnalyzedStatement, part: str, state: _Pass) -> QualifiedName:
     assert isinstance(item.statement, QueryStatement)
-    verb, schema, target = _user(item.statement)
+    verb, place, target = _user(item.statement)
     if target is None:
         state.leaves += 1
         target = f"{state.program}_{state.leaves}"
     body = f"{verb}_{target}" + ("_validation" if part == "validation" else "")
-    return QualifiedName(
-        parts=generated_name(body, schema=schema, names=item.names, taken=state.taken)
-    )
+    schema = item.names.spelled(place.parts, quoted=place.quoted)
+    parts = generated_name(body, schema=schema, names=item.names, taken=state.taken)
+    return QualifiedName(parts=parts, quoted=(*(True for _ in schema), False))
 
 
-def _user(statement: QueryStatement) -> tuple[str, tuple[str, ...], str | None]:
+def _user(statement: QueryStatement) -> tuple[str, QualifiedName, str | None]:
     """The verb, the schema and the name of what a statement makes; no name where it makes nothing."""
     match statement:
         case TrainStatement(into=into):
             # The parts of a model's name are no schemas of the database.
-            return "train", (), "_".join(into.parts)
+            return "train", _NO_SCHEMA, "_".join(into.parts)
         case PredictStatement(into=into):
-            return "predict", into.parts[:-1], into.parts[-1]
+            return "predict", _schema_of(into), into.parts[-1]
         case EvaluateStatement(into=into):
             verb = "evaluate"
         case ExplainStatement(into=into):
@@ -268,7 +268,14 @@ def _user(statement: QueryStatement) -> tuple[str, tuple[str, ...], str | None]:
             verb = sense.lower()
         case RunStatement(into=tables):
             verb, into = "run", tables[0] if tables else None
-    return (verb, (), None) if into is None else (verb, into.parts[:-1], into.parts[-1])
+    return (verb, _NO_SCHEMA, None) if into is None else (verb, _schema_of(into), into.parts[-1])
+
+
+_NO_SCHEMA = QualifiedName(parts=())
+
+
+def _schema_of(name: QualifiedName) -> QualifiedName:
+    return QualifiedName(parts=name.parts[:-1], quoted=name.quoted[:-1])
 
 
 def _over_table(
@@ -281,7 +288,7 @@ def _over_table(
     assert isinstance(item.statement, QueryStatement)
     name = sql_name(table.table.parts, item.names.dialect)
     query = Query(sql=f"SELECT * FROM {name}", span=analyzed.query.span)
-    ref = item.names.table(table.table.parts)
+    ref = item.names.table(table.table.parts, quoted=table.table.quoted)
     other = item.validation if part == "query" else item.query
     kept = other.reads if other is not None else frozenset()
     reads = (item.effects.reads - analyzed.reads) | kept | {ref}

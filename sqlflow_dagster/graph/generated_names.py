@@ -18,14 +18,15 @@ def generated_name(
 
     Args:
         body: What the name says after the prefix.
-        schema: Where the table is made; empty for the schema in force.
+        schema: Where the table is made, as the engine spells it; empty for the schema in force.
         names: How names are resolved there.
         taken: The names that the program uses already.
     """
     body = re.sub(r"\W+", "_", body.lower())
     limit = _MAX_LENGTH.get(names.dialect, 128)
     candidate, number = _fitted(PREFIX + body, limit), 1
-    while names.table((*schema, candidate)) in taken:
+    flags = (*(True for _ in schema), False)
+    while names.table((*schema, candidate), quoted=flags) in taken:
         number += 1
         candidate = _fitted(f"{PREFIX}{body}_{number}", limit)
     return (*schema, candidate)

@@ -143,6 +143,10 @@ class Names:
             return found
         return self._lasting(folded)
 
+    def spelled(self, parts: Sequence[str], *, quoted: Sequence[bool] = ()) -> tuple[str, ...]:
+        """A name as the engine spells it that is told the name as written, such as PostgreSQL ``T`` as ``t``."""
+        return tuple(self._folded(parts, quoted) if self.dialect in _LOWER_CASE else parts)
+
     def without_temporary(self) -> "Names":
         """The same where no TEMP table hides another: a name that a CREATE gives to a table."""
         return replace(self, temporary=frozenset()) if self.temporary else self

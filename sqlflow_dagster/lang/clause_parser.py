@@ -142,7 +142,11 @@ class _Parser(ExpressionParser):
         *table, column = target.parts
         return PredictStatement(
             query=query,
-            into=QualifiedName(parts=tuple(table) or (column,), span=target.span),
+            into=QualifiedName(
+                parts=tuple(table) or (column,),
+                quoted=target.quoted[: len(table) or 1],
+                span=target.span,
+            ),
             column=column if table else None,
             model=clauses.model,
             attributes=clauses.attributes,

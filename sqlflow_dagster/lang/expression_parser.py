@@ -126,13 +126,14 @@ class ExpressionParser:
 
     def _dotted(self, first: Token) -> QualifiedName:
         """The name that starts with a word or a string, and the parts that follow after dots."""
-        parts, last = _name_parts(first), first
+        parts, quoted, last = _name_parts(first), _quoted_parts(first), first
         while self._dot_follows(last):
             self.advance()
             last = self.word("a name after '.'")
             parts += _name_parts(last)
+            quoted += _quoted_parts(last)
         span = first.span.source.span(first.span.start, last.span.end)
-        return QualifiedName(parts=parts, span=span)
+        return QualifiedName(parts=parts, quoted=quoted, span=span)
 
     def _dot_follows(self, token: Token) -> bool:
         return self.current.text == "." and self.current.span.start == token.span.end
@@ -224,3 +225,7 @@ class ExpressionParser:
 
 def _name_parts(token: Token) -> tuple[str, ...]:
     return (token.value,) if token.kind is TokenKind.STRING else tuple(token.text.split("."))
+
+
+def _quoted_parts(token: Token) -> tuple[bool, ...]:
+    return (token.kind is TokenKind.STRING,) * len(_name_parts(token))

@@ -71,7 +71,11 @@ def _clauses(statement: QueryStatement) -> Iterator[Clause]:
                 yield "USING", f"USING {_model(statement.base_model)}"
             yield from _into(statement.into)
         case PredictStatement(into=into, column=column):
-            target = into if column is None else QualifiedName(parts=(*into.parts, column))
+            target = (
+                into
+                if column is None
+                else QualifiedName(parts=(*into.parts, column), quoted=(*_flags(into), False))
+            )
             yield "TO", f"TO PREDICT {_name(target)}"
             yield from _with(statement.attributes)
             yield "USING", f"USING {_model(statement.model)}"
@@ -154,7 +158,10 @@ def _model(model: ModelReference) -> str:
 
 def _name(name: QualifiedName) -> str:
     whole = str(name)
-    bare = not any(isinstance(part, QuotedTemplate) for part in name.parts)
+    kept = [
+        flag and part != part.lower() for part, flag in zip(name.parts, _flags(name), strict=True)
+    ]
+    bare = not any(kept) and not any(isinstance(part, QuotedTemplate) for part in name.parts)
     if (
         bare
         and is_word(whole)
@@ -162,7 +169,14 @@ def _name(name: QualifiedName) -> str:
         and whole.upper() not in KEYWORDS
     ):
         return whole
-    return ".".join(quoted(part) if "." in part else _word(part) for part in name.parts)
+    return ".".join(
+        quoted(part) if keep or "." in part else _word(part)
+        for part, keep in zip(name.parts, kept, strict=True)
+    )
+
+
+def _flags(name: QualifiedName) -> tuple[bool, ...]:
+    return name.quoted or (False,) * len(name.parts)
 
 
 def _word(text: str) -> str:

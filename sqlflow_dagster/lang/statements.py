@@ -32,9 +32,11 @@ class QualifiedName:
 
     Attributes:
         parts: ``("iris", "predict")`` for ``iris.predict``; quotes removed, case kept.
+        quoted: Which parts stood in quotes, where their case counts; empty where none did.
     """
 
     parts: tuple[str, ...]
+    quoted: tuple[bool, ...] = field(default=(), compare=False, repr=False)
     span: Span | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:

@@ -267,6 +267,15 @@ def test_an_expression_is_printed_with_no_parenthesis_too_many(expression: str, 
     assert expression_text(value(expression)) == text
 
 
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [('"Lab"."T".y', '"Lab"."T".y'), ('Lab."t".y', "Lab.t.y"), ("Lab.T.y", "Lab.T.y")],
+)
+def test_quotes_stay_where_case_counts(written: str, printed: str) -> None:
+    [statement] = reparsed(f"SELECT 1 TO PREDICT {written} USING m")
+    assert f"TO PREDICT {printed}\n" in print_statement(statement)
+
+
 def test_the_canonical_form() -> None:
     columns = ", ".join(f"a_column_with_a_long_name_{number}" for number in range(4))
     [statement] = reparsed(
