@@ -73,6 +73,7 @@ _FOR_GOOD = re.compile(
     r"name or service not known|nodename nor servname|certificate|getaddrinfo", re.IGNORECASE
 )
 _UNKNOWN_AUTHORITY = re.compile(r"certificate verify failed: (?!Hostname|IP address)")
+_EXPIRED = re.compile(r"certificate (?:has expired|is not yet valid)")
 _OTHER_HOST = re.compile(r"certificate verify failed: (?:Hostname|IP address) mismatch")
 _NO_SPACE = re.compile(r"errno: 28\b|No space left on device", re.IGNORECASE)
 _SYNTAX = re.compile(r".*for the right syntax to use near '(?P<near>.*)' at line \d+", re.DOTALL)
@@ -132,6 +133,8 @@ def meaning(error: BaseException, message: str, display_url: str) -> StepError:
 
 def _refusal_hint(message: str) -> str:
     """What helps against a refusal that another attempt would meet again."""
+    if _EXPIRED.search(message):
+        return "renew the certificate of the server, or set the clock of this machine"
     if _OTHER_HOST.search(message):
         return (
             "name the server as its certificate does, or do without that check: "

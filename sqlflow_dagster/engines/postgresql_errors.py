@@ -18,7 +18,8 @@ _REFUSED_FOR_GOOD = re.compile(
 _TLS_HINTS = (
     (
         re.compile(r"certificate verify failed"),
-        "name the authority that has signed the server's certificate: sslrootcert=ca.pem in the URL",
+        "name the authority that has signed the server's certificate: sslrootcert=ca.pem in the URL; "
+        "or renew the certificate, if its time is over",
     ),
     (
         re.compile(r"does not match host name"),

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from sqlflow_dagster.engines.base import Engine, Session, open_engine
+from sqlflow_dagster.engines.mysql_errors import meaning
 from sqlflow_dagster.engines.mysql_former_tables import former_name
 from sqlflow_dagster.engines.statement_timeout import TIMEOUT_VARIABLE
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
@@ -418,6 +419,13 @@ def test_a_server_that_never_greets_is_not_waited_for() -> None:
 def test_a_statement_may_take_longer_than_the_greeting(url: str) -> None:
     with open_engine(f"{url}?connect_timeout=1").session() as session:
         assert rows_of(session, "SELECT sleep(1.2) AS n") == [{"n": 0}]
+
+
+def test_a_certificate_whose_time_is_over_is_to_be_renewed() -> None:
+    text = "Can't connect ([SSL] certificate verify failed: certificate has expired (_ssl.c:1006))"
+    told = meaning(Exception(2003, text), text, "mysql://db.example.com/warehouse")
+    assert isinstance(told, TerminalError)
+    assert "renew the certificate" in str(told.hint)
 
 
 def test_the_url_of_the_original(url: str) -> None:
