@@ -63,7 +63,8 @@ def run_step(url: str, step: Step) -> None:
 
 
 def one_process_a_statement(url: str, program: Program) -> None:
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["sqlflow_dagster.runtime.execute"])
     for step in program.steps:
         process = context.Process(target=run_step, args=(url, step))
         process.start()
@@ -87,22 +88,32 @@ def on_one_connection(engine: Engine) -> dict[str, pa.Table]:
     return {name: table.sort_by(table.column_names[0]) for name, table in found.items()}
 
 
-@pytest.fixture(params=["duckdb", "sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    found = f"{request.param}:///{tmp_path / 'data.db'}"
-    load(open_engine(found))
-    return found
+@pytest.fixture(scope="module")
+def duckdb_tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
+    """What the program leaves in DuckDB, each statement in its own process."""
+    return left_by_processes("duckdb", tmp_path_factory.mktemp("processes"))
 
 
-def test_each_statement_in_its_own_process_gives_what_one_connection_gives(
-    url: str, tmp_path: Path
-) -> None:
+def left_by_processes(name: str, folder: Path) -> dict[str, pa.Table]:
+    url = f"{name}:///{folder / 'data.db'}"
     engine = open_engine(url)
+    load(engine)
     one_process_a_statement(url, compile_program(program_for(engine), dialect=engine.dialect))
-    other = open_engine(f"{engine.name}:///{tmp_path / 'one.db'}")
+    return tables(engine)
+
+
+@pytest.mark.parametrize("name", ["duckdb", "sqlite"])
+def test_each_statement_in_its_own_process_gives_what_one_connection_gives(
+    name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if name == "duckdb":
+        found = request.getfixturevalue("duckdb_tables")
+    else:
+        found = left_by_processes(name, tmp_path)
+    other = open_engine(f"{name}:///{tmp_path / 'one.db'}")
     load(other)
     expected = on_one_connection(other)
-    assert {name: tables(engine)[name] for name in expected} == expected
+    assert {name: found[name] for name in expected} == expected
     assert expected["before"].to_pylist() == [{"n": 30, "s": 30}]
     assert expected["during"].to_pylist() == [{"n": 11, "s": 1016}]
 
@@ -117,18 +128,14 @@ def by_dagster(home: Home) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("way", [by_command, by_dagster], ids=lambda way: way.__name__)
 def test_the_command_and_dagster_leave_the_same_tables(
-    tmp_path: Path, way: Callable[[Home], tuple[str, ...]]
+    tmp_path: Path, way: Callable[[Home], tuple[str, ...]], duckdb_tables: dict[str, pa.Table]
 ) -> None:
-    engine = open_engine(f"duckdb:///{tmp_path / 'processes.duckdb'}")
-    load(engine)
-    one_process_a_statement(
-        f"duckdb:///{tmp_path / 'processes.duckdb'}", compile_program(program_for(engine))
-    )
-    home = Home.create(tmp_path / "home", {"scratch.sql": program_for(engine)})
+    program = PROGRAM.format(settings=SETTINGS["duckdb"])
+    home = Home.create(tmp_path / "home", {"scratch.sql": program})
     load(home.engine)
     done = home.run(*way(home))
     assert done.returncode == 0, done.stdout
-    assert tables(home.engine) == tables(engine)
+    assert tables(home.engine) == duckdb_tables
 
 
 def kept(program: Program) -> dict[str, tuple[str, ...]]:
