@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 from sqlflow_dagster.engines.base import Engine, Session, open_engine
 from sqlflow_dagster.errors import StepError, TerminalError, TransientError
@@ -17,6 +19,7 @@ from sqlflow_dagster.graph.objects import ObjectKind, ObjectRef
 from sqlflow_dagster.runtime.generated_tables import GeneratedTables
 from sqlflow_dagster.runtime.history import History
 from tests.engines import spark_server
+from tests.engines.servers import Server
 
 pytestmark = pytest.mark.hive
 
@@ -189,3 +192,51 @@ def test_a_server_that_dies_leaves_the_former_table() -> None:
         server.kill()
         with pytest.raises(StepError):
             reading.read_all()
+
+
+@pytest.mark.parametrize(
+    ("beginning", "number", "found"),
+    [
+        pytest.param("ALTER TABLE", 1, [1], id="before the former table is put out of the way"),
+        pytest.param("ALTER TABLE", 2, None, id="before the new table gets the name"),
+        pytest.param("DROP TABLE", 1, [2], id="before the former table is dropped"),
+    ],
+)
+def test_a_server_that_dies_in_a_swap_leaves_a_whole_table_or_its_name_free(
+    mortal: tuple[Server, Engine], beginning: str, number: int, found: list[int] | None
+) -> None:
+    server, engine = mortal
+    sent = 0
+
+    def kill(*arguments: Any) -> None:
+        nonlocal sent
+        sent += arguments[2].startswith(beginning)
+        if sent == number:
+            server.kill()
+
+    with engine.session() as session:
+        session.create_table_as(("t",), "SELECT 1 AS n")
+    rows = pa.table({"n": [2]})
+    with engine.session() as session:
+        sa.event.listen(session.connection, "before_cursor_execute", kill)
+        with pytest.raises(TransientError, match="hive://"):
+            session.replace_table(("t",), rows.to_reader())
+    assert sent >= number
+    server.start()
+    with engine.session() as session:
+        if found is None:
+            # The next one that makes the table finds the former one.
+            assert session.relation_kind(("t",)) is None
+            with pytest.raises(TerminalError), session.replacing(("t",)):
+                session.execute("CREATE TABLE t AS SELECT n FROM nowhere")
+            found = [1]
+        assert rows_of(session, "SELECT * FROM t") == [{"n": n} for n in found]
+        session.create_table_as(("t",), "SELECT 9 AS n")
+        assert rows_of(session, "SELECT * FROM t") == [{"n": 9}]
+        assert session.relation_kind(("sqlflow_former_t",)) is None
+
+
+@pytest.fixture(scope="module")
+def mortal() -> tuple[Server, Engine]:
+    server, url = spark_server.own_server()
+    return server, open_engine(url)
