@@ -18,7 +18,7 @@ from sqlflow_dagster.ml.features.labels import encode_label, fit_label, measured
 from sqlflow_dagster.ml.features.spec import FeatureSpec, LabelSpec
 from sqlflow_dagster.ml.tasks import FloatArray
 from sqlflow_dagster.ml.training.preparation import Preparation
-from sqlflow_dagster.ml.training.spool import Spool
+from sqlflow_dagster.ml.training.spool import Spool, table_of
 
 BATCH_ROWS = 131_072
 """How many rows of a spool are encoded at a time."""
@@ -109,7 +109,7 @@ def fit_rows(
     Raises:
         TerminalError: A column has values that cannot be learnt from.
     """
-    rows = training.table if isinstance(training, Spool) else training
+    rows = table_of(training)
     features = _fit_features(prepared, training)
     target = label_of_rows(prepared, rows if labels_of is None else labels_of)
     if labels_of is not None and prepared.label is not None:
@@ -125,7 +125,7 @@ def drawn_rows(rows: pa.Table | Spool, count: int) -> pa.Table:
     Every n-th row would be a biased sample of rows that repeat a pattern.
     """
     if len(rows) <= count:
-        return rows.table if isinstance(rows, Spool) else rows
+        return table_of(rows)
     drawn = np.random.default_rng(0).choice(len(rows), count, replace=False, shuffle=False)
     return rows.take(np.sort(drawn))
 

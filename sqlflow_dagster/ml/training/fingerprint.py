@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from sqlflow_dagster.ml.features.arrow_types import plain
-from sqlflow_dagster.ml.training.spool import Spool
+from sqlflow_dagster.ml.training.spool import Spool, table_of
 
 
 def fingerprint(rows: pa.Table | Spool) -> str:
@@ -14,7 +14,7 @@ def fingerprint(rows: pa.Table | Spool) -> str:
 
     It does not depend on how the rows are cut into chunks, nor on how Arrow encodes text.
     """
-    table = rows.table if isinstance(rows, Spool) else rows
+    table = table_of(rows)
     digest = hashlib.sha256()
     for name, column in zip(table.column_names, table.columns, strict=True):
         array = plain(column)

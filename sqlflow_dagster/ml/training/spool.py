@@ -49,6 +49,11 @@ class Spool:
             self.memory.madvise(mmap.MADV_DONTNEED)
 
 
+def table_of(rows: pa.Table | Spool) -> pa.Table:
+    """The rows, be they in memory or in a file."""
+    return rows.table if isinstance(rows, Spool) else rows
+
+
 @contextmanager
 def spooled(rows: pa.RecordBatchReader) -> Iterator[Spool]:
     """Write a stream to a file without a name, which is gone when the block or the process ends.

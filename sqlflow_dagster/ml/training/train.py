@@ -23,7 +23,7 @@ from sqlflow_dagster.ml.training.model_selection import Contest, select_model
 from sqlflow_dagster.ml.training.parts import Part, final_part, folds
 from sqlflow_dagster.ml.training.preparation import Preparation, check_base, prepare
 from sqlflow_dagster.ml.training.splitting import Way
-from sqlflow_dagster.ml.training.spool import Spool
+from sqlflow_dagster.ml.training.spool import Spool, table_of
 
 _GOLDEN_ROWS = 20
 
@@ -61,7 +61,7 @@ def train_model(
     Raises:
         TerminalError: The statement or the data cannot work, with the place where it is known.
     """
-    rows = training.table if isinstance(training, Spool) else training
+    rows = table_of(training)
     prepared = prepare(statement, list(zip(rows.column_names, rows.schema.types, strict=True)))
     _check_rows(statement, rows, validation)
     if base is not None:
