@@ -1,7 +1,7 @@
 """``sqlflow check``: every problem of programs, found without running anything."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,11 +75,7 @@ def _write(
     found: "list[Diagnostic]", features: "list[PlannedFeatures]", form: str, *, files: int
 ) -> None:
     """Write diagnostics to standard output: here they are what was asked for."""
-    from sqlflow_dagster.cli.diagnostic_formats import (
-        diagnostics_github,
-        diagnostics_json,
-        features_text,
-    )
+    from sqlflow_dagster.cli.diagnostic_formats import diagnostics_github, diagnostics_json
     from sqlflow_dagster.cli.output import data_console, print_diagnostics
 
     if form == "json":
@@ -92,10 +88,28 @@ def _write(
         if found:
             click.echo()
         if features:
-            click.echo("\n".join(map(features_text, features)) + "\n")
+            click.echo("\n".join(map(_features_text, features)) + "\n")
     errors = sum(item.severity is Severity.ERROR for item in found)
     counts = [(files, "file"), (errors, "error"), (len(found) - errors, "warning")]
     click.echo(", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts))
+
+
+def _features_text(planned: "PlannedFeatures") -> str:
+    """What a model will learn from, in a line: ``features of m: listed BUCKET(x, 3); derived y, z``."""
+    base = planned.statement.base_model
+    if base is not None:
+        said = [f"those of {base}"]
+    else:
+        found = {"listed": planned.listed, "derived": planned.derived}
+        said = [f"{name} {_some(items)}" for name, items in found.items() if items]
+    return f"features of {planned.statement.into}: {'; '.join(said)}"
+
+
+def _some(items: Sequence[str]) -> str:
+    from sqlflow_dagster.cli.model_texts import SHOWN_FEATURES
+
+    more = len(items) - SHOWN_FEATURES
+    return ", ".join(items[:SHOWN_FEATURES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _attribute_problems(path: Path, settings: CompileSettings, dialect: str) -> "list[Diagnostic]":

@@ -13,9 +13,6 @@ JSON_FORMAT = 1
 """The number of the layout that :func:`diagnostics_json` writes; it changes when a reader would break."""
 
 
-_SHOWN_FEATURES = 100
-
-
 def diagnostics_json(
     diagnostics: Sequence[Diagnostic], features: "Sequence[PlannedFeatures]" = ()
 ) -> str:
@@ -47,22 +44,6 @@ def _features(planned: "PlannedFeatures") -> dict[str, Any]:
         "listed": planned.listed,
         "derived": planned.derived,
     }
-
-
-def features_text(planned: "PlannedFeatures") -> str:
-    """What a model will learn from, in a line: ``features of m: listed BUCKET(x, 3); derived y, z``."""
-    base = planned.statement.base_model
-    if base is not None:
-        said = [f"those of {base}"]
-    else:
-        found = {"listed": planned.listed, "derived": planned.derived}
-        said = [f"{name} {_some(items)}" for name, items in found.items() if items]
-    return f"features of {planned.statement.into}: {'; '.join(said)}"
-
-
-def _some(items: Sequence[str]) -> str:
-    more = len(items) - _SHOWN_FEATURES
-    return ", ".join(items[:_SHOWN_FEATURES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _json_item(item: Diagnostic) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from sqlflow_dagster.cli.tables import TextTable
 from sqlflow_dagster.model_store.base import ModelVersion
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB")
-_SHOWN_FEATURES = 100
+SHOWN_FEATURES = 100
+"""How many features of a model are told one by one."""
 _SHOWN_TRIALS = 50
 
 
@@ -97,10 +98,10 @@ def features_table(metadata: Mapping[str, Any]) -> TextTable:
         (str(item.get("name", "")), str(item.get("encoding", "")), _origin(item))
         for item in features
     ]
-    more = len(rows) - _SHOWN_FEATURES
-    title = f"features (the first {_SHOWN_FEATURES} of {len(rows)})" if more > 0 else "features"
+    more = len(rows) - SHOWN_FEATURES
+    title = f"features (the first {SHOWN_FEATURES} of {len(rows)})" if more > 0 else "features"
     return TextTable(
-        title=title, header=("feature", "encoding", ""), rows=tuple(rows[:_SHOWN_FEATURES])
+        title=title, header=("feature", "encoding", ""), rows=tuple(rows[:SHOWN_FEATURES])
     )
 
 
