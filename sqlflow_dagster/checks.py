@@ -8,7 +8,6 @@ from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.statements import PredictStatement
 from sqlflow_dagster.materialization import INPUT_ROWS
 from sqlflow_dagster.resources import OpResources
-from sqlflow_dagster.runtime.sql import written_name
 from sqlflow_dagster.runtime.temp_tables import rebuild_missing_tables
 
 ROW_CHECK = "as_many_rows_as_its_input"
@@ -72,9 +71,8 @@ def _row_check(
             if lasting:
                 rebuild_missing_tables(step, run_context)
             with engine.session(prefix=step.prefix if lasting else step.settings) as session:
-                written = session.count(
-                    f"SELECT * FROM {engine.quote(written_name(step, statement.into))}"
-                )
+                name = engine.quote(step.names.spelled(statement.into))
+                written = session.count(f"SELECT * FROM {name}")
                 given = (
                     session.count(statement.query.sql)
                     if lasting

@@ -167,7 +167,7 @@ def generated_tables(program: Program) -> frozenset[ObjectRef]:
             case TemporaryTableStatement():
                 found |= step.writes
             case TransactionStatement(kept=kept):
-                found |= {step.names.table(table.parts, quoted=table.quoted) for table in kept}
+                found |= {step.names.named(table) for table in kept}
             case _:
                 pass
     return frozenset(found)
@@ -223,7 +223,7 @@ def _table(
     if key in state.made:
         return state.made[key], None
     name = _name(item, part, state)
-    ref = item.names.table(name.parts, quoted=name.quoted)
+    ref = item.names.named(name)
     span = analyzed.query.span or item.statement.span
     table = TemporaryTableStatement(table=name, query=analyzed.query, span=span)
     state.made[key] = table
@@ -247,9 +247,8 @@ def _name(item: AnalyzedStatement, part: str, state: _Pass) -> QualifiedName:
         state.leaves += 1
         target = f"{state.program}_{state.leaves}"
     body = f"{verb}_{target}" + ("_validation" if part == "validation" else "")
-    schema = item.names.spelled(place.parts, quoted=place.quoted)
-    parts = generated_name(body, schema=schema, names=item.names, taken=state.taken)
-    return QualifiedName(parts=parts, quoted=(*(True for _ in schema), False))
+    schema = item.names.spelled(place)
+    return generated_name(body, schema=schema, names=item.names, taken=state.taken)
 
 
 def _user(statement: QueryStatement) -> tuple[str, QualifiedName, str | None]:
@@ -288,7 +287,7 @@ def _over_table(
     assert isinstance(item.statement, QueryStatement)
     name = sql_name(table.table.parts, item.names.dialect)
     query = Query(sql=f"SELECT * FROM {name}", span=analyzed.query.span)
-    ref = item.names.table(table.table.parts, quoted=table.table.quoted)
+    ref = item.names.named(table.table)
     other = item.validation if part == "query" else item.query
     kept = other.reads if other is not None else frozenset()
     reads = (item.effects.reads - analyzed.reads) | kept | {ref}

@@ -27,21 +27,16 @@ def clause_effects(statement: QueryStatement, names: Names) -> Effects:
             return Effects(reads=reads, writes=_replaces(model_ref(into.parts)))
         case PredictStatement(into=into, model=model):
             reads = frozenset({model_ref(model.name.parts)})
-            return Effects(
-                reads=reads, writes=_replaces(names.table(into.parts, quoted=into.quoted))
-            )
+            return Effects(reads=reads, writes=_replaces(names.named(into)))
         case EvaluateStatement(into=into, model=model) | ExplainStatement(into=into, model=model):
             reads = frozenset({model_ref(model.name.parts)})
             return Effects(reads=reads, writes=_table_written(into, names))
         case RunStatement(into=tables):
-            writes = tuple(
-                Write(ref=names.table(item.parts, quoted=item.quoted), mode=Mode.REPLACE)
-                for item in tables
-            )
+            writes = tuple(Write(ref=names.named(item), mode=Mode.REPLACE) for item in tables)
             # Without INTO nobody can tell what the image does.
             return Effects(writes=writes, barrier=not writes)
         case OptimizeStatement(into=into):
-            return Effects(writes=_replaces(names.table(into.parts, quoted=into.quoted)))
+            return Effects(writes=_replaces(names.named(into)))
 
 
 def _replaces(ref: ObjectRef) -> tuple[Write, ...]:
@@ -49,4 +44,4 @@ def _replaces(ref: ObjectRef) -> tuple[Write, ...]:
 
 
 def _table_written(into: QualifiedName | None, names: Names) -> tuple[Write, ...]:
-    return () if into is None else _replaces(names.table(into.parts, quoted=into.quoted))
+    return () if into is None else _replaces(names.named(into))

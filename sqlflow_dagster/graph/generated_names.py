@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from sqlflow_dagster.graph.objects import Names, ObjectRef
+from sqlflow_dagster.lang.statements import QualifiedName
 
 PREFIX = "sqlflow_temporary_"
 _MAX_LENGTH = {"postgres": 63, "mysql": 64}
@@ -13,8 +14,8 @@ _BACKTICKS = frozenset({"mysql", "hive", "spark", "bigquery", "flink", "maxcompu
 
 def generated_name(
     body: str, *, schema: Sequence[str], names: Names, taken: Collection[ObjectRef]
-) -> tuple[str, ...]:
-    """The parts of the name of a generated table that no other table of the program has.
+) -> QualifiedName:
+    """The name of a generated table that no other table of the program has.
 
     Args:
         body: What the name says after the prefix.
@@ -24,12 +25,14 @@ def generated_name(
     """
     body = re.sub(r"\W+", "_", body.lower())
     limit = _MAX_LENGTH.get(names.dialect, 128)
-    candidate, number = _fitted(PREFIX + body, limit), 1
-    flags = (*(True for _ in schema), False)
-    while names.table((*schema, candidate), quoted=flags) in taken:
+    quoted = (*(True for _ in schema), False)
+    candidate, number = PREFIX + body, 1
+    while True:
+        found = QualifiedName(parts=(*schema, _fitted(candidate, limit)), quoted=quoted)
+        if names.named(found) not in taken:
+            return found
         number += 1
-        candidate = _fitted(f"{PREFIX}{body}_{number}", limit)
-    return (*schema, candidate)
+        candidate = f"{PREFIX}{body}_{number}"
 
 
 def _fitted(name: str, limit: int) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
+from sqlflow_dagster.lang.statements import QualifiedName
+
 DEFAULT_DATASOURCE = "default"
 """What the data source of every statement that names no other one is called."""
 
@@ -143,9 +145,14 @@ class Names:
             return found
         return self._lasting(folded)
 
-    def spelled(self, parts: Sequence[str], *, quoted: Sequence[bool] = ()) -> tuple[str, ...]:
-        """A name as the engine spells it that is told the name as written, such as PostgreSQL ``T`` as ``t``."""
-        return tuple(self._folded(parts, quoted) if self.dialect in _LOWER_CASE else parts)
+    def named(self, name: QualifiedName) -> ObjectRef:
+        """The table of a name in a clause; see :meth:`table`."""
+        return self.table(name.parts, quoted=name.quoted)
+
+    def spelled(self, name: QualifiedName) -> tuple[str, ...]:
+        """The parts of a name in a clause as the engine spells it, such as PostgreSQL ``T`` as ``t``."""
+        folds = self.dialect in _LOWER_CASE
+        return tuple(self._folded(name.parts, name.quoted) if folds else name.parts)
 
     def without_temporary(self) -> "Names":
         """The same where no TEMP table hides another: a name that a CREATE gives to a table."""

@@ -102,7 +102,7 @@ class VisibleTables:
     def new_table(self, temporary: ObjectRef, names: Names) -> QualifiedName:
         """The name of a generated table that keeps a TEMP table."""
         body = f"{self.program}_{temporary.parts[-1]}"
-        ref = names.table(generated_name(body, schema=(), names=names, taken=self.taken))
+        ref = names.named(generated_name(body, schema=(), names=names, taken=self.taken))
         self.taken.add(ref)
         # The statements that read it may be in another schema.
         return QualifiedName(parts=ref.parts)

@@ -24,7 +24,7 @@ from sqlflow_dagster.runtime.inputs import (
 )
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import StepResult
-from sqlflow_dagster.runtime.sql import written_name, written_tables
+from sqlflow_dagster.runtime.sql import written_tables
 
 _METRICS = "validation.metrics"
 _AVERAGE = "validation.average"
@@ -71,7 +71,7 @@ def run_evaluate(step: Step, statement: EvaluateStatement, context: RunContext) 
         if statement.into is not None:
             comment = table_comment(step, context)
             row = _as_row(metrics).to_reader()
-            session.replace_table(written_name(step, statement.into), row, comment=comment)
+            session.replace_table(step.names.spelled(statement.into), row, comment=comment)
         tables = written_tables(step, session, context)
     return StepResult(
         tables=tables,

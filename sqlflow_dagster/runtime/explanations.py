@@ -27,7 +27,7 @@ from sqlflow_dagster.runtime.inputs import (
 )
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import Artifact, StepResult
-from sqlflow_dagster.runtime.sql import written_name, written_tables
+from sqlflow_dagster.runtime.sql import written_tables
 
 _ROWS = "explain.rows"
 _PLOT_PREFIXES = ("summary.", "shap_summary.")
@@ -92,7 +92,7 @@ def _write(
     if statement.into is not None:
         comment = table_comment(step, context)
         session.replace_table(
-            written_name(step, statement.into), table.to_reader(), comment=comment
+            step.names.spelled(statement.into), table.to_reader(), comment=comment
         )
     return written_tables(step, session, context)
 

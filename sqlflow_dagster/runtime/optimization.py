@@ -17,7 +17,7 @@ from sqlflow_dagster.runtime.context import RunContext
 from sqlflow_dagster.runtime.inputs import no_rows, query_columns
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import StepResult
-from sqlflow_dagster.runtime.sql import written_name, written_tables
+from sqlflow_dagster.runtime.sql import written_tables
 
 
 def run_optimize(step: Step, statement: OptimizeStatement, context: RunContext) -> StepResult:
@@ -50,7 +50,7 @@ def run_optimize(step: Step, statement: OptimizeStatement, context: RunContext) 
     with context.engine.session(prefix=step.prefix) as session:
         comment = table_comment(step, context)
         session.replace_table(
-            written_name(step, statement.into), table.to_reader(), comment=comment
+            step.names.spelled(statement.into), table.to_reader(), comment=comment
         )
         tables = written_tables(step, session, context)
     return StepResult(

@@ -19,7 +19,7 @@ from sqlflow_dagster.runtime.inputs import (
 )
 from sqlflow_dagster.runtime.lineage import step_lineage
 from sqlflow_dagster.runtime.results import StepResult
-from sqlflow_dagster.runtime.sql import written_name, written_tables
+from sqlflow_dagster.runtime.sql import written_tables
 
 _EXTRA_OUTPUTS = "predict.extra_outputs"
 
@@ -61,7 +61,7 @@ def run_predict(step: Step, statement: PredictStatement, context: RunContext) ->
         else:
             rows = pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))
         comment = table_comment(step, context)
-        session.replace_table(written_name(step, statement.into), rows, comment=comment)
+        session.replace_table(step.names.spelled(statement.into), rows, comment=comment)
         tables = written_tables(step, session, context)
     return StepResult(
         tables=tables,

@@ -12,7 +12,6 @@ from sqlflow_dagster.graph.objects import ObjectKind
 from sqlflow_dagster.graph.program import Step
 from sqlflow_dagster.lang.scanner import content_start
 from sqlflow_dagster.lang.statements import (
-    QualifiedName,
     SqlStatement,
     TransactionStatement,
 )
@@ -46,18 +45,13 @@ def run_transaction(step: Step, statement: TransactionStatement, context: RunCon
     # Known as ours before they are there, see GeneratedTables.
     for table in statement.kept:
         GeneratedTables(context.engine, step.datasource).record(
-            step.names.table(table.parts, quoted=table.quoted), program=context.program
+            step.names.named(table), program=context.program
         )
     with context.engine.session(prefix=step.prefix) as session:
         with session.transaction(), _made_anew(step, session):
             for item in statement.statements:
                 session.execute(item.sql)
         return StepResult(tables=written_tables(step, session, context))
-
-
-def written_name(step: Step, name: QualifiedName) -> tuple[str, ...]:
-    """The parts of the name of a table that a machine-learning clause writes, as the engine spells it."""
-    return step.names.spelled(name.parts, quoted=name.quoted)
 
 
 def written_tables(step: Step, session: Session, context: RunContext) -> tuple[WrittenTable, ...]:
